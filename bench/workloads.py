@@ -1,0 +1,227 @@
+"""The workloads. Each is a row: contenders that are measured one after the other in every round,
+the one that the others are compared with, and the goal for Jeton."""
+
+import time
+from dataclasses import dataclass, field
+
+import jeton
+from servers import Request, Skip
+
+CONNECTIONS = 64
+REVOKE_COUNT = 30000
+FLOOD_PACE = 10000
+
+
+@dataclass
+class Row:
+    """One workload. `contenders` maps names to what measures them once and returns figures."""
+
+    name: str
+    title: str
+    contenders: dict = field(default_factory=dict)
+    base: str = "nginx"     # the ratio is to this contender's figure of the same round
+    goal: float | None = None
+    of: str = "rate"        # the figure that is compared
+    goal_is_most: bool = False
+    latency_goal: float | None = None  # p99 at most this many times the base's
+    note: str = ""
+
+
+# name, cores of the server, instances of Jeton that it needs
+NEEDS = {
+    "introspect-1": ["one"],
+    "introspect-100k": ["100k"],
+    "introspect-1m": ["1m"],
+    "forward-auth-1m": ["1m"],
+    "discovery": ["one"],
+    "client-credentials": ["two"],
+    "client-credentials-es256": ["two"],
+    "refresh": ["two"],
+    "revoke": ["two"],
+    "password": ["two"],
+    "flood": ["two"],
+    "flood-paced": ["two"],
+}
+LIVE_COUNTS = {"one": 0, "two": 0, "100k": 100000, "1m": 1000000}
+SERVER_CORE, LOAD_CORE = "0", "1"
+
+
+class Workloads:
+    """Builds the rows from what runs: `bench` is run.py's Bench."""
+
+    def __init__(self, bench):
+        self.bench = bench
+
+    def build(self, name):
+        return getattr(self, "row_" + name.replace("-", "_"))()
+
+    # ---- helpers ----------------------------------------------------------------------------
+
+    def one_core(self, instance, request):
+        """nginx and Jeton on one core, the generator on the other."""
+        size = jeton.answer_size(instance.port, request)
+        ceiling = self.bench.nginx_one
+        constant = self.at(request, ceiling.answer_path(size))
+        return {
+            "nginx": lambda: self.bench.load(ceiling.server, constant, cores=LOAD_CORE),
+            "Jeton": lambda: self.bench.load(instance.server, request, cores=LOAD_CORE),
+        }
+
+    def at(self, request, path):
+        """The same request to nginx's path with an answer of the same size."""
+        first, _, rest = request.text.partition("\r\n")
+        method = first.split()[0]
+        return Request(f"{method} {path} HTTP/1.1\r\n{rest}", request.values)
+
+    def two_core_ceiling(self, instance, request):
+        size = jeton.answer_size(instance.port, request)
+        ceiling = self.bench.nginx_two
+        constant = self.at(request, ceiling.answer_path(size))
+        return lambda: self.bench.load(ceiling.server, constant)
+
+    def add_peers(self, row, kind):
+        """The peers that can do this; one core each when the row is a one-core row."""
+        for peer in self.bench.peers:
+            request = peer.requests().get(kind)
+            if request is None:
+                continue
+            if kind == "introspect":
+                request.values = self.bench.peer_values(peer)
+                row.contenders[peer.name] = lambda peer=peer, request=request: (
+                    self.bench.load_pinned(peer, request))
+            else:
+                row.contenders[peer.name] = lambda peer=peer, request=request: (
+                    self.bench.load(peer.server, request))
+
+    def opaque(self, instance):
+        return lambda: self.bench.load(instance.server, jeton.issue_request())
+
+    # ---- one core ---------------------------------------------------------------------------
+
+    def row_introspect(self, name, title, instance):
+        if not instance.values.exists():
+            instance.issue_values(self.bench.load, instance.values, 1, connections=1)
+        request = jeton.introspect_request(instance.values)
+        return Row(name, title, self.one_core(instance, request), goal=0.80, latency_goal=2.0)
+
+    def row_introspect_1(self):
+        return self.row_introspect("introspect-1", "introspection, 1 token",
+                                   self.bench.instances["one"])
+
+    def row_introspect_100k(self):
+        row = self.row_introspect("introspect-100k",
+                                  "introspection, 100,000 live tokens at random",
+                                  self.bench.instances["100k"])
+        self.add_peers(row, "introspect")
+        return row
+
+    def row_introspect_1m(self):
+        return self.row_introspect("introspect-1m",
+                                   "introspection, 1,000,000 live tokens at random",
+                                   self.bench.instances["1m"])
+
+    def row_forward_auth_1m(self):
+        instance = self.bench.instances["1m"]
+        request = jeton.forward_auth_request(instance.values)
+        return Row("forward-auth-1m", "forward-auth, 1,000,000 live tokens at random",
+                   self.one_core(instance, request), goal=0.80)
+
+    def row_discovery(self):
+        return Row("discovery", "discovery document",
+                   self.one_core(self.bench.instances["one"], jeton.metadata_request()))
+
+    # ---- two cores --------------------------------------------------------------------------
+
+    def row_client_credentials(self):
+        instance = self.bench.instances["two"]
+        request = jeton.issue_request()
+        row = Row("client-credentials", "client_credentials, opaque, on disk", goal=0.25)
+        row.contenders["nginx"] = self.two_core_ceiling(instance, request)
+        row.contenders["Jeton"] = self.opaque(instance)
+        self.add_peers(row, "issue")
+        return row
+
+    def row_client_credentials_es256(self):
+        instance = self.bench.instances["two"]
+        request = jeton.issue_request("sign")
+        row = Row("client-credentials-es256", "client_credentials, ES256 JWT, on disk",
+                  base="Jeton, opaque", goal=0.75)
+        row.contenders["nginx"] = self.two_core_ceiling(instance, request)
+        row.contenders["Jeton, opaque"] = self.opaque(instance)
+        row.contenders["Jeton"] = lambda: self.bench.load(instance.server, request)
+        row.contenders["openssl speed, one core"] = self.bench.ecdsa
+        self.add_peers(row, "client-credentials-es256")
+        return row
+
+    def row_refresh(self):
+        instance = self.bench.instances["two"]
+        instance.begin_chains(self.bench.load, CONNECTIONS)
+        row = Row("refresh", "refresh with rotation, on disk", base="Jeton, opaque", goal=0.6)
+        row.contenders["nginx"] = self.two_core_ceiling(instance, jeton.issue_request())
+        row.contenders["Jeton, opaque"] = self.opaque(instance)
+        row.contenders["Jeton"] = lambda: self.bench.load(
+            instance.server, jeton.refresh_request(instance.chains))
+        self.add_peers(row, "refresh")
+        return row
+
+    def row_revoke(self):
+        instance = self.bench.instances["two"]
+        values = instance.folder / "revoke"
+
+        def measure():
+            instance.issue_values(self.bench.load, values, REVOKE_COUNT)
+            return self.bench.load(instance.server, jeton.revoke_request(values))
+
+        row = Row("revoke", "revocation, on disk", base="Jeton, opaque", goal=0.8)
+        row.contenders["Jeton, opaque"] = self.opaque(instance)
+        row.contenders["Jeton"] = measure
+        return row
+
+    def row_password(self):
+        instance = self.bench.instances["two"]
+        row = Row("password", "password grant", base="Argon2id alone", goal=0.95)
+        row.contenders["Argon2id alone"] = self.bench.argon2
+        row.contenders["Jeton"] = lambda: self.bench.load(
+            instance.server, jeton.password_request(), connections=4)
+        return row
+
+    def row_flood(self, name="flood", pace=None):
+        instance = self.bench.instances["two"]
+        if not instance.values.exists():
+            instance.issue_values(self.bench.load, instance.values, 10000)
+        request = jeton.introspect_request(instance.values)
+        more = ["--rate", pace] if pace else []
+
+        def alone():
+            return self.bench.load(instance.server, request, connections=32, more=more)
+
+        def flooded():
+            flood = self.bench.load_behind(instance.server, jeton.password_request(),
+                                           connections=32)
+            time.sleep(0.3)
+            try:
+                return self.bench.load(instance.server, request, connections=32, more=more)
+            finally:
+                flood.terminate()
+                flood.communicate()
+
+        title = "introspection under a flood of logins"
+        if pace:
+            title += f", {pace:,}/s asked for"
+        return Row(name, title, {"without the flood": alone, "Jeton": flooded},
+                   base="without the flood", of="p99_us", goal=1.5, goal_is_most=True)
+
+    def row_flood_paced(self):
+        return self.row_flood("flood-paced", FLOOD_PACE)
+
+
+def check(result, name):
+    """Refuses figures of answers that were not what was asked for."""
+    bad = {status: count for status, count in result["status"].items() if status != "200"}
+    if bad:
+        raise Skip(f"{name} answered {bad}")
+    if result["unexpected"]:
+        raise Skip(f"{name}: {result['unexpected']} of {result['answers']} answers were not "
+                   "what was expected")
+    if result["unanswered"]:
+        raise Skip(f"{name} left {result['unanswered']} requests without an answer")

@@ -1,0 +1,491 @@
+#!/bin/sh
+# The one front door. `./do` alone says what it can do.
+#
+# A POSIX shell script and not a build file, because a fresh machine has neither make nor a
+# compiler. It works on a minimal Debian 12 or 13 or Ubuntu 24.04, as root or with sudo, without
+# git, without a terminal.
+set -eu
+
+from=$(pwd)
+cd "$(dirname "$0")"
+root=$(pwd)
+build=$root/build
+# The distribution's own Python is the one that its packages are installed for.
+python=/usr/bin/python3
+
+usage() {
+    cat <<'END'
+./do run [OPTION…]               build, set up an example on first start, serve on 127.0.0.1:8080
+./do test                        install what the tests need, build, run every test
+./do build                       leave the release binary at build/jeton
+./do lint                        formatting, clang-tidy, cppcheck, tidy
+./do fuzz [TARGET [SECONDS]]     fuzz one parser (60 seconds unless told); alone: list the targets
+./do bench [WORKLOAD…]           measure, as ratios within one run
+./do install [PREFIX]            install binary and units (PREFIX is /usr/local; DESTDIR is obeyed)
+
+Options of `run` are those of `jeton serve`; --data and --listen have the defaults ./var and
+127.0.0.1:8080.
+END
+}
+
+say() {
+    printf '%s\n' "$*" >&2
+}
+
+die() {
+    say "do: $*"
+    exit 1
+}
+
+# ---- packages -------------------------------------------------------------------------------
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        die "needs root or sudo for: $*"
+    fi
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+is_known() {
+    [ -n "$(apt-cache policy "$1" 2>/dev/null | grep 'Candidate:' | grep -v '(none)')" ]
+}
+
+# The lines of one section of tools/packages.txt.
+section_lines() {
+    sed -n "/^\[$1\]/,/^\[/p" tools/packages.txt | grep -v -e '^\[' -e '^#' -e '^$'
+}
+
+# Prints the packages of the sections that are missing; fails when apt does not know one of them.
+missing_packages() {
+    for section in "$@"; do
+        section_lines "$section" | while read -r names condition; do
+            case $condition in
+            unless:*) if command -v "${condition#unless:}" >/dev/null 2>&1; then continue; fi ;;
+            esac
+            optional=${names%"${names#\?}"}
+            names=${names#\?}
+            chosen=
+            for name in $(printf '%s' "$names" | tr '|' ' '); do
+                if is_installed "$name"; then
+                    chosen=installed
+                    break
+                fi
+                if [ -z "$chosen" ] && is_known "$name"; then
+                    chosen=$name
+                fi
+            done
+            case $chosen in
+            installed) ;;
+            '') [ -n "$optional" ] || printf 'unknown:%s\n' "$names" ;;
+            *) printf '%s\n' "$chosen" ;;
+            esac
+        done
+    done
+}
+
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" \
+        </dev/null >&2
+}
+
+# Test tools such as nginx are only wanted as programs: keep dpkg from starting them as services.
+policy=/usr/sbin/policy-rc.d
+services_hold() {
+    if [ -e "$policy" ]; then
+        return 1
+    fi
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+}
+
+install_packages() {
+    missing=$(missing_packages "$@" | sort -u)
+    if [ -z "$missing" ]; then
+        return 0
+    fi
+    command -v apt-get >/dev/null 2>&1 ||
+        die "this machine has no apt-get; install by hand: $(printf '%s ' $missing)"
+    # Without package lists apt knows no name, and may not know that a newer version replaced one.
+    if printf '%s\n' "$missing" | grep -q '^unknown:'; then
+        apt_get update || die "apt-get update failed"
+        missing=$(missing_packages "$@" | sort -u)
+        if printf '%s\n' "$missing" | grep -q '^unknown:'; then
+            die "this distribution has no package $(printf '%s\n' "$missing" | sed -n 's/^unknown://p' | tr '\n' ' ')"
+        fi
+    fi
+    [ -n "$missing" ] || return 0
+    say "do: installing $(printf '%s ' $missing)"
+    held=no
+    if services_hold; then
+        held=yes
+        trap 'as_root rm -f "$policy"' EXIT
+        trap 'exit 1' HUP INT TERM
+    fi
+    status=0
+    # The names are split into words on purpose.
+    # shellcheck disable=SC2086
+    apt_get install -y --no-install-recommends $missing || {
+        apt_get update && apt_get install -y --no-install-recommends $missing
+    } || status=1
+    if [ "$held" = yes ]; then
+        as_root rm -f "$policy"
+        trap - EXIT HUP INT TERM
+    fi
+    [ "$status" -eq 0 ] || die "apt-get could not install: $(printf '%s ' $missing)"
+}
+
+# ---- building -------------------------------------------------------------------------------
+
+# compile NAME [MESON OPTION…]: a build folder build/NAME, configured once.
+compile() {
+    folder=$build/$1
+    shift
+    mkdir -p "$build"
+    if [ ! -f "$folder/build.ninja" ]; then
+        rm -rf "$folder"
+        meson setup "$folder" "$root" "$@" >"$build/setup.log" 2>&1 </dev/null || {
+            tail -n 20 "$build/setup.log" >&2
+            return 1
+        }
+    fi
+    ninja -C "$folder" >"$build/compile.log" 2>&1 </dev/null || {
+        grep -v '^\[' "$build/compile.log" >&2
+        return 1
+    }
+}
+
+release() {
+    # A newer compiler may warn of more: that is for ./do test, not for who wants to run it.
+    compile release --buildtype=release -Db_lto=true -Dwerror=false -Dtests=disabled || return 1
+    if [ ! -e build/jeton ] || [ build/release/src/daemon/jeton -nt build/jeton ]; then
+        strip -o build/jeton.new build/release/src/daemon/jeton &&
+            mv build/jeton.new build/jeton
+    fi
+}
+
+build_release() {
+    install_packages build
+    release || die "the build failed; the reason is above"
+}
+
+# ---- run ------------------------------------------------------------------------------------
+
+random_hex() {
+    od -An -N"$1" -tx1 /dev/urandom | tr -d ' \n'
+}
+
+# Administrator, service, client and user of the example, in an empty folder. The folder has the
+# file example.env when this is done, and example.part when it was interrupted.
+example_setup() {
+    mkdir -p "$1"
+    chmod 700 "$1"
+    admin_password=$(random_hex 12)
+    alice_password=$(random_hex 12)
+    service_secret=$(random_hex 20)
+    client_secret=$(random_hex 20)
+    (
+        umask 077
+        : >"$1/example.json"
+        cat >"$1/example.part" <<END
+# Made by ./do run on first start; later starts print the same lines from it.
+EXAMPLE_USER=alice
+EXAMPLE_PASSWORD=$alice_password
+EXAMPLE_SERVICE=uslicer.iponweb.com
+EXAMPLE_SERVICE_SECRET=$service_secret
+EXAMPLE_CLIENT=demo
+EXAMPLE_CLIENT_SECRET=$client_secret
+END
+    )
+    printf '%s' "$admin_password" | build/jeton user add admin --data "$1" --password-stdin \
+        --full-name Administrator --admin >&2
+    printf '%s' "$alice_password" | build/jeton user add alice --data "$1" --password-stdin \
+        --full-name 'Alice Example' >&2
+    printf '%s' "$service_secret" | build/jeton service add uslicer.iponweb.com --data "$1" \
+        --name 'u-Slicer (example)' --scope 'slicer.read slicer.write' --allow-password \
+        --secret-stdin >&2
+    printf '%s' "$client_secret" | build/jeton client add demo --data "$1" --secret-stdin \
+        --grant client_credentials --grant password --grant refresh_token \
+        --service uslicer.iponweb.com >&2
+    mv "$1/example.part" "$1/example.env"
+}
+
+# A listen address as a client on this machine would write it.
+client_address() {
+    case $1 in
+    \*:* | 0.0.0.0:*) printf '127.0.0.1:%s' "${1##*:}" ;;
+    '[::]:'*) printf '[::1]:%s' "${1##*:}" ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
+
+example_print() {
+    . "$1/example.env"
+    url=http://$(client_address "$2")
+    keep=$1/example.json
+    token="\$(sed 's/.*\"access_token\": *\"//; s/\".*//' '$keep')"
+    cat <<END
+
+Jeton serves $url. Three lines to try, in another shell:
+
+  get a token, as u-Auth's documents say (it is kept in $keep too):
+curl -sS $url/oauth2/token/ -d grant_type=password -d username=$EXAMPLE_USER -d password=$EXAMPLE_PASSWORD -d scope=service_id=$EXAMPLE_SERVICE | tee '$keep'
+
+  ask, as the service that the token is for, whether it is good:
+curl -sS -u $EXAMPLE_SERVICE:$EXAMPLE_SERVICE_SECRET $url/oauth2/introspect --data-urlencode "token=$token"
+
+  revoke it; then ask again:
+curl -sS -i $url/oauth2/revoke -d client_id=public_client --data-urlencode "token=$token"
+
+END
+    if [ -n "$admin_password" ]; then
+        cat <<END
+The first administrator is \`admin\` with the password $admin_password (printed this once).
+END
+    fi
+    cat <<END
+The example client is \`$EXAMPLE_CLIENT\` with the secret $EXAMPLE_CLIENT_SECRET; all of the above but the
+administrator's password is in $1/example.env.
+END
+}
+
+# Waits for the server, which becomes process $$ by exec, and then prints the lines.
+example_announce() {
+    url=http://$(client_address "$2")
+    tries=0
+    while kill -0 $$ 2>/dev/null && [ "$tries" -lt 300 ]; do
+        if curl -sf -o /dev/null --max-time 2 "$url/readyz"; then
+            example_print "$1" "$2"
+            return 0
+        fi
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+}
+
+do_run() {
+    data=$root/var
+    listen=
+    plain=yes
+    # Each option is taken from the front and, but for --data, put back at the end.
+    count=$#
+    while [ "$count" -gt 0 ]; do
+        option=$1
+        shift
+        count=$((count - 1))
+        case $option in
+        --data | --listen)
+            [ "$count" -gt 0 ] || die "$option needs a value"
+            option=$option=$1
+            shift
+            count=$((count - 1))
+            ;;
+        esac
+        case $option in
+        --data=*)
+            data=${option#*=}
+            case $data in /*) ;; *) data=$from/$data ;; esac
+            continue
+            ;;
+        --listen=*) [ -n "$listen" ] || listen=${option#*=} ;;
+        --database* | --tls* | --config*) plain=no ;;
+        esac
+        set -- "$@" "$option"
+    done
+    if [ -z "$listen" ]; then
+        listen=127.0.0.1:8080
+        set -- --listen="$listen" "$@"
+    fi
+    case $listen in unix:* | fd:* | *:0) plain=no ;; esac
+    install_packages build run
+    build_release
+    # Another server on this address would answer for ours.
+    if [ "$plain" = yes ] && curl -s -o /dev/null --max-time 2 "http://$(client_address "$listen")/"; then
+        die "something else serves $listen already: stop it, or give another address with --listen"
+    fi
+    admin_password=
+    if [ -f "$data/example.part" ]; then
+        die "the first start was interrupted half-way: remove $data and start again"
+    fi
+    if [ ! -d "$data" ] || [ -z "$(ls -A "$data")" ]; then
+        say "do: first start: making an administrator and a small example in $data"
+        example_setup "$data"
+    fi
+    if [ -f "$data/example.env" ]; then
+        if [ "$plain" = yes ]; then
+            example_announce "$data" "$listen" &
+        elif [ -n "$admin_password" ]; then
+            say "The first administrator is \`admin\` with the password $admin_password (printed this once)."
+        fi
+    fi
+    exec build/jeton serve --data "$data" "$@"
+}
+
+# ---- test -----------------------------------------------------------------------------------
+
+phase() {
+    say ""
+    say "== $*"
+}
+
+# note NAME STATUS: one check that has no counts of its own.
+note() {
+    if [ "$2" -eq 0 ]; then
+        echo "1 passed, 0 failed" >"$results/$1.count"
+    else
+        echo "0 passed, 1 failed" >"$results/$1.count"
+    fi
+}
+
+format_check() {
+    if ! command -v clang-format-14 >/dev/null 2>&1; then
+        say "clang-format-14 is not here: formatting is not checked"
+        return 0
+    fi
+    find src test -name '*.[ch]' -type f -print0 |
+        xargs -0 -r clang-format-14 --dry-run --Werror >"$results/format.log" 2>&1 || {
+        grep -m 20 'error:' "$results/format.log" >&2 || cat "$results/format.log" >&2
+        return 1
+    }
+}
+
+do_test() {
+    started=$(date +%s)
+    install_packages build run test
+    results=$build/results
+    rm -rf "$results"
+    mkdir -p "$results"
+    # What tests write goes here, and leaves with it.
+    TMPDIR=$(mktemp -d)
+    export TMPDIR
+    trap 'rm -rf "$TMPDIR"' EXIT
+    trap 'exit 1' HUP INT TERM
+
+    phase "tidy"
+    $python tools/tidy.py >"$results/tidy.log" 2>&1 || true
+    cat "$results/tidy.log" >&2
+    tail -n 1 "$results/tidy.log" | sed 's/^tidy: //' >"$results/tidy.count"
+
+    phase "format"
+    status=0
+    format_check || status=1
+    note format "$status"
+
+    phase "gcc, AddressSanitizer and UndefinedBehaviorSanitizer"
+    status=0
+    compile asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Dtests=enabled || status=1
+    note build_gcc "$status"
+    if [ "$status" -eq 0 ]; then
+        phase "unit tests"
+        meson test -C "$build/asan" --no-rebuild --print-errorlogs >"$results/unit.log" 2>&1 \
+            </dev/null || true
+        grep -v '^ninja:' "$results/unit.log" >&2 || true
+        if [ -f "$build/asan/meson-logs/testlog.json" ]; then
+            cp "$build/asan/meson-logs/testlog.json" "$results/unit.json"
+        else
+            note unit 1
+        fi
+    fi
+
+    phase "clang"
+    clang_status=0
+    CC=clang compile clang --buildtype=debugoptimized -Dtests=enabled || clang_status=1
+    note build_clang "$clang_status"
+
+    phase "release"
+    release_status=0
+    release || release_status=1
+    note build_release "$release_status"
+
+    if [ "$status" -eq 0 ] && [ "$release_status" -eq 0 ]; then
+        phase "black-box tests, and clients that others wrote"
+        JETON_BINARY=$build/asan/src/daemon/jeton JETON_BINARY_PLAIN=$build/jeton \
+            PYTHONDONTWRITEBYTECODE=1 $python -m pytest -q -n "$(nproc)" --dist loadfile \
+            --basetemp="$TMPDIR/pytest" --junit-xml="$results/pytest.xml" test </dev/null >&2 || true
+        [ -f "$results/pytest.xml" ] || note pytest 1
+    fi
+
+    say ""
+    say "== $(($(date +%s) - started)) s"
+    $python tools/count_tests.py "$results"
+}
+
+# ---- the others -----------------------------------------------------------------------------
+
+do_lint() {
+    install_packages build lint
+    results=$build/results
+    mkdir -p "$results"
+    failed=0
+    phase "tidy"
+    $python tools/tidy.py || failed=1
+    phase "format"
+    format_check || failed=1
+    phase "clang-tidy"
+    CC=clang compile lint --buildtype=debugoptimized -Dtests=disabled || failed=1
+    find src -name '*.c' -print0 |
+        xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p "$build/lint" 2>"$results/clang-tidy.log" ||
+        failed=1
+    phase "cppcheck"
+    cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
+        --suppress=missingIncludeSystem --suppressions-list=tools/cppcheck.txt -I src \
+        -j "$(nproc)" src || failed=1
+    [ "$failed" -eq 0 ] || die "lint found something"
+}
+
+do_fuzz() {
+    install_packages build fuzz
+    CC=clang compile fuzz --buildtype=debugoptimized -Dfuzz=true -Db_sanitize=address,undefined \
+        -Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link -Dtests=disabled || die "the build failed; the reason is above"
+    if [ $# -eq 0 ]; then
+        find "$build/fuzz/test/fuzz" -name 'fuzz_*' -type f | sed 's|.*/fuzz_||' | sort
+        return 0
+    fi
+    binary=$build/fuzz/test/fuzz/fuzz_$1
+    [ -x "$binary" ] || die "no fuzz target $1; ./do fuzz lists them"
+    # What is found is kept outside of the source; a crash goes into build/corpus too.
+    mkdir -p "$build/corpus/$1"
+    exec "$binary" -max_total_time="${2:-60}" -artifact_prefix="$build/corpus/" \
+        "$build/corpus/$1" "test/fuzz/corpus/$1"
+}
+
+do_bench() {
+    install_packages build run bench
+    build_release
+    exec $python bench/run.py "$@"
+}
+
+do_install() {
+    prefix=${1:-/usr/local}
+    target=${DESTDIR:-}$prefix
+    build_release
+    as_root install -D -m 755 build/jeton "$target/bin/jeton"
+    for unit in jeton.service jeton.socket; do
+        sed "s|/usr/bin/jeton|$prefix/bin/jeton|g" "packaging/$unit" >"$build/$unit"
+        as_root install -D -m 644 "$build/$unit" "$target/lib/systemd/system/$unit"
+    done
+    as_root install -D -m 644 LICENSE "$target/share/doc/jeton/LICENSE"
+}
+
+command=${1:-help}
+[ $# -eq 0 ] || shift
+case $command in
+run) do_run "$@" ;;
+test) do_test "$@" ;;
+build) build_release ;;
+lint) do_lint ;;
+fuzz) do_fuzz "$@" ;;
+bench) do_bench "$@" ;;
+install) do_install "$@" ;;
+help | -h | --help) usage ;;
+*)
+    usage >&2
+    exit 2
+    ;;
+esac

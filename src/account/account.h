@@ -1,0 +1,90 @@
+/*
+ * account/account.h: resource owners (RFC 6749 1.1): their names, passwords, and the check of both.
+ *
+ * What it does: says which names and passwords are allowed, makes accounts, changes passwords, and
+ * checks a name with a password. What it does not: sessions, second factors, tokens.
+ *
+ * Everything that hashes takes tens of milliseconds and belongs on the hash lane (LANE_HASH of
+ * http/http.h) or in the command line. All calls may come from any thread.
+ */
+#ifndef JETON_ACCOUNT_ACCOUNT_H
+#define JETON_ACCOUNT_ACCOUNT_H
+
+#include "account/throttle.h"
+#include "crypto/password.h"
+#include "store/store.h"
+
+/*
+ * A name: 1 to ACCOUNT_NAME_BYTES_MAX bytes of UTF-8, no control characters, no space at either
+ * end, no ':' (RFC 7617 2). RC_INVALID otherwise, with the reason in out_error.
+ */
+enum rc account_name_check(struct str name, struct buffer *out_error) MUST_CHECK;
+
+enum { ACCOUNT_PASSWORD_CHARACTERS_MIN = 15 }; /* without a second factor; PW-01 */
+
+/*
+ * What every password must be, whoever sets it: 1 to PASSWORD_BYTES_MAX bytes of UTF-8 without
+ * control characters. An operator is held to no more. RC_INVALID otherwise, with the reason.
+ */
+enum rc account_password_check_text(const struct secret *password,
+                                    struct buffer *out_error) MUST_CHECK;
+
+/*
+ * The policy for passwords that people choose for themselves: the above, and at least
+ * ACCOUNT_PASSWORD_CHARACTERS_MIN characters; no rules of composition.
+ *
+ * Answers: RC_OK · RC_INVALID with the reason
+ * Source:  NIST SP 800-63B-4 3.1.1.2
+ */
+enum rc account_password_check(const struct secret *password, struct buffer *out_error) MUST_CHECK;
+
+/*
+ * Makes an account with a hashed password, and an event. On a thread that may hash.
+ *
+ * draft        name, full_name, email, is_admin and created_at are read
+ *
+ * Answers: RC_OK · RC_EXISTS the name is taken · RC_INVALID with out_error.  Faults: store,
+ * RC_CRYPTO
+ */
+enum rc account_create(struct store *store, const struct account *draft,
+                       const struct secret *password, struct password_cost cost, int64_t *out_id,
+                       struct buffer *out_error) MUST_CHECK;
+
+/*
+ * Replaces the password. The account's living grants are the caller's to end (RT-10). On a thread
+ * that may hash.
+ *
+ * Answers: RC_OK · RC_NOT_FOUND · RC_INVALID with out_error.  Faults: store, RC_CRYPTO
+ */
+enum rc account_change_password(struct store *store, int64_t account_id,
+                                const struct secret *password, struct password_cost cost,
+                                int64_t now, struct buffer *out_error) MUST_CHECK;
+
+/* What a check needs. */
+struct account_door {
+    struct store *store;
+    struct throttle_book *throttle;
+    struct password_cost cost;
+};
+
+/*
+ * Checks name and password; on the hash lane only.
+ *
+ * Unknown, wrong, locked, throttled, disabled and empty all do one hash's work and one commit, and
+ * come back as RC_NOT_FOUND (PW-07); out_why says which, for the log alone. On a failure the
+ * counters and an event are committed here. On RC_OK at most four steps are added to `unit`, which
+ * the caller has begun and commits; a hash of too low a cost has been replaced already (PW-04).
+ *
+ * arena        for the account's strings
+ * out_why      set on RC_OK and RC_NOT_FOUND; static text
+ *
+ * Answers: RC_OK · RC_NOT_FOUND · RC_REFUSED the address must wait *out_wait_s.  Faults: store,
+ * RC_CRYPTO
+ */
+enum rc account_authenticate(const struct account_door *door, struct str name,
+                             const struct secret *password, const unsigned char address[static 16],
+                             int64_t now, struct arena *arena, struct store_unit *unit,
+                             struct account *out_account, const char **out_why,
+                             int64_t *out_wait_s) MUST_CHECK;
+
+#endif

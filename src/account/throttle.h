@@ -1,0 +1,89 @@
+/*
+ * account/throttle.h: how often guessing is allowed (NIST SP 800-63B-4 3.2.2; PW-05, PW-06).
+ *
+ * Two keys are counted for each try: the account's name (folded, so that case and spelling of an
+ * alias share one counter, and whether it exists or not), and the client address (IPv6 by /64).
+ * Counters are keyed by an HMAC, so the store holds no names, and survive restarts.
+ *
+ * A name: the first THROTTLE_FREE_COUNT consecutive failures cost nothing; then each further try
+ * must wait, doubling from one second to fifteen minutes; after THROTTLE_FAILURE_COUNT_MAX the name
+ * is locked until an administrator unlocks it or its owner succeeds from a known address. Tries
+ * under way count as failures against the maximum, so parallel guessing buys nothing.
+ *
+ * A known address: one from which this account authenticated successfully in the last 30 days. It
+ * has a counter of its own and is not held up by failures from elsewhere (PW-06).
+ *
+ * An address alone, over all names: THROTTLE_ADDRESS_FREE_COUNT failures in ten minutes, then
+ * tries from it are refused with a time to wait. This one may be told to the client (429), as it
+ * says nothing of any account. A reverse proxy that is not trusted makes all its users one
+ * address: the documents say so.
+ */
+#ifndef JETON_ACCOUNT_THROTTLE_H
+#define JETON_ACCOUNT_THROTTLE_H
+
+#include "crypto/digest.h"
+#include "store/store.h"
+
+enum {
+    THROTTLE_DELAY_S_MAX = 900,
+    THROTTLE_KNOWN_ADDRESS_S = 30 * 24 * 3600,
+    THROTTLE_FREE_COUNT = 5,
+    THROTTLE_FAILURE_COUNT_MAX = 100,
+    THROTTLE_ADDRESS_FREE_COUNT = 300,
+    THROTTLE_ADDRESS_WINDOW_S = 600
+};
+
+struct throttle_book;
+
+/* store and key must outlive the book. Aborts when there is no memory. Usable from any thread. */
+struct throttle_book *throttle_book_new(struct store *store, const struct hmac_key *key);
+void throttle_book_free(struct throttle_book *book);
+
+/* One try under way; begun before hashing, ended or cancelled exactly once after it. */
+struct throttle_try {
+    unsigned char name_key[DIGEST_BYTES];
+    unsigned char pair_key[DIGEST_BYTES];   /* name and address: failures             */
+    unsigned char known_key[DIGEST_BYTES];  /* name and address: the last success     */
+    unsigned char unlock_key[DIGEST_BYTES]; /* name: when an administrator forgave   */
+    unsigned char address_key[DIGEST_BYTES];
+    bool is_known_address;  /* then pair_key is charged, else name_key               */
+    bool is_known_stale;    /* the known address's mark is missing or over a day old */
+    bool has_name_failures; /* there is something to forget on success               */
+    bool has_pair_failures;
+    bool is_forgiven; /* the pair's stored failures are older than an unlock   */
+    bool is_begun;
+};
+
+/*
+ * Asks whether a try may be evaluated.
+ *
+ * name         as presented; folded here
+ * address      16 bytes, as struct http_address
+ * out_wait_s   on RC_REFUSED for the address: seconds until the next try
+ *
+ * Answers: RC_OK evaluate it, then throttle_end · RC_SPENT the name is throttled or locked: do the
+ * same work, but treat the password as wrong (PW-07) and do not call throttle_end · RC_REFUSED the
+ * address is over its limit: say 429.  Faults: the store's
+ */
+enum rc throttle_begin(struct throttle_book *book, struct str name,
+                       const unsigned char address[static 16], int64_t now,
+                       struct throttle_try *out_try, int64_t *out_wait_s) MUST_CHECK;
+
+/*
+ * Ends a try. The durable part (at most four steps) is added to `unit`, which the caller commits
+ * together with the event or the tokens that the try led to.
+ */
+void throttle_end(struct throttle_book *book, struct throttle_try *try, bool has_succeeded,
+                  int64_t now, struct store_unit *unit);
+
+/* Ends a try that was not evaluated (a fault): it counts as nothing. */
+void throttle_cancel(struct throttle_book *book, struct throttle_try *try);
+
+/*
+ * Forgets the failures of a name, those from its known addresses included (an administrator's
+ * unlock). Adds at most three steps to `unit`.
+ */
+void throttle_unlock(struct throttle_book *book, struct str name, int64_t now,
+                     struct store_unit *unit);
+
+#endif

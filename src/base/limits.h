@@ -1,0 +1,74 @@
+/*
+ * base/limits.h: every limit, with its unit and the reason for its size.
+ *
+ * Nothing that comes from outside is unbounded. A limit that an operator may want to change has a
+ * setting of the same name in the configuration, and stands here as its default or its ceiling.
+ */
+#ifndef JETON_BASE_LIMITS_H
+#define JETON_BASE_LIMITS_H
+
+enum {
+    /* HTTP: the head. Browsers and proxies stay below 8 KiB; a cookie-heavy one reaches 12. */
+    HTTP_TARGET_BYTES_MAX = 8 * 1024,
+    HTTP_HEAD_BYTES_MAX = 16 * 1024,
+    HTTP_HEADER_COUNT_MAX = 64,
+
+    /* HTTP: the body. The largest honest one is a client's registration or a SOAP envelope. */
+    HTTP_BODY_BYTES_MAX = 64 * 1024,
+
+    /* HTTP: an answer. The largest is a metadata document or a page of a list. */
+    HTTP_ANSWER_BYTES_MAX = 256 * 1024,
+    HTTP_ANSWER_HEADER_BYTES_MAX = 4 * 1024,
+
+    /* HTTP: total deadlines, not inactivity: one byte a second does not hold a connection. */
+    HTTP_HANDSHAKE_TIMEOUT_MS = 10 * 1000,
+    HTTP_HEAD_TIMEOUT_MS = 10 * 1000,
+    HTTP_BODY_TIMEOUT_MS = 10 * 1000,
+    HTTP_WRITE_TIMEOUT_MS = 10 * 1000,
+    HTTP_IDLE_TIMEOUT_MS = 60 * 1000,
+    HTTP_DRAIN_TIMEOUT_MS = 10 * 1000, /* after SIGTERM, for requests under way */
+    HTTP_LINGER_TIMEOUT_MS = 2 * 1000, /* for a refused client to read why */
+
+    /* HTTP: connections. The default stays below common descriptor limits. */
+    HTTP_CONNECTION_COUNT_MAX = 20000,
+    HTTP_CONNECTION_PER_ADDRESS_MAX = 10000, /* a reverse proxy is one address */
+
+    /* Lanes: requests that wait for a thread before the next one is told 503. */
+    LANE_WORK_QUEUE_MAX = 1024,
+    LANE_WORK_THREAD_COUNT = 16, /* they wait for commits, so more than cores: batches of 16 */
+    LANE_HASH_BUDGET_MS = 500,   /* password hashing queued at most this long */
+
+    /* Parameters of a form, query or JSON object. OAuth requests have below 20. */
+    FORM_FIELD_COUNT_MAX = 64,
+    JSON_DEPTH_MAX = 16,
+
+    /* Names and words of the nouns, in bytes of UTF-8. */
+    ACCOUNT_NAME_BYTES_MAX = 255,
+    ACCOUNT_FULL_NAME_BYTES_MAX = 255,
+    ACCOUNT_EMAIL_BYTES_MAX = 254, /* RFC 5321 4.5.3.1.3 */
+    CLIENT_ID_BYTES_MAX = 255,
+    SERVICE_ID_BYTES_MAX = 255,
+    SERVICE_NAME_BYTES_MAX = 255,
+    SCOPE_BYTES_MAX = 4096,     /* a whole scope string */
+    SCOPE_WORD_COUNT_MAX = 128, /* keeps every check linear and small */
+    REDIRECT_URI_BYTES_MAX = 2048,
+    REDIRECT_URI_COUNT_MAX = 32,
+    PASSWORD_BYTES_MAX = 1024,
+
+    /* A signed token with every claim at its longest. */
+    TOKEN_VALUE_BYTES_MAX = 16 * 1024,
+
+    /* Store: one transaction's statements, and what one commit may gather. */
+    STORE_UNIT_STEP_COUNT_MAX = 12,
+    STORE_PARAM_COUNT_MAX = 20,
+    STORE_BATCH_COUNT_MAX = 256,
+    STORE_QUEUE_COUNT_MAX = 4096,
+    STORE_SWEEP_ROW_COUNT = 128, /* expired rows that one commit takes along */
+    STORE_LIST_ROW_COUNT_MAX = 1000,
+
+    /* Log lines. */
+    LOG_VALUE_BYTES_MAX = 512,
+    LOG_LINE_BYTES_MAX = 4096,
+};
+
+#endif

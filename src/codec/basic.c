@@ -1,0 +1,94 @@
+#include "codec/basic.h"
+
+#include "codec/base64url.h"
+
+/*
+ * Takes "<scheme> " off the front of *value. RC_NOT_FOUND when another scheme stands there.
+ * RFC 9110 11.1: the scheme has no case; 11.4: one or several spaces follow it.
+ */
+static enum rc take_scheme(struct str scheme, struct str *value)
+{
+    size_t end = str_index_of(*value, ' ');
+
+    if (!str_equal_nocase((struct str){ value->at, end }, scheme))
+        return RC_NOT_FOUND;
+    *value = str_from(*value, end);
+    while (value->len > 0 && value->at[0] == ' ')
+        *value = str_from(*value, 1);
+    return value->len == 0 ? RC_INVALID : RC_OK;
+}
+
+/* ISO-8859-1 is the first 256 characters of Unicode: each becomes at most two bytes. */
+static struct str latin1_to_utf8(struct str text, struct arena *arena)
+{
+    char *copy = arena_alloc(arena, text.len * 2 + 1);
+    size_t len = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.at[i];
+
+        if (byte >= 0x80) {
+            copy[len++] = (char)(0xc0 | byte >> 6);
+            byte = 0x80 | (byte & 0x3f);
+        }
+        copy[len++] = (char)byte;
+    }
+    return (struct str){ copy, len };
+}
+
+enum rc basic_parse(struct str header_value, struct arena *arena, struct str *out_user,
+                    struct str *out_password)
+{
+    struct buffer decoded;
+    struct str pair;
+    size_t colon;
+    enum rc rc;
+
+    rc = take_scheme(STR("Basic"), &header_value);
+    if (rc != RC_OK)
+        return rc;
+    decoded = buffer_over(arena_alloc(arena, header_value.len), header_value.len);
+    rc = base64_decode(header_value, &decoded);
+    if (rc != RC_OK)
+        return RC_INVALID;
+    pair = buffer_str(&decoded);
+    /* RFC 7617 2: neither part may hold a control character */
+    if (str_has_control(pair))
+        return RC_INVALID;
+    if (!str_is_utf8(pair))
+        pair = latin1_to_utf8(pair, arena);
+    /* RFC 7617 2: the user-id holds no colon, the password may */
+    colon = str_index_of(pair, ':');
+    if (colon == pair.len)
+        return RC_INVALID;
+    *out_user = (struct str){ pair.at, colon };
+    *out_password = str_from(pair, colon + 1);
+    return RC_OK;
+}
+
+static bool is_b64token_byte(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~' || c == '+' || c == '/';
+}
+
+enum rc bearer_parse(struct str header_value, struct str *out_token)
+{
+    size_t end = 0;
+    enum rc rc;
+
+    rc = take_scheme(STR("Bearer"), &header_value);
+    if (rc != RC_OK)
+        return rc;
+    /* RFC 6750 2.1: b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" */
+    while (end < header_value.len && is_b64token_byte(header_value.at[end]))
+        end++;
+    if (end == 0)
+        return RC_INVALID;
+    while (end < header_value.len && header_value.at[end] == '=')
+        end++;
+    if (end < header_value.len)
+        return RC_INVALID;
+    *out_token = header_value;
+    return RC_OK;
+}

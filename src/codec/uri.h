@@ -1,0 +1,38 @@
+/*
+ * codec/uri.h: URIs (RFC 3986) as far as a token server needs them.
+ */
+#ifndef JETON_CODEC_URI_H
+#define JETON_CODEC_URI_H
+
+#include "base/buffer.h"
+#include "base/rc.h"
+#include "base/str.h"
+
+/* Views of the parts, as sent. */
+struct uri {
+    struct str scheme;
+    struct str host;    /* with the brackets of an IPv6 literal; empty when there is no authority */
+    struct str port;    /* digits, or empty */
+    struct str path;
+    struct str query;   /* without '?' */
+    bool has_userinfo;
+    bool has_query;
+    bool has_fragment;
+};
+
+/*
+ * Answers: RC_OK · RC_INVALID for anything that is not a URI with a scheme (RFC 3986 3), for an http
+ *          or https URI without a host (RFC 9110 4.2), and for an IPvFuture host
+ */
+enum rc uri_parse(struct str text, struct uri *out_uri) MUST_CHECK;
+
+/* Appends text with everything but RFC 3986's unreserved characters percent-encoded. */
+void uri_encode(struct str text, struct buffer *to);
+
+/*
+ * An issuer identifier (RFC 8414 2): https, or http for a loopback host; a host; no userinfo,
+ * query or fragment; no trailing slash; the scheme in lower case, as issuers are compared by byte.
+ */
+enum rc issuer_check(struct str issuer) MUST_CHECK;
+
+#endif

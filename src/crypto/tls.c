@@ -1,0 +1,244 @@
+#include "crypto/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+struct tls_context {
+    SSL_CTX *ssl_ctx; /* each stream holds a reference of its own */
+};
+
+struct tls_stream {
+    SSL *ssl;
+};
+
+/* One line that names the file; the library's own words at its end when it has some. */
+static enum rc fail(struct buffer *out_error, const char *file, const char *what)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
+
+    buffer_append_format(out_error, "TLS: %s: %s", file, what);
+    if (reason != NULL)
+        buffer_append_format(out_error, " (%s)", reason);
+    ERR_clear_error();
+    return RC_INVALID;
+}
+
+/* Without this, the library would ask for a passphrase on the terminal. */
+static int no_passphrase(char *out_text, int size, int is_writing, void *context)
+{
+    (void)out_text;
+    (void)size;
+    (void)is_writing;
+    (void)context;
+    return -1;
+}
+
+static enum rc read_key(const char *file, EVP_PKEY **out_key, struct buffer *out_error)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    EVP_PKEY *key = NULL;
+    BIO *bio;
+
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        buffer_append_format(out_error, "TLS: %s: %s", file, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return RC_INVALID;
+    }
+    if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+        close(fd);
+        return fail(out_error, file, "everyone may read or write this key: chmod o-rw it");
+    }
+    bio = BIO_new_fd(fd, BIO_CLOSE);
+    if (bio == NULL)
+        close(fd);
+    else
+        key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    BIO_free(bio);
+    if (key == NULL)
+        return fail(out_error, file, "no private key in PEM without a passphrase");
+    *out_key = key;
+    return RC_OK;
+}
+
+/* RFC 7301 3.2: the one protocol spoken here, or a fatal no_application_protocol. */
+static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                           const unsigned char *in, unsigned in_len, void *context)
+{
+    static const unsigned char OURS[] = "\x08http/1.1";
+    unsigned char *chosen;
+
+    (void)ssl;
+    (void)context;
+    if (SSL_select_next_proto(&chosen, out_len, OURS, sizeof(OURS) - 1, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* BCP 195 (RFC 9325) 3.1, 3.2, 4.2: versions, no renegotiation, forward secrecy, AEAD only. */
+static bool set_up(SSL_CTX *ssl_ctx)
+{
+    static const unsigned char SESSION_CONTEXT[] = "jeton";
+
+    SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+                                     SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(ssl_ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_OFF); /* tickets only */
+    SSL_CTX_set_alpn_select_cb(ssl_ctx, select_protocol, NULL);
+    SSL_CTX_set_default_passwd_cb(ssl_ctx, no_passphrase);
+    SSL_CTX_set_read_ahead(ssl_ctx, 1); /* one recv for a record, not one for its header too */
+    return SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_cipher_list(ssl_ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
+           SSL_CTX_set_ciphersuites(ssl_ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+                                             "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
+           SSL_CTX_set1_groups_list(ssl_ctx, "X25519:P-256:P-384") == 1 &&
+           SSL_CTX_set_num_tickets(ssl_ctx, 1) == 1 &&
+           SSL_CTX_set_session_id_context(ssl_ctx, SESSION_CONTEXT, sizeof(SESSION_CONTEXT) - 1) ==
+               1;
+}
+
+static enum rc load(SSL_CTX *ssl_ctx, const char *certificate_file, const char *key_file,
+                    struct buffer *out_error)
+{
+    EVP_PKEY *key;
+    enum rc rc;
+    bool fits;
+
+    if (!set_up(ssl_ctx))
+        return fail(out_error, certificate_file, "the crypto library refuses our settings");
+    if (SSL_CTX_use_certificate_chain_file(ssl_ctx, certificate_file) != 1)
+        return fail(out_error, certificate_file, "no certificate chain in PEM");
+    rc = read_key(key_file, &key, out_error);
+    if (rc != RC_OK)
+        return rc;
+    fits = SSL_CTX_use_PrivateKey(ssl_ctx, key) == 1 && SSL_CTX_check_private_key(ssl_ctx) == 1;
+    EVP_PKEY_free(key);
+    return fits ? RC_OK : fail(out_error, key_file, "the key does not fit the certificate");
+}
+
+enum rc tls_context_new(const char *certificate_file, const char *key_file,
+                        struct tls_context **out_context, struct buffer *out_error)
+{
+    struct tls_context *context = calloc(1, sizeof(*context));
+    enum rc rc;
+
+    ASSERT(context != NULL);
+    ERR_clear_error();
+    context->ssl_ctx = SSL_CTX_new(TLS_server_method());
+    if (context->ssl_ctx == NULL)
+        rc = fail(out_error, certificate_file, "no TLS context");
+    else
+        rc = load(context->ssl_ctx, certificate_file, key_file, out_error);
+    if (rc != RC_OK) {
+        tls_context_free(context);
+        return rc;
+    }
+    *out_context = context;
+    return RC_OK;
+}
+
+void tls_context_free(struct tls_context *context)
+{
+    if (context == NULL)
+        return;
+    SSL_CTX_free(context->ssl_ctx);
+    free(context);
+}
+
+enum rc tls_stream_new(struct tls_context *context, int fd, struct tls_stream **out_stream)
+{
+    struct tls_stream *stream = calloc(1, sizeof(*stream));
+
+    ASSERT(stream != NULL);
+    stream->ssl = SSL_new(context->ssl_ctx);
+    if (stream->ssl == NULL || SSL_set_fd(stream->ssl, fd) != 1) {
+        tls_stream_free(stream);
+        ERR_clear_error();
+        return RC_CRYPTO;
+    }
+    SSL_set_accept_state(stream->ssl);
+    *out_stream = stream;
+    return RC_OK;
+}
+
+void tls_stream_free(struct tls_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    SSL_free(stream->ssl);
+    free(stream);
+}
+
+static enum tls_progress progress_of(struct tls_stream *stream, int result)
+{
+    if (result > 0)
+        return TLS_DONE;
+    switch (SSL_get_error(stream->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        return TLS_WANTS_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return TLS_WANTS_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return TLS_CLOSED;
+    default:
+        ERR_clear_error();
+        return TLS_FAILED;
+    }
+}
+
+enum tls_progress tls_handshake(struct tls_stream *stream)
+{
+    ERR_clear_error();
+    return progress_of(stream, SSL_do_handshake(stream->ssl));
+}
+
+enum tls_progress tls_read(struct tls_stream *stream, void *out_bytes, size_t max, size_t *out_len)
+{
+    enum tls_progress progress;
+    size_t len = 0;
+
+    ERR_clear_error();
+    progress = progress_of(stream, SSL_read_ex(stream->ssl, out_bytes, max, &len));
+    if (progress == TLS_DONE)
+        *out_len = len;
+    return progress;
+}
+
+enum tls_progress tls_write(struct tls_stream *stream, const void *bytes, size_t len,
+                            size_t *out_len)
+{
+    enum tls_progress progress;
+    size_t written = 0;
+
+    ERR_clear_error();
+    progress = progress_of(stream, SSL_write_ex(stream->ssl, bytes, len, &written));
+    if (progress == TLS_DONE)
+        *out_len = written;
+    return progress;
+}
+
+bool tls_has_pending(const struct tls_stream *stream)
+{
+    return SSL_has_pending(stream->ssl) == 1;
+}
+
+void tls_shutdown(struct tls_stream *stream)
+{
+    ERR_clear_error();
+    if (SSL_is_init_finished(stream->ssl))
+        SSL_shutdown(stream->ssl);
+    ERR_clear_error();
+}

@@ -1,0 +1,492 @@
+#include "base/clock.h"
+#include "codec/base62.h"
+#include "codec/json.h"
+#include "daemon/change.h"
+
+/*
+ * A refresh token stands for its family, as at the revocation endpoint (RFC 7009 2.1): to revoke it
+ * is to end the grant. Its id, its value and its grant lead here by different ways.
+ */
+
+enum { ROW_JSON_BYTES = 64 * 1024 };
+
+static const char *const kind_texts[TOKEN_KIND_COUNT] = {
+    [TOKEN_ACCESS] = "access",
+    [TOKEN_REFRESH] = "refresh",
+    [TOKEN_PERMANENT] = "permanent",
+};
+
+/* What is known of a token and of all that it rests on. */
+struct token_facts {
+    struct token row;
+    struct grant grant;
+    struct account account; /* id 0: the client itself */
+    struct client client;
+    bool has_grant;
+};
+
+static enum rc facts_read(struct command_context *context, struct token_facts *facts)
+{
+    enum rc rc;
+
+    facts->has_grant = false;
+    facts->account = (struct account){ 0 };
+    facts->client = (struct client){ 0 };
+    rc = store_find_grant(context->store, facts->row.grant_id, context->arena, &facts->grant);
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+    facts->has_grant = true;
+    rc = store_find_client(context->store, facts->grant.client_id, context->arena, &facts->client);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    if (facts->grant.account_id == 0)
+        return RC_OK;
+    rc = store_find_account(context->store, facts->grant.account_id, context->arena,
+                            &facts->account);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/* ---- which token is meant ---- */
+
+static bool wants_value(const struct options *options)
+{
+    return !options_has(options, "id") && !options_has(options, "account") &&
+           !options_has(options, "client") && !options_has(options, "service");
+}
+
+static int find_by_id(struct command_context *context, const struct options *options,
+                      struct token *out_row)
+{
+    char error_bytes[256];
+    struct buffer error = buffer_over(error_bytes, sizeof(error_bytes));
+    uint64_t id;
+    enum rc rc;
+
+    if (options_number(options, "id", 1, INT64_MAX, 0, &id, &error) != RC_OK)
+        return command_usage(context, "%.*s", STR_ARGS(buffer_str(&error)));
+    rc = store_find_token(context->store, (int64_t)id, out_row);
+    if (rc == RC_NOT_FOUND)
+        return command_refuse(context,
+                              "there is no token %llu; it may have expired and left the "
+                              "store",
+                              (unsigned long long)id);
+    return rc == RC_OK ? STATUS_DONE : command_fault(context, rc);
+}
+
+/* jt + kind + '_' + 43 + 6, with a checksum that fits; whatever its prefix. */
+static bool is_whole_value(struct str value)
+{
+    char crc[BASE62_CRC_TEXT_BYTES];
+    size_t body_bytes;
+
+    if (value.len <= BASE62_BLOCK_TEXT_BYTES + BASE62_CRC_TEXT_BYTES)
+        return false;
+    body_bytes = value.len - BASE62_CRC_TEXT_BYTES;
+    base62_encode_crc(crc32_of((struct str){ value.at, body_bytes }), crc);
+    return memcmp(crc, value.at + body_bytes, sizeof(crc)) == 0;
+}
+
+/* Why a value leads to no row. */
+static const char *describe_stranger(struct str value)
+{
+    if (str_index_of(value, '.') < value.len)
+        return "it is no JWT of this installation, or its token has left the store";
+    if (!is_whole_value(value))
+        return "its checksum is wrong: it was cut, mistyped, or is no token of ours";
+    return "it was not made here, its secret differs, or it expired and has left the store";
+}
+
+/* *out_why is set when the value leads to no row; out_row is then untouched. */
+static int find_by_value(struct command_context *context, struct token *out_row,
+                         const char **out_why)
+{
+    struct str value = str_trim(secret_expose(context->input));
+    struct token_room *room = context->open_room(context);
+    struct token_record record;
+    enum rc rc;
+
+    *out_why = NULL;
+    if (room == NULL)
+        return STATUS_REFUSED;
+    rc = token_read(room, value, &record);
+    if (rc == RC_NOT_FOUND) {
+        *out_why = describe_stranger(value);
+        return STATUS_DONE;
+    }
+    if (rc != RC_OK)
+        return command_fault(context, rc);
+    *out_row = record.row;
+    grant_put(token_room_grants(room), record.grant);
+    return STATUS_DONE;
+}
+
+static int64_t account_id_of(struct command_context *context, const char *name, int *out_status)
+{
+    struct account account = { 0 };
+    enum rc rc;
+
+    *out_status = STATUS_DONE;
+    if (name == NULL)
+        return 0;
+    rc = store_find_account_by_name(context->store, str_of(name), context->arena, &account);
+    if (rc == RC_NOT_FOUND)
+        *out_status = command_refuse(context, "there is no account '%s'", name);
+    else if (rc != RC_OK)
+        *out_status = command_fault(context, rc);
+    return account.id;
+}
+
+static int64_t client_id_of(struct command_context *context, const char *name, int *out_status)
+{
+    struct catalog_client *entry;
+    int64_t id;
+    enum rc rc;
+
+    *out_status = STATUS_DONE;
+    if (name == NULL)
+        return 0;
+    rc = catalog_find_client(context->catalog, str_of(name), true, &entry);
+    if (rc != RC_OK) {
+        *out_status = rc == RC_NOT_FOUND ? command_refuse(context, "there is no client '%s'", name)
+                                         : command_fault(context, rc);
+        return 0;
+    }
+    id = entry->client.id;
+    catalog_client_put(entry);
+    return id;
+}
+
+/* ---- list ---- */
+
+static const char *state_text(const struct token_facts *facts)
+{
+    if (facts->row.is_revoked)
+        return "revoked";
+    if (!facts->has_grant || facts->grant.ended_at != 0)
+        return "ended";
+    return facts->row.is_spent ? "spent" : "living";
+}
+
+static struct str subject_text(const struct token_facts *facts)
+{
+    return facts->account.id != 0 ? facts->account.name : STR("-");
+}
+
+static void write_json(struct command_context *context, const struct token_facts *facts)
+{
+    struct buffer text = buffer_over(arena_alloc(context->arena, ROW_JSON_BYTES), ROW_JSON_BYTES);
+    struct json_out json = json_out_over(&text);
+
+    json_begin_object(&json);
+    json_member_number(&json, STR("id"), facts->row.id);
+    json_member_string(&json, STR("kind"), str_of(kind_texts[facts->row.kind]));
+    json_member_string(&json, STR("format"), token_format_format(facts->row.format));
+    json_member_string(&json, STR("state"), str_of(state_text(facts)));
+    json_member_string(&json, STR("account"), facts->account.name);
+    json_member_string(&json, STR("client"), facts->client.client_id);
+    json_member_number(&json, STR("grant"), facts->row.grant_id);
+    if (facts->has_grant) {
+        json_member_string(&json, STR("scope"), facts->grant.scope);
+        json_member_words(&json, STR("audience"), facts->grant.audience);
+    }
+    json_member_number(&json, STR("issued_at"), facts->row.issued_at);
+    json_member_number(&json, STR("expires_at"), facts->row.expires_at);
+    json_end_object(&json);
+    sink_str(context->out, buffer_str(&text));
+    sink_text(context->out, "\n");
+}
+
+static void write_row(struct command_context *context, const struct token_facts *facts)
+{
+    struct sink *out = context->out;
+    char id[24];
+    struct buffer digits = buffer_over(id, sizeof(id));
+
+    buffer_append_u64(&digits, (uint64_t)facts->row.id);
+    sink_column(out, buffer_str(&digits), 18);
+    sink_column(out, str_of(kind_texts[facts->row.kind]), 10);
+    sink_column(out, token_format_format(facts->row.format), 8);
+    sink_column(out, str_of(state_text(facts)), 9);
+    sink_time_column(out, facts->row.issued_at, "-");
+    sink_time_column(out, facts->row.expires_at, "never");
+    sink_column(out, subject_text(facts), 20);
+    sink_column(out, facts->client.client_id, 24);
+    sink_str(out, facts->has_grant ? facts->grant.scope : STR("-"));
+    sink_text(out, "\n");
+}
+
+/* One page; 0 for account and client: any. */
+static enum rc list_page(struct command_context *context, const struct token *rows, size_t count,
+                         int64_t account_id, int64_t client_id, bool is_json)
+{
+    size_t mark = context->arena->used_bytes;
+
+    for (size_t i = 0; i < count; i++) {
+        struct token_facts facts = { .row = rows[i] };
+        enum rc rc;
+
+        command_rewind(context, mark);
+        rc = facts_read(context, &facts);
+        if (rc != RC_OK)
+            return rc;
+        if ((account_id != 0 && (!facts.has_grant || facts.grant.account_id != account_id)) ||
+            (client_id != 0 && (!facts.has_grant || facts.grant.client_id != client_id)))
+            continue;
+        (is_json ? write_json : write_row)(context, &facts);
+    }
+    command_rewind(context, mark);
+    return RC_OK;
+}
+
+static int run_list(struct command_context *context, const struct options *options)
+{
+    struct token *rows = arena_alloc(context->arena, COMMAND_ROW_COUNT * sizeof(*rows));
+    bool is_json = options_has(options, "json");
+    int64_t account_id;
+    int64_t client_id;
+    int64_t after_id = 0;
+    size_t count;
+    enum rc rc;
+    int status;
+
+    account_id = account_id_of(context, options_find(options, "account"), &status);
+    if (status != STATUS_DONE)
+        return status;
+    client_id = client_id_of(context, options_find(options, "client"), &status);
+    if (status != STATUS_DONE)
+        return status;
+    if (!is_json)
+        sink_text(context->out, "ID                KIND      FORMAT  STATE    ISSUED"
+                                "                EXPIRES               ACCOUNT             "
+                                "CLIENT                  SCOPE\n");
+    do {
+        rc = store_list_tokens(context->store, after_id, clock_now_s(), rows, COMMAND_ROW_COUNT,
+                               &count);
+        if (rc == RC_OK)
+            rc = list_page(context, rows, count, account_id, client_id, is_json);
+        if (rc != RC_OK)
+            return command_fault(context, rc);
+        if (count > 0)
+            after_id = rows[count - 1].id;
+    } while (count > 0 && !context->out->is_closed);
+    return STATUS_DONE;
+}
+
+/* ---- revoke ---- */
+
+static int revoke_one(struct command_context *context, const struct token *row)
+{
+    struct event event = { .at = clock_now_s(),
+                           .kind =
+                               row->kind == TOKEN_REFRESH ? EVENT_GRANT_ENDED : EVENT_TOKEN_REVOKED,
+                           .token_id = row->id,
+                           .detail = STR("by the operator") };
+    struct token_facts facts = { .row = *row };
+    struct store_unit unit;
+    enum rc rc;
+    int status;
+
+    rc = facts_read(context, &facts);
+    if (rc != RC_OK)
+        return command_fault(context, rc);
+    event.account_id = facts.account.id;
+    event.client_id = facts.client.id;
+    store_unit_init(&unit);
+    if (row->kind == TOKEN_REFRESH)
+        store_end_grant(&unit, row->grant_id, event.at);
+    else
+        store_revoke_token(&unit, row->id, event.at, row->expires_at);
+    store_insert_event(&unit, &event);
+    status = change_commit(context, &unit);
+    if (status == STATUS_DONE)
+        command_note(context,
+                     row->kind == TOKEN_REFRESH ? "token %lld and its whole family are revoked"
+                                                : "token %lld is revoked",
+                     (long long)row->id);
+    return status;
+}
+
+static int revoke_many(struct command_context *context, const struct options *options)
+{
+    const char *service = options_find(options, "service");
+    int64_t account_id;
+    int64_t client_id;
+    size_t count;
+    enum rc rc;
+    int status;
+
+    account_id = account_id_of(context, options_find(options, "account"), &status);
+    if (status != STATUS_DONE)
+        return status;
+    client_id = client_id_of(context, options_find(options, "client"), &status);
+    if (status != STATUS_DONE)
+        return status;
+    if (service != NULL && (account_id != 0 || client_id != 0))
+        return command_usage(context, "--service stands alone");
+    rc = service != NULL ? change_end_grants_of_service(context, str_of(service), &count)
+                         : change_end_grants(context, account_id, client_id, &count);
+    if (rc != RC_OK)
+        return command_refuse(context, "not every grant could be ended: %s; run this again",
+                              rc_words(rc));
+    command_note(context, "grants ended, with all their tokens: %zu", count);
+    return STATUS_DONE;
+}
+
+static int run_revoke(struct command_context *context, const struct options *options)
+{
+    struct token row;
+    const char *why = NULL;
+    int status;
+
+    if (options_has(options, "id") &&
+        (options_has(options, "account") || options_has(options, "client") ||
+         options_has(options, "service")))
+        return command_usage(context, "--id stands alone");
+    if (!wants_value(options) && !options_has(options, "id"))
+        return revoke_many(context, options);
+    if (options_has(options, "id"))
+        status = find_by_id(context, options, &row);
+    else
+        status = find_by_value(context, &row, &why);
+    if (status != STATUS_DONE)
+        return status;
+    if (why != NULL)
+        return command_refuse(context, "nothing to revoke: %s", why);
+    return revoke_one(context, &row);
+}
+
+/* ---- explain ---- */
+
+/* Writes a reason; true: it was one. */
+static bool because(struct command_context *context, bool is_so, const char *text)
+{
+    if (is_so)
+        sink_format(context->out, "because   %s\n", text);
+    return is_so;
+}
+
+static bool because_at(struct command_context *context, const char *text, int64_t at)
+{
+    char when[SINK_TIME_BYTES];
+
+    if (at == 0)
+        return false;
+    sink_time_format(at, when);
+    sink_format(context->out, "because   %s %s\n", text, when);
+    return true;
+}
+
+static int explain_services(struct command_context *context, const struct token_facts *facts,
+                            bool *out_is_refused)
+{
+    struct str rest = facts->grant.audience;
+    struct str service_id;
+
+    while (facts->has_grant && str_next_word(&rest, &service_id)) {
+        struct catalog_service *entry;
+        enum rc rc = catalog_find_service(context->catalog, service_id, true, &entry);
+
+        if (rc == RC_NOT_FOUND)
+            continue;
+        if (rc != RC_OK)
+            return command_fault(context, rc);
+        if (entry->service.is_disabled) {
+            sink_format(context->out, "because   the service %.*s is disabled\n",
+                        STR_ARGS(service_id));
+            *out_is_refused = true;
+        }
+        catalog_service_put(entry);
+    }
+    return STATUS_DONE;
+}
+
+static int explain_reasons(struct command_context *context, const struct token_facts *facts)
+{
+    int64_t now = clock_now_s();
+    const struct token *row = &facts->row;
+    bool is_refused = false;
+    int status;
+
+    is_refused |= because(context, row->is_revoked, "it was revoked");
+    is_refused |= because(context, row->is_spent, "it was used and rotated");
+    is_refused |= because_at(context, "it expired at",
+                             row->expires_at != 0 && row->expires_at <= now ? row->expires_at : 0);
+    is_refused |= because(context, !facts->has_grant, "its grant has left the store");
+    if (facts->has_grant) {
+        is_refused |= because_at(context, "its grant was ended at", facts->grant.ended_at);
+        is_refused |= because(context, facts->account.is_disabled, "the account is disabled");
+        is_refused |= because(context, facts->client.is_disabled, "the client is disabled");
+    }
+    status = explain_services(context, facts, &is_refused);
+    if (status != STATUS_DONE)
+        return status;
+    sink_text(context->out, is_refused ? "active    no\n" : "active    yes\n");
+    return STATUS_DONE;
+}
+
+static int run_explain(struct command_context *context, const struct options *options)
+{
+    struct token_facts facts = { 0 };
+    struct sink *out = context->out;
+    const char *why = NULL;
+    char at[SINK_TIME_BYTES];
+    enum rc rc;
+    int status;
+
+    status = options_has(options, "id") ? find_by_id(context, options, &facts.row)
+                                        : find_by_value(context, &facts.row, &why);
+    if (status != STATUS_DONE)
+        return status;
+    if (why != NULL) {
+        sink_format(out, "because   %s\nactive    no\n", why);
+        return STATUS_DONE;
+    }
+    rc = facts_read(context, &facts);
+    if (rc != RC_OK)
+        return command_fault(context, rc);
+    sink_time_format(facts.row.issued_at, at);
+    sink_format(out, "id        %lld\nkind      %s\nformat    %.*s\nissued    %s\n",
+                (long long)facts.row.id, kind_texts[facts.row.kind],
+                STR_ARGS(token_format_format(facts.row.format)), at);
+    sink_time_format(facts.row.expires_at, at);
+    sink_format(out, "expires   %s\naccount   %.*s\nclient    %.*s\n",
+                facts.row.expires_at == 0 ? "never" : at, STR_ARGS(subject_text(&facts)),
+                STR_ARGS(facts.client.client_id));
+    if (facts.has_grant)
+        sink_format(out, "grant     %lld\nscope     %.*s\naudience  %.*s\n",
+                    (long long)facts.grant.id, STR_ARGS(facts.grant.scope),
+                    STR_ARGS(facts.grant.audience));
+    return explain_reasons(context, &facts);
+}
+
+/* ---- the table ---- */
+
+static const struct option_spec options_list[] = {
+    { "account", "NAME", "only this account's", false },
+    { "client", "ID", "only this client's", false },
+    { "json", NULL, "a JSON object in each line", false },
+    { 0 },
+};
+
+static const struct option_spec options_revoke[] = {
+    { "id", "N", "the token of this id; without it the value is read from standard input", false },
+    { "account", "NAME", "end every grant of this account", false },
+    { "client", "ID", "end every grant of this client (with --account: of both)", false },
+    { "service", "ID", "end every grant for this service", false },
+    { 0 },
+};
+
+static const struct option_spec options_explain[] = {
+    { "id", "N", "the token of this id; without it the value is read from standard input", false },
+    { 0 },
+};
+
+const struct command commands_token[] = {
+    { "token", "list", NULL, options_list, "lists the tokens that have not expired", false, NULL,
+      run_list },
+    { "token", "revoke", NULL, options_revoke, "revokes a token, or all of somebody's", true,
+      wants_value, run_revoke },
+    { "token", "explain", NULL, options_explain, "says what a token is, and why it is refused",
+      false, wants_value, run_explain },
+    { 0 },
+};

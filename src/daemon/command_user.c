@@ -1,0 +1,307 @@
+#include "base/clock.h"
+#include "codec/json.h"
+#include "daemon/change.h"
+
+/* ---- checks ---- */
+
+static enum rc email_check(struct str email, struct buffer *out_error)
+{
+    size_t at = str_index_of(email, '@');
+    enum rc rc;
+
+    if (email.len == 0)
+        return RC_OK;
+    rc = change_text_check(email, ACCOUNT_EMAIL_BYTES_MAX, out_error);
+    if (rc != RC_OK)
+        return rc;
+    if (at == 0 || at + 1 >= email.len || str_index_of(email, ' ') < email.len) {
+        buffer_append_str(out_error, STR("it must look like name@example.com"));
+        return RC_INVALID;
+    }
+    return RC_OK;
+}
+
+/* An operator may set any password; a short one deserves a word. */
+static void warn_if_weak(struct command_context *context)
+{
+    char bytes[256];
+    struct buffer error = buffer_over(bytes, sizeof(bytes));
+
+    if (account_password_check(context->input, &error) != RC_OK)
+        command_note(context, "warning: this password would not be taken from its owner: %.*s",
+                     STR_ARGS(buffer_str(&error)));
+}
+
+static int find_account(struct command_context *context, const char *name,
+                        struct account *out_account)
+{
+    enum rc rc =
+        store_find_account_by_name(context->store, str_of(name), context->arena, out_account);
+
+    if (rc == RC_NOT_FOUND)
+        return command_refuse(context, "there is no account '%s'; 'jeton user list' shows all",
+                              name);
+    return rc == RC_OK ? STATUS_DONE : command_fault(context, rc);
+}
+
+/* ---- add, passwd ---- */
+
+static bool wants_password(const struct options *options)
+{
+    return options_has(options, "password-stdin");
+}
+
+static bool always(const struct options *options)
+{
+    (void)options;
+    return true;
+}
+
+static int run_add(struct command_context *context, const struct options *options)
+{
+    char error_bytes[256];
+    struct buffer error = buffer_over(error_bytes, sizeof(error_bytes));
+    struct account draft = {
+        .name = str_of(options->arguments[0]),
+        .full_name = change_option(options, "full-name", STR("")),
+        .email = change_option(options, "email", STR("")),
+        .is_admin = options_has(options, "admin"),
+        .created_at = clock_now_s(),
+    };
+    int64_t id;
+    enum rc rc;
+
+    if (!options_has(options, "password-stdin"))
+        return command_usage(context,
+                             "--password-stdin is needed: the password is read from there");
+    if (change_text_check(draft.full_name, ACCOUNT_FULL_NAME_BYTES_MAX, &error) != RC_OK)
+        return command_refuse(context, "--full-name: %.*s", STR_ARGS(buffer_str(&error)));
+    if (email_check(draft.email, &error) != RC_OK)
+        return command_refuse(context, "--email: %.*s", STR_ARGS(buffer_str(&error)));
+    rc =
+        account_create(context->store, &draft, context->input, context->checker->cost, &id, &error);
+    if (rc == RC_EXISTS)
+        return command_refuse(context, "an account '%s' exists already; choose another name",
+                              options->arguments[0]);
+    if (rc == RC_INVALID)
+        return command_refuse(context, "%.*s", STR_ARGS(buffer_str(&error)));
+    if (rc != RC_OK)
+        return command_fault(context, rc);
+    warn_if_weak(context);
+    command_note(context, "added account '%s' with id %lld", options->arguments[0], (long long)id);
+    return STATUS_DONE;
+}
+
+static int note_ended(struct command_context *context, const char *name, const char *what,
+                      int64_t account_id)
+{
+    size_t count;
+    enum rc rc = change_end_grants(context, account_id, 0, &count);
+
+    if (rc != RC_OK)
+        return command_refuse(context,
+                              "'%s' is %s, but its living grants could not all be ended "
+                              "(%s); run 'jeton token revoke --account'",
+                              name, what, rc_words(rc));
+    command_note(context, "'%s' is %s; grants ended: %zu", name, what, count);
+    return STATUS_DONE;
+}
+
+static int run_passwd(struct command_context *context, const struct options *options)
+{
+    char error_bytes[256];
+    struct buffer error = buffer_over(error_bytes, sizeof(error_bytes));
+    struct account account;
+    enum rc rc;
+    int status;
+
+    status = find_account(context, options->arguments[0], &account);
+    if (status != STATUS_DONE)
+        return status;
+    rc = account_change_password(context->store, account.id, context->input, context->checker->cost,
+                                 clock_now_s(), &error);
+    if (rc == RC_INVALID)
+        return command_refuse(context, "%.*s", STR_ARGS(buffer_str(&error)));
+    if (rc != RC_OK)
+        return command_fault(context, rc);
+    warn_if_weak(context);
+    return note_ended(context, options->arguments[0], "given a new password", account.id);
+}
+
+/* ---- disable, enable, unlock ---- */
+
+static int set_disabled(struct command_context *context, const struct options *options,
+                        bool is_disabled)
+{
+    struct account account;
+    struct store_unit unit;
+    int status;
+
+    status = find_account(context, options->arguments[0], &account);
+    if (status != STATUS_DONE)
+        return status;
+    account.is_disabled = is_disabled;
+    store_unit_init(&unit);
+    store_update_account(&unit, &account);
+    change_event(&unit, EVENT_ACCOUNT_CHANGED, account.id, 0,
+                 is_disabled ? STR("disabled") : STR("enabled"));
+    status = change_commit(context, &unit);
+    if (status != STATUS_DONE)
+        return status;
+    if (is_disabled)
+        return note_ended(context, options->arguments[0], "disabled", account.id);
+    command_note(context, "'%s' is enabled", options->arguments[0]);
+    return STATUS_DONE;
+}
+
+static int run_disable(struct command_context *context, const struct options *options)
+{
+    return set_disabled(context, options, true);
+}
+
+static int run_enable(struct command_context *context, const struct options *options)
+{
+    return set_disabled(context, options, false);
+}
+
+static int run_unlock(struct command_context *context, const struct options *options)
+{
+    struct account account;
+    struct store_unit unit;
+    int status;
+
+    status = find_account(context, options->arguments[0], &account);
+    if (status != STATUS_DONE)
+        return status;
+    store_unit_init(&unit);
+    throttle_unlock(context->throttle, account.name, clock_now_s(), &unit);
+    change_event(&unit, EVENT_ACCOUNT_CHANGED, account.id, 0, STR("unlocked"));
+    status = change_commit(context, &unit);
+    if (status == STATUS_DONE)
+        command_note(context, "failed sign-ins of '%s' are forgotten", options->arguments[0]);
+    return status;
+}
+
+/* ---- list, show ---- */
+
+static void write_json(struct command_context *context, const struct account *account)
+{
+    struct buffer text = buffer_over(arena_alloc(context->arena, SINK_BYTES), SINK_BYTES);
+    struct json_out json = json_out_over(&text);
+
+    json_begin_object(&json);
+    json_member_number(&json, STR("id"), account->id);
+    json_member_string(&json, STR("name"), account->name);
+    json_member_string(&json, STR("full_name"), account->full_name);
+    json_member_string(&json, STR("email"), account->email);
+    json_member_bool(&json, STR("admin"), account->is_admin);
+    json_member_bool(&json, STR("disabled"), account->is_disabled);
+    json_member_bool(&json, STR("has_password"), account->password_hash.len > 0);
+    json_member_number(&json, STR("created_at"), account->created_at);
+    json_end_object(&json);
+    sink_str(context->out, buffer_str(&text));
+    sink_text(context->out, "\n");
+}
+
+static void write_row(struct command_context *context, const struct account *account)
+{
+    struct sink *out = context->out;
+    char id[24];
+    struct buffer digits = buffer_over(id, sizeof(id));
+
+    buffer_append_u64(&digits, (uint64_t)account->id);
+    sink_column(out, buffer_str(&digits), 8);
+    sink_column(out, account->name, 24);
+    sink_column(out, account->is_disabled ? STR("disabled") : STR("enabled"), 10);
+    sink_column(out, account->is_admin ? STR("admin") : STR("-"), 7);
+    sink_time_column(out, account->created_at, "-");
+    sink_column(out, account->email.len > 0 ? account->email : STR("-"), 24);
+    sink_str(out, account->full_name);
+    sink_text(out, "\n");
+}
+
+static int run_list(struct command_context *context, const struct options *options)
+{
+    struct account *rows = arena_alloc(context->arena, COMMAND_ROW_COUNT * sizeof(*rows));
+    size_t mark = context->arena->used_bytes;
+    bool is_json = options_has(options, "json");
+    int64_t after_id = 0;
+    size_t count;
+    enum rc rc;
+
+    if (!is_json)
+        sink_text(context->out, "ID      NAME                    STATE     ROLE   CREATED"
+                                "               EMAIL                   FULL NAME\n");
+    do {
+        command_rewind(context, mark);
+        rc = store_list_accounts(context->store, after_id, context->arena, rows, COMMAND_ROW_COUNT,
+                                 &count);
+        if (rc != RC_OK)
+            return command_fault(context, rc);
+        for (size_t i = 0; i < count; i++)
+            (is_json ? write_json : write_row)(context, &rows[i]);
+        if (count > 0)
+            after_id = rows[count - 1].id;
+    } while (count > 0 && !context->out->is_closed);
+    return STATUS_DONE;
+}
+
+static int run_show(struct command_context *context, const struct options *options)
+{
+    struct account account;
+    struct sink *out = context->out;
+    char at[SINK_TIME_BYTES];
+    int status;
+
+    status = find_account(context, options->arguments[0], &account);
+    if (status != STATUS_DONE)
+        return status;
+    if (options_has(options, "json")) {
+        write_json(context, &account);
+        return STATUS_DONE;
+    }
+    sink_time_format(account.created_at, at);
+    sink_format(out, "id         %lld\nname       %.*s\nfull name  %.*s\nemail      %.*s\n",
+                (long long)account.id, STR_ARGS(account.name), STR_ARGS(account.full_name),
+                STR_ARGS(account.email));
+    sink_format(out, "role       %s\nstate      %s\npassword   %s\ncreated    %s\n",
+                account.is_admin ? "admin" : "-", account.is_disabled ? "disabled" : "enabled",
+                account.password_hash.len > 0 ? "set" : "none", at);
+    return STATUS_DONE;
+}
+
+/* ---- the table ---- */
+
+static const struct option_spec options_add[] = {
+    { "password-stdin", NULL, "read the password from standard input, one line", false },
+    { "full-name", "TEXT", "the person's name", false },
+    { "email", "ADDRESS", "the person's mail address", false },
+    { "admin", NULL, "an administrator", false },
+    { 0 },
+};
+
+static const struct option_spec options_passwd[] = {
+    { "password-stdin", NULL, "read the password from standard input, one line (the default)",
+      false },
+    { 0 },
+};
+
+static const struct option_spec options_list[] = {
+    { "json", NULL, "a JSON object in each line", false },
+    { 0 },
+};
+
+static const struct option_spec options_none[] = { { 0 } };
+
+const struct command commands_user[] = {
+    { "user", "add", "NAME", options_add, "adds an account", true, wants_password, run_add },
+    { "user", "passwd", "NAME", options_passwd, "sets a new password; ends living grants", true,
+      always, run_passwd },
+    { "user", "disable", "NAME", options_none, "no sign-in any more; ends living grants", true,
+      NULL, run_disable },
+    { "user", "enable", "NAME", options_none, "takes a disabling back", true, NULL, run_enable },
+    { "user", "unlock", "NAME", options_none, "forgets failed sign-ins", true, NULL, run_unlock },
+    { "user", "list", NULL, options_list, "lists the accounts", false, NULL, run_list },
+    { "user", "show", "NAME", options_list, "shows one account", false, NULL, run_show },
+    { 0 },
+};

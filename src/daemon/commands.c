@@ -1,0 +1,260 @@
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "daemon/command.h"
+
+enum { MESSAGE_BYTES = 1024 };
+
+const struct option_spec command_common_options[] = {
+    { "data", "DIR", "the data folder of the server", false },
+    { "master-key-file", "FILE", "where the master key is, if not in the data folder", false },
+    { "database", "URL", "not offered by this version", false },
+    { "help", NULL, "show this help", false },
+    { 0 },
+};
+
+static const struct command *const tables[] = {
+    commands_user, commands_service, commands_client, commands_token, commands_key, commands_event,
+};
+
+enum { TABLE_COUNT = sizeof(tables) / sizeof(tables[0]) };
+
+/* Named by the design and not built yet: silence would be taken for success. */
+static const char *const later[][2] = {
+    { "user", "totp" }, { "audit", "verify" }, { "plan", NULL },   { "apply", NULL },
+    { "backup", NULL }, { "restore", NULL },   { "doctor", NULL },
+};
+
+static bool is_later(const char *noun, const char *verb)
+{
+    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+        if (strcmp(later[i][0], noun) == 0 &&
+            (later[i][1] == NULL || (verb != NULL && strcmp(later[i][1], verb) == 0)))
+            return true;
+    }
+    return false;
+}
+
+static const struct command *find_command(const char *noun, const char *verb, bool *out_has_noun)
+{
+    *out_has_noun = false;
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        for (const struct command *row = tables[i]; row->noun != NULL; row++) {
+            if (strcmp(row->noun, noun) != 0)
+                continue;
+            *out_has_noun = true;
+            if (verb != NULL && strcmp(row->verb, verb) == 0)
+                return row;
+        }
+    }
+    return NULL;
+}
+
+/* ---- messages ---- */
+
+__attribute__((format(printf, 3, 0))) static void
+write_line(struct sink *err, const char *name, const char *format, va_list args, const char *hint)
+{
+    char text[MESSAGE_BYTES];
+
+    vsnprintf(text, sizeof(text), format, args);
+    /* One event, one line: whatever a name held. */
+    for (char *at = text; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
+    }
+    sink_format(err, "jeton: %s%s%s%s\n", name, *name == '\0' ? "" : ": ", text, hint);
+}
+
+int command_refuse(struct command_context *context, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    write_line(context->err, context->name, format, args, "");
+    va_end(args);
+    return STATUS_REFUSED;
+}
+
+void command_note(struct command_context *context, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    write_line(context->err, context->name, format, args, "");
+    va_end(args);
+}
+
+__attribute__((format(printf, 3, 4))) static int usage(struct sink *err, const char *name,
+                                                       const char *format, ...)
+{
+    char hint[128];
+    va_list args;
+
+    snprintf(hint, sizeof(hint), "; see 'jeton %s%s--help'", name, *name == '\0' ? "" : " ");
+    va_start(args, format);
+    write_line(err, name, format, args, hint);
+    va_end(args);
+    return STATUS_USAGE;
+}
+
+int command_usage(struct command_context *context, const char *format, ...)
+{
+    char text[MESSAGE_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    return usage(context->err, context->name, "%s", text);
+}
+
+int command_fault(struct command_context *context, enum rc rc)
+{
+    const char *advice = rc == RC_BUSY ? "try again" : "see that the disk has room and works";
+
+    return command_refuse(context, "nothing was changed: %s; %s", rc_words(rc), advice);
+}
+
+void command_rewind(struct command_context *context, size_t mark)
+{
+    struct arena *arena = context->arena;
+
+    ASSERT(mark <= arena->used_bytes);
+    explicit_bzero(arena->slab + mark, arena->used_bytes - mark);
+    arena->used_bytes = mark;
+}
+
+/* ---- parsing ---- */
+
+static void command_name(const struct command *command, char *out_name, size_t size)
+{
+    snprintf(out_name, size, "%s %s", command->noun, command->verb);
+}
+
+static int find_line(int argc, char *const *argv, const struct command **out_command,
+                     struct sink *err)
+{
+    const char *verb = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
+    bool has_noun;
+
+    if (argc == 0)
+        return usage(err, "", "a command is needed");
+    if (is_later(argv[0], verb)) {
+        sink_format(err, "jeton: this command is not offered by this version; see 'jeton help'\n");
+        return STATUS_USAGE;
+    }
+    *out_command = find_command(argv[0], verb, &has_noun);
+    if (*out_command != NULL)
+        return STATUS_DONE;
+    if (has_noun)
+        return usage(err, "", verb == NULL ? "the command is cut short" : "unknown command");
+    return usage(err, "", "unknown command");
+}
+
+int command_parse(int argc, char *const *argv, struct command_line *out_line, struct sink *err)
+{
+    char error_bytes[256];
+    struct buffer error = buffer_over(error_bytes, sizeof(error_bytes));
+    const struct command *command;
+    struct options *options = &out_line->options;
+    char name[64];
+    int status;
+
+    status = find_line(argc, argv, &command, err);
+    if (status != STATUS_DONE)
+        return status;
+    command_name(command, name, sizeof(name));
+    if (options_parse(command->options, command_common_options, argc - 2, argv + 2, options,
+                      &error) != RC_OK)
+        return usage(err, name, "%.*s", STR_ARGS(buffer_str(&error)));
+    out_line->command = command;
+    out_line->wants_help = options_has(options, "help");
+    if (out_line->wants_help)
+        return STATUS_DONE;
+    if (options_has(options, "database"))
+        return usage(err, name, "--database is not offered by this version; use --data DIR");
+    if (!options_has(options, "data"))
+        return usage(err, name, "--data DIR is needed");
+    if (command->argument != NULL && options->argument_count == 0)
+        return usage(err, name, "%s is needed", command->argument);
+    if (options->argument_count > (command->argument != NULL ? 1u : 0u))
+        return usage(err, name, "there is an argument too many");
+    return STATUS_DONE;
+}
+
+int command_run(struct command_context *context, int argc, char *const *argv,
+                pthread_mutex_t *change_lock)
+{
+    struct command_line line;
+    char name[64];
+    int status;
+
+    status = command_parse(argc, argv, &line, context->err);
+    if (status != STATUS_DONE)
+        return status;
+    command_name(line.command, name, sizeof(name));
+    context->name = name;
+    if (line.wants_help) {
+        command_help(line.command, context->out);
+        return STATUS_DONE;
+    }
+    if (line.command->wants_input != NULL && line.command->wants_input(&line.options) &&
+        context->input == NULL)
+        return command_usage(context, "a line on standard input is needed");
+    if (line.command->is_change)
+        pthread_mutex_lock(change_lock);
+    status = line.command->run(context, &line.options);
+    if (line.command->is_change)
+        pthread_mutex_unlock(change_lock);
+    context->name = "";
+    return status;
+}
+
+/* ---- help ---- */
+
+static void help_options(const struct option_spec *table, struct sink *out)
+{
+    char left[64];
+
+    for (; table != NULL && table->name != NULL; table++) {
+        snprintf(left, sizeof(left), "  --%s%s%s%s", table->name,
+                 table->argument != NULL ? " " : "", table->argument != NULL ? table->argument : "",
+                 table->repeats ? " …" : "");
+        sink_column(out, str_of(left), 32);
+        sink_format(out, "%s\n", table->help);
+    }
+}
+
+static void help_one(const struct command *command, struct sink *out)
+{
+    sink_format(out, "jeton %s %s%s%s --data DIR [option…]\n%s\n\n", command->noun, command->verb,
+                command->argument != NULL ? " " : "",
+                command->argument != NULL ? command->argument : "", command->summary);
+    help_options(command->options, out);
+    help_options(command_common_options, out);
+}
+
+void command_help(const struct command *command_or_null, struct sink *out)
+{
+    char left[64];
+
+    if (command_or_null != NULL) {
+        help_one(command_or_null, out);
+        return;
+    }
+    sink_text(out, "jeton COMMAND --data DIR [option…]\n\n"
+                   "  serve                         answers requests until it is told to stop\n");
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        for (const struct command *row = tables[i]; row->noun != NULL; row++) {
+            snprintf(left, sizeof(left), "  %s %s%s%s", row->noun, row->verb,
+                     row->argument != NULL ? " " : "", row->argument != NULL ? row->argument : "");
+            sink_column(out, str_of(left), 32);
+            sink_format(out, "%s\n", row->summary);
+        }
+    }
+    sink_text(out, "  version                       says which version this is\n"
+                   "  help                          shows this\n\n"
+                   "'jeton COMMAND --help' shows the options of a command.\n"
+                   "Exit status: 0 done, 1 refused, 2 wrong usage.\n");
+}

@@ -1,0 +1,179 @@
+#include "daemon/config.h"
+
+#include <cyaml/cyaml.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "daemon/settings.h"
+
+enum { FILE_BYTES_MAX = 64 * 1024, TEXT_BYTES_MAX = 4096 };
+
+static const cyaml_schema_value_t text_value = { CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1,
+                                                                    TEXT_BYTES_MAX) };
+
+#define TEXT(name, member)                                                                         \
+    CYAML_FIELD_STRING_PTR(name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config_file,     \
+                           member, 1, TEXT_BYTES_MAX)
+#define TEXTS(name, member)                                                                        \
+    CYAML_FIELD_SEQUENCE(name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config_file,       \
+                         member, &text_value, 1, SETTINGS_LIST_COUNT_MAX)
+#define COUNT(name, member) CYAML_FIELD_UINT(name, CYAML_FLAG_OPTIONAL, struct config_file, member)
+
+static const cyaml_schema_field_t fields[] = {
+    TEXT("data", data),
+    TEXTS("listen", listen),
+    TEXTS("tls-listen", tls_listen),
+    TEXTS("trusted-proxy", trusted_proxy),
+    TEXT("tls-certificate", tls_certificate),
+    TEXT("tls-key", tls_key),
+    TEXT("metrics-listen", metrics_listen),
+    TEXT("issuer", issuer),
+    TEXT("master-key-file", master_key_file),
+    TEXT("log-format", log_format),
+    TEXT("log-level", log_level),
+    COUNT("work-threads", work_threads),
+    COUNT("hash-threads", hash_threads),
+    COUNT("loops", loops),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t schema = { CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER,
+                                                                 struct config_file, fields) };
+
+/* What the library said went wrong: its first words, and where. */
+struct complaint {
+    char words[256];
+    char key[64];
+    unsigned long line;
+    bool has_words;
+};
+
+/* The library talks in several lines: the fault, then the path to it from the inside out. */
+__attribute__((format(printf, 3, 0))) static void hear(cyaml_log_t level, void *context,
+                                                       const char *format, va_list args)
+{
+    struct complaint *complaint = context;
+    char text[512];
+    const char *at;
+
+    (void)level;
+    vsnprintf(text, sizeof(text), format, args);
+    text[strcspn(text, "\n")] = '\0';
+    at = strstr(text, "(line: ");
+    if (at != NULL && complaint->line == 0)
+        complaint->line = strtoul(at + strlen("(line: "), NULL, 10);
+    at = strstr(text, "in mapping field '");
+    if (at != NULL && complaint->key[0] == '\0') {
+        at += strlen("in mapping field '");
+        snprintf(complaint->key, sizeof(complaint->key), "%.*s", (int)strcspn(at, "'"), at);
+    }
+    if (!complaint->has_words) {
+        at = strncmp(text, "Load: ", 6) == 0 ? text + 6 : text;
+        snprintf(complaint->words, sizeof(complaint->words), "%.255s", at);
+        complaint->has_words = true;
+    }
+}
+
+/* For an unknown key the library names the line before it. */
+static unsigned long line_of_key(struct str text, struct str key)
+{
+    for (unsigned long line = 1; text.len > 0; line++) {
+        size_t len = str_index_of(text, '\n');
+        struct str start = str_trim((struct str){ text.at, len });
+
+        if (str_starts_with(start, key) && start.len > key.len && start.at[key.len] == ':')
+            return line;
+        text = str_from(text, len < text.len ? len + 1 : len);
+    }
+    return 0;
+}
+
+static enum rc refuse(const char *path, struct str text, const struct complaint *complaint,
+                      struct buffer *out_error)
+{
+    struct str unexpected = STR("Unexpected key: ");
+    struct str words = str_of(complaint->words);
+    unsigned long line = complaint->line;
+
+    if (str_starts_with(words, unexpected)) {
+        struct str key = str_from(words, unexpected.len);
+        unsigned long found = line_of_key(text, key);
+
+        buffer_append_format(out_error, "%s: line %lu: unknown key '%.*s'", path,
+                             found != 0 ? found : line, STR_ARGS(key));
+        return RC_INVALID;
+    }
+    buffer_append_format(out_error, "%s: line %lu: %s%s%.*s", path, line, complaint->key,
+                         complaint->key[0] != '\0' ? ": " : "", STR_ARGS(words));
+    return RC_INVALID;
+}
+
+static enum rc read_file(const char *path, char *out_bytes, size_t max, size_t *out_len,
+                         struct buffer *out_error)
+{
+    FILE *file = fopen(path, "re");
+    size_t len;
+
+    if (file == NULL) {
+        buffer_append_format(out_error, "%s: cannot be read: %s", path, strerror(errno));
+        return RC_INVALID;
+    }
+    len = fread(out_bytes, 1, max, file);
+    if (ferror(file) != 0 || len == max) {
+        buffer_append_format(out_error, "%s: %s", path,
+                             len == max ? "is larger than 64 KiB" : "cannot be read");
+        fclose(file);
+        return RC_INVALID;
+    }
+    fclose(file);
+    *out_len = len;
+    return RC_OK;
+}
+
+static cyaml_config_t library_config(struct complaint *complaint)
+{
+    return (cyaml_config_t){ .log_fn = hear,
+                             .log_ctx = complaint,
+                             .mem_fn = cyaml_mem,
+                             .log_level = CYAML_LOG_WARNING,
+                             .flags = CYAML_CFG_NO_ALIAS };
+}
+
+enum rc config_file_open(const char *path, struct config_file **out_file, struct buffer *out_error)
+{
+    struct complaint complaint = { 0 };
+    cyaml_config_t config = library_config(&complaint);
+    char *text = malloc(FILE_BYTES_MAX);
+    cyaml_data_t *file = NULL;
+    cyaml_err_t result;
+    size_t len;
+    enum rc rc;
+
+    ASSERT(text != NULL);
+    rc = read_file(path, text, FILE_BYTES_MAX, &len, out_error);
+    if (rc == RC_OK) {
+        result = cyaml_load_data((const uint8_t *)text, len, &config, &schema, &file, NULL);
+        /* Its warnings are of what it would ignore. */
+        if (result != CYAML_OK && !complaint.has_words)
+            snprintf(complaint.words, sizeof(complaint.words), "%s", cyaml_strerror(result));
+        if (result != CYAML_OK || complaint.has_words)
+            rc = refuse(path, (struct str){ text, len }, &complaint, out_error);
+    }
+    free(text);
+    if (rc != RC_OK)
+        config_file_close(file);
+    else
+        *out_file = file;
+    return rc;
+}
+
+void config_file_close(struct config_file *file)
+{
+    struct complaint complaint = { 0 };
+    cyaml_config_t config = library_config(&complaint);
+
+    if (file != NULL)
+        cyaml_free(&config, &schema, file, 0);
+}

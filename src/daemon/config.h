@@ -1,0 +1,41 @@
+/*
+ * daemon/config.h: the configuration file: YAML, read against a schema. The only user of libcyaml.
+ */
+#ifndef JETON_DAEMON_CONFIG_H
+#define JETON_DAEMON_CONFIG_H
+
+#include "base/buffer.h"
+#include "base/rc.h"
+
+/* The file's settings; what it does not say is NULL or 0. */
+struct config_file {
+    char *data;
+    char **listen;
+    unsigned listen_count;
+    char **tls_listen;
+    unsigned tls_listen_count;
+    char **trusted_proxy;
+    unsigned trusted_proxy_count;
+    char *tls_certificate;
+    char *tls_key;
+    char *metrics_listen;
+    char *issuer;
+    char *master_key_file;
+    char *log_format;
+    char *log_level;
+    unsigned work_threads;
+    unsigned hash_threads;
+    unsigned loops;
+};
+
+/*
+ * Reads a file; an empty one is fine (*out_file is then NULL).
+ *
+ * out_error    on RC_INVALID: one line that names the file, the line and the key
+ */
+enum rc config_file_open(const char *path, struct config_file **out_file,
+                         struct buffer *out_error) MUST_CHECK;
+
+void config_file_close(struct config_file *file);
+
+#endif

@@ -1,0 +1,200 @@
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/control.h"
+#include "daemon/house.h"
+#include "daemon/input.h"
+#include "daemon/process.h"
+#include "daemon/serve.h"
+
+enum {
+    ERROR_BYTES = 512,
+    /* A folder that is held is a server's that starts or stops, or another command's. */
+    HELD_RETRY_COUNT = 200,
+    HELD_RETRY_MS = 50
+};
+
+/* ---- standard output and error as sinks ---- */
+
+static int out_fd = STDOUT_FILENO;
+static int err_fd = STDERR_FILENO;
+static bool has_lost_output; /* a reader that had enough is no loss */
+
+static bool take_fd(void *context, struct str bytes)
+{
+    int fd = *(const int *)context;
+
+    while (bytes.len > 0) {
+        ssize_t written = write(fd, bytes.at, bytes.len);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0) {
+            has_lost_output = fd == STDOUT_FILENO && errno != EPIPE;
+            return false;
+        }
+        bytes = str_from(bytes, (size_t)written);
+    }
+    return true;
+}
+
+/* ---- one command ---- */
+
+/* A command line on its way. */
+struct call {
+    int argc;
+    char *const *argv;
+    const struct command_line *line;
+    const struct secret *input;
+    struct sink *out;
+    struct sink *err;
+};
+
+static int say(struct call *call, const char *words)
+{
+    sink_format(call->err, "jeton: %s\n", words);
+    return STATUS_REFUSED;
+}
+
+/* Runs it by the server, if there is one: RC_NOT_FOUND when there is none. */
+static enum rc run_by_server(struct call *call, const char *data, int *out_status)
+{
+    enum rc rc;
+    int fd;
+
+    rc = control_connect(data, &fd);
+    if (rc != RC_OK)
+        return rc;
+    rc = control_run(fd, call->argc, call->argv, call->input, call->out, call->err, out_status);
+    close(fd);
+    if (rc != RC_OK)
+        *out_status = say(call, "the server broke off; see whether the change was made, with a "
+                                "list or its log");
+    return RC_OK;
+}
+
+/* Runs it here: RC_EXISTS when the folder is held by somebody else. */
+static enum rc run_here(struct call *call, const char *data, int *out_status)
+{
+    char bytes[ERROR_BYTES];
+    struct buffer error = buffer_over(bytes, sizeof(bytes));
+    const char *master_key_file = options_find(&call->line->options, "master-key-file");
+    struct house house;
+    enum rc rc;
+
+    rc = house_open(data, master_key_file, &house, &error);
+    if (rc == RC_EXISTS)
+        return rc;
+    if (rc != RC_OK) {
+        sink_format(call->err, "jeton: %.*s\n", STR_ARGS(buffer_str(&error)));
+        *out_status = STATUS_REFUSED;
+        return RC_OK;
+    }
+    if (house.master_key_was_made)
+        sink_format(call->err,
+                    "jeton: made %s/master.key, which opens all that is sealed in the "
+                    "store: keep a copy of it elsewhere\n",
+                    data);
+    *out_status =
+        house_run_command(&house, call->argc, call->argv, call->input, call->out, call->err);
+    house_close(&house);
+    return RC_OK;
+}
+
+static int run(struct call *call)
+{
+    const struct timespec pause = { .tv_nsec = HELD_RETRY_MS * 1000000L };
+    const char *data = options_find(&call->line->options, "data");
+    struct stat status;
+    int result;
+
+    if (!call->line->command->is_change && stat(data, &status) != 0) {
+        sink_format(call->err, "jeton: there is no data folder %s; name the server's with --data\n",
+                    data);
+        return STATUS_REFUSED;
+    }
+    for (int i = 0; i < HELD_RETRY_COUNT; i++) {
+        if (run_by_server(call, data, &result) == RC_OK || run_here(call, data, &result) == RC_OK)
+            return result;
+        nanosleep(&pause, NULL);
+    }
+    return say(call, "the data folder is held by a process that does not answer; try again, or "
+                     "stop that process");
+}
+
+/* Reads the line that the command wants, and runs it. */
+static int run_line(struct call *call, const struct command_line *line)
+{
+    AUTO(secret) input = { 0 };
+    char bytes[ERROR_BYTES];
+    struct buffer error = buffer_over(bytes, sizeof(bytes));
+    const struct command *command = line->command;
+
+    call->line = line;
+    if (command->wants_input != NULL && command->wants_input(&line->options)) {
+        if (input_read(&input, &error) != RC_OK) {
+            sink_format(call->err, "jeton: %s %s: %.*s; see 'jeton %s %s --help'\n", command->noun,
+                        command->verb, STR_ARGS(buffer_str(&error)), command->noun, command->verb);
+            return STATUS_USAGE;
+        }
+        call->input = &input;
+    }
+    return run(call);
+}
+
+static int run_command(int argc, char *const *argv, struct sink *out, struct sink *err)
+{
+    static struct command_line line;
+    struct call call = { .argc = argc, .argv = argv, .out = out, .err = err };
+    int status = command_parse(argc, argv, &line, err);
+
+    if (status != STATUS_DONE)
+        return status;
+    if (line.wants_help) {
+        command_help(line.command, out);
+        return STATUS_DONE;
+    }
+    crypto_init();
+    return run_line(&call, &line);
+}
+
+static bool is_word(const char *word, const char *name, const char *option)
+{
+    return strcmp(word, name) == 0 || strcmp(word, option) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct sink out;
+    struct sink err;
+    int status;
+
+    process_harden();
+    sink_init(&out, take_fd, &out_fd);
+    sink_init(&err, take_fd, &err_fd);
+    if (argc > 2 && strcmp(argv[2], "--help") == 0 && strcmp(argv[1], "serve") != 0)
+        argv[1] = argv[2]; /* "jeton user --help" */
+    if (argc > 1 && is_word(argv[1], "version", "--version")) {
+        sink_text(&out, "jeton " JETON_VERSION "\n");
+        status = STATUS_DONE;
+    } else if (argc > 1 && is_word(argv[1], "help", "--help")) {
+        command_help(NULL, &out);
+        status = STATUS_DONE;
+    } else if (argc > 1 && strcmp(argv[1], "serve") == 0) {
+        crypto_init();
+        return serve_run(argc - 2, argv + 2);
+    } else {
+        status = run_command(argc - 1, argv + 1, &out, &err);
+    }
+    sink_flush(&out);
+    sink_flush(&err);
+    if (has_lost_output && status == STATUS_DONE) {
+        sink_text(&err, "jeton: standard output could not be written\n");
+        sink_flush(&err);
+        status = STATUS_REFUSED;
+    }
+    return status;
+}

@@ -1,0 +1,38 @@
+/*
+ * daemon/master_key.h: the key that everything sealed at rest is sealed under.
+ *
+ * 32 bytes from, in this order: the file that --master-key-file names; the systemd credential
+ * "jeton-master-key"; "master.key" in the data folder, which is made (0600) for a new store. In
+ * memory the key has a page of its own, locked and kept out of core dumps (LG-04).
+ */
+#ifndef JETON_DAEMON_MASTER_KEY_H
+#define JETON_DAEMON_MASTER_KEY_H
+
+#include "base/buffer.h"
+#include "base/rc.h"
+#include "crypto/seal.h"
+
+enum { MASTER_KEY_BYTES = SEAL_KEY_BYTES };
+
+struct master_key {
+    unsigned char *bytes; /* MASTER_KEY_BYTES; NULL: closed */
+};
+
+/*
+ * Reads or makes the key.
+ *
+ * file         NULL: no file was named
+ * may_make     the store is new, so no key can be missing
+ * out_was_made true: "master.key" was made just now
+ * out_error    on RC_INVALID: one line for the operator
+ *
+ * Answers: RC_OK · RC_INVALID missing, of another size, or open to others (LG-05)
+ */
+enum rc master_key_open(struct str data_dir, const char *file, bool may_make,
+                        struct master_key *out_key, bool *out_was_made,
+                        struct buffer *out_error) MUST_CHECK;
+
+/* Wipes. */
+void master_key_close(struct master_key *key);
+
+#endif

@@ -1,0 +1,17 @@
+/*
+ * daemon/process.h: what the process tells the kernel and the service manager about itself.
+ */
+#ifndef JETON_DAEMON_PROCESS_H
+#define JETON_DAEMON_PROCESS_H
+
+/*
+ * Before anything secret is read: no core dumps, not dumpable, files for this user alone, memory
+ * kept out of swap where the limits allow it, as many descriptors as the hard limit allows, broken
+ * pipes as errors instead of signals (LG-04, LG-05).
+ */
+void process_harden(void);
+
+/* Tells the service manager (NOTIFY_SOCKET of sd_notify(3)), when there is one: "READY=1". */
+void process_notify(const char *state);
+
+#endif

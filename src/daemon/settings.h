@@ -1,0 +1,45 @@
+/*
+ * daemon/settings.h: what `jeton serve` was told, on its command line and in its file.
+ *
+ * The file is YAML with the names of the options. An option of the command line replaces the one of
+ * the file. What is unknown, of the wrong type or out of range is refused with its key and, in the
+ * file, its line; nothing is ignored. Memory: startup; freed when the server has ended.
+ */
+#ifndef JETON_DAEMON_SETTINGS_H
+#define JETON_DAEMON_SETTINGS_H
+
+#include "base/log.h"
+#include "daemon/options.h"
+
+enum { SETTINGS_LIST_COUNT_MAX = 16 };
+
+struct settings {
+    const char *data;
+    const char *listen[SETTINGS_LIST_COUNT_MAX];
+    size_t listen_count;
+    const char *tls_listen[SETTINGS_LIST_COUNT_MAX];
+    size_t tls_listen_count;
+    const char *trusted_proxy[SETTINGS_LIST_COUNT_MAX];
+    size_t trusted_proxy_count;
+    const char *tls_certificate;
+    const char *tls_key;
+    const char *metrics_listen;  /* NULL: none */
+    const char *issuer;          /* NULL: from the first address */
+    const char *master_key_file; /* NULL: a credential, or the data folder */
+    enum log_format log_format;
+    enum log_level log_level;
+    unsigned work_threads; /* 0: the server's choice, as for the next two */
+    unsigned hash_threads;
+    unsigned loops;
+    struct config_file *file; /* what the texts may point into */
+};
+
+extern const struct option_spec settings_options[];
+
+/* RC_INVALID with one line in out_error. out_settings is then to be closed too. */
+enum rc settings_open(const struct options *options, struct settings *out_settings,
+                      struct buffer *out_error) MUST_CHECK;
+
+void settings_close(struct settings *settings);
+
+#endif

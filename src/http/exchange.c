@@ -1,0 +1,82 @@
+#include "http/exchange.h"
+
+#include <sys/mman.h>
+
+#include "http/message.h"
+
+enum {
+    PAGE_BYTES = 4096,
+    /* What serve() may allocate: copies of head and body, and typed forms of both. */
+    ARENA_BYTES = 512 * 1024,
+    SELF_BYTES = (sizeof(struct exchange) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES,
+    INPUT_AT = SELF_BYTES,
+    HEADERS_AT = INPUT_AT + PARSE_INPUT_BYTES_MAX,
+    BODY_ROOM_AT = HEADERS_AT + HTTP_ANSWER_HEADER_BYTES_MAX,
+    /* The head is put in front of the body. */
+    BODY_AT = BODY_ROOM_AT + 2 * PAGE_BYTES,
+    ARENA_AT = BODY_AT + HTTP_ANSWER_BYTES_MAX,
+    EXCHANGE_BYTES = ARENA_AT + ARENA_BYTES
+};
+
+_Static_assert(MESSAGE_HEAD_BYTES_MAX <= BODY_AT - BODY_ROOM_AT, "a head fits before the body");
+_Static_assert(ARENA_BYTES >= 4 * (HTTP_HEAD_BYTES_MAX + HTTP_BODY_BYTES_MAX),
+               "arena_alloc never fails");
+
+struct exchange *exchange_new(void)
+{
+    char *memory = mmap(NULL, EXCHANGE_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct exchange *exchange = (struct exchange *)(void *)memory;
+
+    ASSERT(memory != MAP_FAILED);
+    exchange->input = memory + INPUT_AT;
+    exchange->body_memory = memory + BODY_AT;
+    exchange->arena = (struct arena){ .slab = memory + ARENA_AT, .slab_bytes = ARENA_BYTES };
+    exchange->public.arena = &exchange->arena;
+    exchange->public.response.headers =
+        buffer_over(memory + HEADERS_AT, HTTP_ANSWER_HEADER_BYTES_MAX);
+    exchange->public.response.body = buffer_over(exchange->body_memory, HTTP_ANSWER_BYTES_MAX);
+    return exchange;
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    if (exchange == NULL)
+        return;
+    exchange_wipe(exchange);
+    munmap(exchange, EXCHANGE_BYTES);
+}
+
+static void wipe_answer(struct exchange *exchange)
+{
+    http_reset_response(&exchange->public);
+    if (exchange->arena.used_bytes > 0)
+        arena_reset(&exchange->arena);
+    exchange->public.request.method = HTTP_OTHER;
+    exchange->public.note = NULL;
+    exchange->public.lane = LANE_LOOP;
+    exchange->public.arrived_ns = 0;
+    exchange->output = (struct str){ NULL, 0 };
+    exchange->closes = false;
+    exchange->lingers = false;
+    exchange->lane_was_full = false;
+    exchange->sent_continue = false;
+}
+
+void exchange_next(struct exchange *exchange)
+{
+    wipe_answer(exchange);
+    exchange->input_len -= exchange->parser.at;
+    if (exchange->input_len > 0)
+        memmove(exchange->input, exchange->input + exchange->parser.at, exchange->input_len);
+    exchange->parser = (struct request_parser){ 0 };
+}
+
+void exchange_wipe(struct exchange *exchange)
+{
+    wipe_answer(exchange);
+    explicit_bzero(exchange->input, exchange->input_high);
+    exchange->input_len = 0;
+    exchange->input_high = 0;
+    exchange->parser = (struct request_parser){ 0 };
+}

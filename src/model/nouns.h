@@ -1,0 +1,123 @@
+/*
+ * model/nouns.h: the nouns as plain structs. No I/O, no memory of their own.
+ *
+ * Every struct str in a noun lives where the function that filled the noun says: usually an arena.
+ * Numbers named id are ours, 64 bits, never shown outside; names such as client_id are the text
+ * that the outside knows. Times are Unix seconds, UTC; 0 means never or not yet.
+ */
+#ifndef JETON_MODEL_NOUNS_H
+#define JETON_MODEL_NOUNS_H
+
+#include "base/str.h"
+#include "model/registry.h"
+
+enum { DIGEST_BYTES = 32 }; /* SHA-256, and HMAC-SHA-256 */
+
+/* The resource owner's record (RFC 6749 1.1). */
+struct account {
+    int64_t id;      /* > 0; also 3DM's userid and, in decimal, the subject of its tokens */
+    struct str name; /* as registered; found without regard to case of letters            */
+    struct str full_name;
+    struct str email;
+    struct str password_hash; /* "$argon2id$…"; empty: no password sign-in */
+    bool is_admin;
+    bool is_disabled;
+    int64_t created_at;
+};
+
+/* A resource server that tokens are for. */
+struct service {
+    int64_t id;
+    struct str service_id; /* "uslicer.iponweb.com"; one namespace with client ids         */
+    struct str name;       /* for people */
+    struct str scope;      /* the scope words it owns */
+    struct str
+        secret_hash; /* for introspection (account/secret_check.h); empty: cannot introspect */
+    enum token_format format;
+    enum signing_alg alg; /* of its JWTs */
+    int64_t lifetime_s;   /* of access tokens for it */
+    bool allows_password; /* the password grant without client authentication, as u-Auth has it */
+    bool expires_in_as_string; /* u-Auth's documented variant */
+    bool is_disabled;
+    int64_t created_at;
+};
+
+struct client {
+    int64_t id;
+    struct str client_id;
+    struct str name;
+    enum client_type type;
+    struct str secret_hash;     /* CLIENT_CONFIDENTIAL only */
+    unsigned grant_types;       /* bits 1u << enum grant_type */
+    struct str scope;           /* what it may be granted beyond its services' words */
+    struct str service_ids;     /* space-separated: services whose whole scope it may be granted */
+    struct str redirect_uris;   /* newline-separated, compared exactly */
+    int64_t refresh_lifetime_s; /* absolute, of a family */
+    int64_t refresh_idle_lifetime_s; /* of one refresh token  */
+    bool is_disabled;
+    int64_t created_at;
+};
+
+/*
+ * What an account allowed a client, or a client itself: every token descends from one. Ending a
+ * grant ends all its tokens. A standing grant is shared by all tokens of the same account, client,
+ * scope and audience that have no refresh token; a family has one of its own.
+ */
+struct grant {
+    int64_t id;
+    int64_t account_id;  /* 0: the client itself (RFC 6749 4.4) */
+    int64_t client_id;   /* struct client.id                    */
+    struct str scope;    /* as granted, in the order granted    */
+    struct str audience; /* space-separated service ids; empty: the issuer */
+    bool is_family;
+    int64_t parent_id; /* the family that a narrowed grant ends with; 0: none */
+    int64_t created_at;
+    int64_t expires_at; /* when its last token has expired for certain and the record may leave
+                           the store; 0: never, as for standing grants */
+    int64_t ended_at;   /* its own end or its parent's */
+};
+
+struct token {
+    int64_t id; /* grows; see token/value.h for the two ranges */
+    int64_t grant_id;
+    enum token_kind kind;
+    enum token_format format;
+    int64_t issued_at;
+    int64_t expires_at;                 /* 0: never */
+    unsigned char digest[DIGEST_BYTES]; /* SHA-256 of the secret, or of a whole JWT */
+    bool is_revoked;                    /* read only */
+    bool is_spent;                      /* read only; a refresh token that was rotated */
+};
+
+/* A signing key. The private half is sealed under the master key. */
+struct key {
+    int64_t id;
+    struct str kid;
+    enum signing_alg alg;
+    struct str public_jwk; /* JSON */
+    struct str sealed;     /* bytes */
+    int64_t created_at;    /* published in the JWKS from here on   */
+    int64_t signs_from;    /* it signs from here on                */
+    int64_t retires_at;    /* 0: current; else leaves the JWKS then */
+};
+
+/* One line of the audit trail. */
+struct event {
+    int64_t id;
+    int64_t at;
+    enum event_kind kind;
+    int64_t account_id; /* 0: none */
+    int64_t client_id;
+    int64_t token_id;
+    unsigned char address[16]; /* as struct http_address */
+    struct str detail;         /* a few words, no secret */
+};
+
+/* Failed authentications in a row, by a keyed hash of what is throttled. */
+struct throttle {
+    unsigned char key[DIGEST_BYTES];
+    int64_t failure_count;
+    int64_t last_failure_at;
+};
+
+#endif

@@ -1,0 +1,115 @@
+#include "model/registry.h"
+
+static const struct str grant_type_texts[GRANT_TYPE_COUNT] = {
+    [GRANT_TYPE_PASSWORD] = { "password", 8 },
+    [GRANT_TYPE_CLIENT_CREDENTIALS] = { "client_credentials", 18 },
+    [GRANT_TYPE_REFRESH_TOKEN] = { "refresh_token", 13 },
+};
+
+static const struct str token_format_texts[TOKEN_FORMAT_COUNT] = {
+    [TOKEN_OPAQUE] = { "opaque", 6 },
+    [TOKEN_JWT] = { "jwt", 3 },
+};
+
+static const struct str signing_alg_texts[ALG_COUNT] = {
+    [ALG_ES256] = { "ES256", 5 },
+    [ALG_EDDSA] = { "EdDSA", 5 },
+    [ALG_RS256] = { "RS256", 5 },
+};
+
+static const char *const event_kind_texts[] = {
+    [EVENT_TOKEN_ISSUED] = "token_issued",
+    [EVENT_TOKEN_REFRESHED] = "token_refreshed",
+    [EVENT_TOKEN_REVOKED] = "token_revoked",
+    [EVENT_REFRESH_REUSED] = "refresh_token_reused",
+    [EVENT_PASSWORD_FAILED] = "password_failed",
+    [EVENT_CLIENT_FAILED] = "client_authentication_failed",
+    [EVENT_GRANT_ENDED] = "grant_ended",
+    [EVENT_ACCOUNT_CHANGED] = "account_changed",
+    [EVENT_CLIENT_CHANGED] = "client_changed",
+    [EVENT_SERVICE_CHANGED] = "service_changed",
+    [EVENT_KEY_CHANGED] = "key_changed",
+    [EVENT_DENIED] = "denied",
+};
+
+static const char token_kind_letters[TOKEN_KIND_COUNT] = { 'a', 'r', 'p' };
+
+/* Index of text among count texts, or count. */
+static size_t text_index(const struct str *texts, size_t count, struct str text)
+{
+    size_t index = 0;
+
+    while (index < count && !str_equal(texts[index], text))
+        index++;
+    return index;
+}
+
+struct str grant_type_format(enum grant_type type)
+{
+    return grant_type_texts[type];
+}
+
+enum rc grant_type_parse(struct str text, enum grant_type *out_type)
+{
+    size_t index = text_index(grant_type_texts, GRANT_TYPE_COUNT, text);
+
+    if (index == GRANT_TYPE_COUNT)
+        return RC_NOT_FOUND;
+    *out_type = (enum grant_type)index;
+    return RC_OK;
+}
+
+struct str token_format_format(enum token_format format)
+{
+    return token_format_texts[format];
+}
+
+enum rc token_format_parse(struct str text, enum token_format *out_format)
+{
+    size_t index = text_index(token_format_texts, TOKEN_FORMAT_COUNT, text);
+
+    if (index == TOKEN_FORMAT_COUNT)
+        return RC_NOT_FOUND;
+    *out_format = (enum token_format)index;
+    return RC_OK;
+}
+
+struct str signing_alg_format(enum signing_alg alg)
+{
+    return signing_alg_texts[alg];
+}
+
+enum rc signing_alg_parse(struct str text, enum signing_alg *out_alg)
+{
+    size_t index = text_index(signing_alg_texts, ALG_COUNT, text);
+
+    if (index == ALG_COUNT)
+        return RC_NOT_FOUND;
+    *out_alg = (enum signing_alg)index;
+    return RC_OK;
+}
+
+struct str event_kind_format(enum event_kind kind)
+{
+    size_t count = sizeof(event_kind_texts) / sizeof(event_kind_texts[0]);
+
+    if ((size_t)kind >= count || event_kind_texts[kind] == NULL)
+        return STR("unknown");
+    return str_of(event_kind_texts[kind]);
+}
+
+char token_kind_letter(enum token_kind kind)
+{
+    return token_kind_letters[kind];
+}
+
+enum rc token_kind_parse(char letter, enum token_kind *out_kind)
+{
+    for (size_t i = 0; i < TOKEN_KIND_COUNT; i++) {
+        if (token_kind_letters[i] == letter) {
+            *out_kind = (enum token_kind)i;
+            return RC_OK;
+        }
+    }
+    return RC_NOT_FOUND;
+}

@@ -1,0 +1,70 @@
+/*
+ * model/registry.h: enumerations whose texts are registered somewhere, and the texts.
+ *
+ * The numbers are written to the store: they never change and are never used again.
+ */
+#ifndef JETON_MODEL_REGISTRY_H
+#define JETON_MODEL_REGISTRY_H
+
+#include "base/rc.h"
+#include "base/str.h"
+
+/* RFC 6749 section 4 and its extensions; the text is the grant_type parameter. */
+enum grant_type {
+    GRANT_TYPE_PASSWORD = 0,
+    GRANT_TYPE_CLIENT_CREDENTIALS = 1,
+    GRANT_TYPE_REFRESH_TOKEN = 2,
+    GRANT_TYPE_COUNT
+};
+
+/* RFC 6749 2.1. */
+enum client_type {
+    CLIENT_CONFIDENTIAL = 0,
+    CLIENT_PUBLIC = 1,      /* identifies itself by client_id alone                       */
+    CLIENT_EMPTY_SECRET = 2 /* authenticates with a secret that is the empty string (3DM) */
+};
+
+/* The letter after "jt" in an opaque value. */
+enum token_kind {
+    TOKEN_ACCESS = 0,    /* a */
+    TOKEN_REFRESH = 1,   /* r */
+    TOKEN_PERMANENT = 2, /* p */
+    TOKEN_KIND_COUNT
+};
+
+enum token_format { TOKEN_OPAQUE = 0, TOKEN_JWT = 1, TOKEN_FORMAT_COUNT };
+
+/* RFC 7518 3.1 and RFC 8037. */
+enum signing_alg { ALG_ES256 = 0, ALG_EDDSA = 1, ALG_RS256 = 2, ALG_COUNT };
+
+enum event_kind {
+    EVENT_TOKEN_ISSUED = 1,
+    EVENT_TOKEN_REFRESHED = 2,
+    EVENT_TOKEN_REVOKED = 3,
+    EVENT_REFRESH_REUSED = 4, /* a family was ended */
+    EVENT_PASSWORD_FAILED = 5,
+    EVENT_CLIENT_FAILED = 6,
+    EVENT_GRANT_ENDED = 7,
+    EVENT_ACCOUNT_CHANGED = 8,
+    EVENT_CLIENT_CHANGED = 9,
+    EVENT_SERVICE_CHANGED = 10,
+    EVENT_KEY_CHANGED = 11,
+    EVENT_DENIED = 12 /* any other refusal at the token endpoint */
+};
+
+struct str grant_type_format(enum grant_type type);
+enum rc grant_type_parse(struct str text, enum grant_type *out_type) MUST_CHECK;
+
+struct str token_format_format(enum token_format format);
+enum rc token_format_parse(struct str text, enum token_format *out_format) MUST_CHECK;
+
+struct str signing_alg_format(enum signing_alg alg);
+enum rc signing_alg_parse(struct str text, enum signing_alg *out_alg) MUST_CHECK;
+
+/* "token_issued"; "unknown" for a number that a newer version wrote. */
+struct str event_kind_format(enum event_kind kind);
+
+char token_kind_letter(enum token_kind kind);
+enum rc token_kind_parse(char letter, enum token_kind *out_kind) MUST_CHECK;
+
+#endif

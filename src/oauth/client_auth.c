@@ -1,0 +1,215 @@
+#include "oauth/client_auth.h"
+
+static const char *const authentication_failed = "client authentication failed";
+
+/* The one pair that counts, after the checks on how it was sent. */
+struct presented {
+    struct str id;
+    const struct secret *secret; /* NULL: none sent */
+};
+
+static enum rc present(struct oauth_call *call, const struct client_credentials *credentials,
+                       struct presented *out_presented)
+{
+    if (!credentials->has_basic && !credentials->has_body_id) {
+        if (credentials->body_secret == NULL)
+            return RC_NOT_FOUND;
+        return oauth_refuse(call, OAUTH_INVALID_REQUEST, "client_secret without client_id", NULL);
+    }
+    /* RFC 6749 2.3: not more than one authentication method in a request. */
+    if (credentials->has_basic && credentials->body_secret != NULL)
+        return oauth_refuse(call, OAUTH_INVALID_REQUEST,
+                            "use the Authorization header or client_secret, not both", NULL);
+    if (credentials->has_basic && credentials->has_body_id &&
+        !str_equal(credentials->basic_id, credentials->body_id))
+        return oauth_refuse(call, OAUTH_INVALID_REQUEST,
+                            "client_id is not the client of the Authorization header", NULL);
+    if (credentials->has_basic)
+        *out_presented = (struct presented){ credentials->basic_id, credentials->basic_secret };
+    else
+        *out_presented = (struct presented){ credentials->body_id, credentials->body_secret };
+    call->log_client_id = out_presented->id;
+    return RC_OK;
+}
+
+static enum rc refuse_client(struct oauth_call *call, const char *why)
+{
+    return oauth_refuse(call, OAUTH_INVALID_CLIENT, authentication_failed, why);
+}
+
+/* Client ids stand beside account names in the throttle; no account name holds a colon. */
+static struct str throttle_name(struct oauth_call *call, struct str id)
+{
+    return arena_format(call->arena, "client:%.*s", STR_ARGS(id));
+}
+
+static enum rc end_try(struct oauth_call *call, struct throttle_try *try, bool has_succeeded,
+                       int64_t client_id)
+{
+    struct event event = { .at = call->now, .kind = EVENT_CLIENT_FAILED, .client_id = client_id };
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    throttle_end(call->oauth->door->throttle, try, has_succeeded, call->now, &unit);
+    if (!has_succeeded) {
+        memcpy(event.address, call->address, sizeof(event.address));
+        event.detail = call->log_client_id;
+        store_insert_event(&unit, &event);
+    }
+    return unit.step_count == 0 ? RC_OK : store_commit(call->oauth->store, &unit);
+}
+
+/* On the hash lane: evaluates under the throttle. */
+static enum rc check_throttled(struct oauth_call *call, const struct secret *secret,
+                               struct str stored_hash, struct secret_memory *memory,
+                               int64_t client_id)
+{
+    struct throttle_book *throttle = call->oauth->door->throttle;
+    struct throttle_try try;
+    int64_t wait_s = 0;
+    enum rc verdict;
+    enum rc rc = throttle_begin(throttle, throttle_name(call, call->log_client_id), call->address,
+                                call->now, &try, &wait_s);
+
+    if (rc == RC_REFUSED) {
+        rc = oauth_refuse(call, OAUTH_TOO_MANY_REQUESTS, "too many failures from this address",
+                          "address throttled");
+        call->refusal.retry_after_s = wait_s;
+        return rc;
+    }
+    if (rc == RC_SPENT) {
+        password_verify_nothing(secret, call->oauth->secrets->cost);
+        return refuse_client(call, "client throttled");
+    }
+    if (rc != RC_OK)
+        return rc;
+    verdict = secret_check(call->oauth->secrets, secret, stored_hash, memory, true);
+    rc = end_try(call, &try, verdict == RC_OK, client_id);
+    if (rc != RC_OK)
+        return rc;
+    return verdict == RC_REFUSED ? refuse_client(call, "wrong secret") : verdict;
+}
+
+/*
+ * Checks a secret, quickly where it is known, else on the hash lane. Every failure costs one hash,
+ * whether the client exists or not (CA-05).
+ */
+static enum rc check_secret(struct oauth_call *call, const struct secret *secret,
+                            struct str stored_hash, struct secret_memory *memory, int64_t client_id)
+{
+    enum rc rc = secret_check(call->oauth->secrets, secret, stored_hash, memory, false);
+
+    if (rc != RC_WOULD_BLOCK)
+        return rc;
+    if (!call->may_hash)
+        return RC_NEEDS_HASH;
+    return check_throttled(call, secret, stored_hash, memory, client_id);
+}
+
+static const struct secret no_secret;
+
+/* An id that is nobody's: the work of a check, then the same refusal. */
+static enum rc check_nobody(struct oauth_call *call, const struct secret *secret)
+{
+    return check_secret(call, secret == NULL ? &no_secret : secret, STR(""), NULL, 0);
+}
+
+static enum rc check_client(struct oauth_call *call, struct catalog_client *entry,
+                            const struct secret *secret)
+{
+    bool is_empty = secret == NULL || secret->len == 0;
+    enum rc rc = RC_OK;
+
+    switch (entry->client.type) {
+    case CLIENT_CONFIDENTIAL:
+        if (secret == NULL)
+            return refuse_client(call, "no secret sent");
+        rc =
+            check_secret(call, secret, entry->client.secret_hash, &entry->memory, entry->client.id);
+        break;
+    case CLIENT_PUBLIC: /* CA-10: a secret that a public client sends proves nothing */
+        if (!is_empty)
+            return refuse_client(call, "public client sent a secret");
+        break;
+    case CLIENT_EMPTY_SECRET:
+        if (secret == NULL || !is_empty)
+            return refuse_client(call, "secret is not the empty one");
+        break;
+    }
+    if (rc == RC_OK && entry->client.is_disabled)
+        return refuse_client(call, "client disabled");
+    return rc;
+}
+
+enum rc client_authenticate(struct oauth_call *call, const struct client_credentials *credentials,
+                            struct catalog_client **out_client)
+{
+    struct catalog_client *entry;
+    struct presented presented;
+    enum rc rc = present(call, credentials, &presented);
+
+    if (rc != RC_OK)
+        return rc;
+    rc = catalog_find_client(call->oauth->catalog, presented.id, call->may_block, &entry);
+    if (rc == RC_NOT_FOUND)
+        return check_nobody(call, presented.secret);
+    if (rc != RC_OK)
+        return rc;
+    rc = check_client(call, entry, presented.secret);
+    if (rc == RC_OK)
+        *out_client = entry;
+    else
+        catalog_client_put(entry);
+    return rc;
+}
+
+static enum rc check_service(struct oauth_call *call, struct catalog_service *entry,
+                             const struct secret *secret)
+{
+    enum rc rc;
+
+    if (secret == NULL)
+        return refuse_client(call, "no secret sent");
+    rc = check_secret(call, secret, entry->service.secret_hash, &entry->memory, 0);
+    if (rc == RC_OK && entry->service.is_disabled)
+        return refuse_client(call, "service disabled");
+    return rc;
+}
+
+/* Services and clients share one namespace, so at most one of them is found. */
+enum rc caller_authenticate(struct oauth_call *call, const struct client_credentials *credentials,
+                            struct caller *out_caller)
+{
+    struct catalog_service *service;
+    struct presented presented;
+    struct caller caller = { NULL, NULL };
+    enum rc rc = present(call, credentials, &presented);
+
+    if (rc == RC_NOT_FOUND)
+        return refuse_client(call, "no credentials");
+    if (rc == RC_OK)
+        rc = catalog_find_service(call->oauth->catalog, presented.id, call->may_block, &service);
+    if (rc == RC_OK) {
+        caller.service = service;
+        rc = check_service(call, service, presented.secret);
+    } else if (rc == RC_NOT_FOUND) {
+        rc = client_authenticate(call, credentials, &caller.client);
+        /* RFC 7662 2.1: naming oneself is not enough here. */
+        if (rc == RC_OK && caller.client->client.type != CLIENT_CONFIDENTIAL)
+            rc = refuse_client(call, "only confidential clients may introspect");
+    }
+    if (rc == RC_OK)
+        *out_caller = caller;
+    else
+        caller_put(&caller);
+    return rc;
+}
+
+void caller_put(struct caller *caller)
+{
+    if (caller->service != NULL)
+        catalog_service_put(caller->service);
+    if (caller->client != NULL)
+        catalog_client_put(caller->client);
+    *caller = (struct caller){ NULL, NULL };
+}

@@ -1,0 +1,23 @@
+#include "oauth/token_request.h"
+
+/* RFC 6749 4.4. No refresh token is issued (4.4.3). */
+enum rc grant_client_credentials_answer(struct oauth_call *call,
+                                        const struct token_request *request,
+                                        const struct client *client, struct buffer *out_json)
+{
+    struct issue_plan plan = { .client = client };
+    struct store_unit unit;
+    enum rc rc;
+
+    /* RFC 6749 4.4: confidential clients only. */
+    if (client->type == CLIENT_PUBLIC)
+        return oauth_refuse(call, OAUTH_UNAUTHORIZED_CLIENT,
+                            "a public client cannot use client_credentials", NULL);
+    rc = scope_permit(call, client, false, request->scope, &plan.permission);
+    if (rc != RC_OK)
+        return rc;
+    if (!call->may_block)
+        return RC_WOULD_BLOCK;
+    store_unit_init(&unit);
+    return token_issue(call, &plan, &unit, out_json);
+}

@@ -1,0 +1,302 @@
+#include "crypto/digest.h"
+#include "crypto/seal.h"
+#include "oauth/token_request.h"
+
+/*
+ * RFC 6749 6, with rotation (RFC 9700 4.14.2). Each use spends the token in the same transaction
+ * that inserts its successor. A second use by the same client within OAUTH_REFRESH_REPLAY_S, while
+ * the successor is still unused, gets the very same answer again: it was lost on the way. Any other
+ * second use ends the family.
+ */
+
+static const char *const bad_refresh_token = "the refresh token is not valid";
+static const struct str replay_name = { "refresh replay", 14 };
+
+static enum rc refuse_token(struct oauth_call *call, const char *why)
+{
+    return oauth_refuse(call, OAUTH_INVALID_GRANT, bad_refresh_token, why);
+}
+
+/* The key of a replayed answer comes from the old token, so the store alone cannot open it. */
+static void derive_replay_key(struct oauth_call *call, const struct secret *refresh_token,
+                              unsigned char out_key[static SEAL_KEY_BYTES])
+{
+    char memory[SEAL_KEY_BYTES + SECRET_BYTES_MAX];
+    struct buffer material = buffer_over(memory, sizeof(memory));
+
+    buffer_append(&material, token_room_replay_key(call->oauth->tokens), SEAL_KEY_BYTES);
+    buffer_append_str(&material, secret_expose(refresh_token));
+    hkdf_sha256(buffer_str(&material), replay_name, out_key);
+    explicit_bzero(memory, sizeof(memory));
+}
+
+static enum rc end_family(struct oauth_call *call, const struct token_record *record)
+{
+    struct event event = { .at = call->now,
+                           .kind = EVENT_REFRESH_REUSED,
+                           .account_id = record->grant->account_id,
+                           .client_id = record->grant->client_id,
+                           .token_id = record->row.id };
+    struct store_unit unit;
+    enum rc rc;
+
+    memcpy(event.address, call->address, sizeof(event.address));
+    store_unit_init(&unit);
+    store_end_grant(&unit, record->grant->id, call->now);
+    store_insert_event(&unit, &event);
+    rc = store_commit(call->oauth->store, &unit);
+    return rc == RC_OK ? refuse_token(call, "reused: the family has been ended") : rc;
+}
+
+/* True when the successor of a spent token was never used: the answer may have been lost. */
+static enum rc is_answer_unused(struct oauth_call *call, int64_t token_id, bool *out_is_unused)
+{
+    struct spent_token spent;
+    struct token successor;
+    enum rc rc = store_find_spent(call->oauth->store, token_id, &spent);
+
+    if (rc == RC_OK)
+        rc = store_find_token(call->oauth->store, spent.successor_id, &successor);
+    if (rc == RC_OK)
+        *out_is_unused = !successor.is_spent && !successor.is_revoked;
+    return rc;
+}
+
+static enum rc open_replay(struct oauth_call *call, const struct secret *refresh_token,
+                           struct str sealed, struct buffer *out_json)
+{
+    unsigned char key[SEAL_KEY_BYTES];
+    enum rc rc;
+
+    derive_replay_key(call, refresh_token, key);
+    rc = unseal(key, replay_name, sealed, out_json);
+    explicit_bzero(key, sizeof(key));
+    return rc == RC_INVALID ? RC_CORRUPT : rc;
+}
+
+/* A refresh token that was spent before. */
+static enum rc answer_again(struct oauth_call *call, const struct token_request *request,
+                            const struct token_record *record, struct buffer *out_json)
+{
+    struct str sealed;
+    bool is_unused = false;
+    enum rc rc =
+        store_find_replay(call->oauth->store, record->row.id, call->now, call->arena, &sealed);
+
+    if (rc == RC_OK)
+        rc = is_answer_unused(call, record->row.id, &is_unused);
+    if (rc == RC_NOT_FOUND || (rc == RC_OK && !is_unused))
+        return end_family(call, record);
+    return rc == RC_OK ? open_replay(call, request->refresh_token, sealed, out_json) : rc;
+}
+
+/* What the family was granted must still be allowed in full (RT-10), and what is asked for must be
+ * part of it (RT-08). */
+static enum rc check_scope(struct oauth_call *call, const struct token_request *request,
+                           const struct client *client, const struct live_grant *grant,
+                           struct permission *out_permission)
+{
+    enum rc rc = scope_permit(call, client, false, &grant->scope, out_permission);
+
+    if (rc == RC_REFUSED)
+        return refuse_token(call, "its scope is no longer permitted");
+    if (rc != RC_OK || request->scope == NULL)
+        return rc;
+    rc = scope_permit(call, client, false, request->scope, out_permission);
+    if (rc == RC_OK && !scope_contains(grant->scope, out_permission->scope))
+        return oauth_refuse(call, OAUTH_INVALID_SCOPE,
+                            "a refresh may ask for less scope, not for more", NULL);
+    return rc;
+}
+
+static enum rc check_account(struct oauth_call *call, int64_t account_id)
+{
+    struct account account;
+    enum rc rc;
+
+    if (account_id == 0)
+        return RC_OK;
+    rc = store_find_account(call->oauth->store, account_id, call->arena, &account);
+    if (rc == RC_OK)
+        call->log_username = account.name;
+    if (rc == RC_NOT_FOUND || (rc == RC_OK && account.is_disabled))
+        return refuse_token(call, "the account is gone or disabled");
+    return rc;
+}
+
+/* What has to be true of any refresh token that is used. */
+static enum rc check_record(struct oauth_call *call, const struct client *client,
+                            const struct token_record *record)
+{
+    if (record->row.kind != TOKEN_REFRESH)
+        return refuse_token(call, "not a refresh token");
+    if (record->grant->client_id != client->id) /* RFC 6749 6 */
+        return refuse_token(call, "issued to another client");
+    if (record->row.is_revoked || grant_is_ended(record->grant))
+        return refuse_token(call, "revoked");
+    if (record->row.expires_at <= call->now)
+        return refuse_token(call, "expired");
+    return check_account(call, record->grant->account_id);
+}
+
+/* A narrower scope needs a grant of its own, which ends with the family. */
+static enum rc find_access_grant(struct oauth_call *call, const struct permission *permission,
+                                 struct live_grant *family, struct store_unit *unit,
+                                 struct live_grant **out_grant)
+{
+    struct grant narrowed = { .account_id = family->account_id,
+                              .client_id = family->client_id,
+                              .scope = permission->scope,
+                              .audience = permission->audience,
+                              .parent_id = family->id };
+
+    if (str_equal(permission->scope, family->scope)) {
+        *out_grant = grant_hold(family);
+        return RC_OK;
+    }
+    return grant_draft_family(token_room_grants(call->oauth->tokens), &narrowed, call->now, unit,
+                              out_grant);
+}
+
+/* A rotation on its way: everything drafted, nothing stored. */
+struct rotation {
+    struct permission permission;
+    struct token_draft access;
+    struct token_draft refresh;
+    struct store_unit unit;
+};
+
+static enum rc seal_answer(struct oauth_call *call, const struct token_request *request,
+                           struct str answer, struct str *out_sealed)
+{
+    size_t sealed_bytes = answer.len + SEAL_OVERHEAD_BYTES;
+    struct buffer sealed = buffer_over(arena_alloc(call->arena, sealed_bytes), sealed_bytes);
+    unsigned char key[SEAL_KEY_BYTES];
+    enum rc rc;
+
+    derive_replay_key(call, request->refresh_token, key);
+    rc = seal(key, replay_name, answer, &sealed);
+    explicit_bzero(key, sizeof(key));
+    *out_sealed = buffer_str(&sealed);
+    return rc;
+}
+
+static enum rc draft_rotation(struct oauth_call *call, const struct client *client,
+                              const struct token_record *record, struct live_grant *access_grant,
+                              struct rotation *rotation)
+{
+    struct token_room *tokens = call->oauth->tokens;
+    int64_t expires_at = refresh_expiry(client, record->grant->created_at, call->now);
+    enum rc rc = token_draft_access(tokens, access_grant, rotation->permission.shape, call->now,
+                                    call->arena, &rotation->access);
+
+    if (rc == RC_OK)
+        rc = token_draft_refresh(tokens, record->grant, expires_at, call->now, call->arena,
+                                 &rotation->refresh);
+    return rc;
+}
+
+static enum rc commit_rotation(struct oauth_call *call, const struct token_request *request,
+                               const struct token_record *record, struct rotation *rotation,
+                               struct buffer *out_json)
+{
+    struct token_answer answer = { .access_token = rotation->access.value,
+                                   .refresh_token = rotation->refresh.value,
+                                   .scope = rotation->permission.scope,
+                                   .expires_in_s = rotation->permission.shape.lifetime_s };
+    struct event event = { .at = call->now,
+                           .kind = EVENT_TOKEN_REFRESHED,
+                           .account_id = record->grant->account_id,
+                           .client_id = record->grant->client_id,
+                           .token_id = rotation->access.row.id };
+    size_t answer_start = out_json->len;
+    struct str sealed;
+    enum rc rc;
+
+    memcpy(event.address, call->address, sizeof(event.address));
+    token_answer_format(&answer, out_json);
+    rc = seal_answer(call, request, str_from(buffer_str(out_json), answer_start), &sealed);
+    if (rc != RC_OK)
+        return rc;
+    store_insert_token(&rotation->unit, &rotation->access.row);
+    store_insert_token(&rotation->unit, &rotation->refresh.row);
+    store_insert_replay(&rotation->unit, record->row.id, call->now + OAUTH_REFRESH_REPLAY_S,
+                        sealed);
+    store_insert_event(&rotation->unit, &event);
+    rc = store_commit(call->oauth->store, &rotation->unit);
+    if (rc != RC_OK)
+        out_json->len = answer_start;
+    return rc;
+}
+
+/* Spends, inserts the successor, answers; RC_SPENT when another request was first. */
+static enum rc rotate(struct oauth_call *call, const struct token_request *request,
+                      const struct client *client, const struct token_record *record,
+                      struct rotation *rotation, struct buffer *out_json)
+{
+    struct grant_book *grants = token_room_grants(call->oauth->tokens);
+    struct live_grant *access_grant;
+    struct store_unit *unit = &rotation->unit;
+    struct store_unit children;
+    enum rc rc;
+
+    store_unit_init(unit);
+    store_unit_init(&children);
+    rc = find_access_grant(call, &rotation->permission, record->grant, &children, &access_grant);
+    if (rc != RC_OK)
+        return rc;
+    rc = draft_rotation(call, client, record, access_grant, rotation);
+    if (rc == RC_OK) {
+        /* The one step that may say no stands first. */
+        store_spend_token(unit, record->row.id, record->row.grant_id, rotation->refresh.row.id,
+                          call->now, record->row.expires_at);
+        for (unsigned i = 0; i < children.step_count; i++)
+            unit->steps[unit->step_count++] = children.steps[i];
+        rc = commit_rotation(call, request, record, rotation, out_json);
+    }
+    if (rc == RC_OK) {
+        token_enter(call->oauth->tokens, &rotation->access, call->now);
+        call->log_token_id = rotation->access.row.id;
+    }
+    grant_put(grants, access_grant);
+    return rc;
+}
+
+static enum rc answer_record(struct oauth_call *call, const struct token_request *request,
+                             const struct client *client, const struct token_record *record,
+                             struct buffer *out_json)
+{
+    struct rotation *rotation = arena_alloc(call->arena, sizeof(*rotation));
+    enum rc rc = check_record(call, client, record);
+
+    if (rc != RC_OK)
+        return rc;
+    if (record->row.is_spent)
+        return answer_again(call, request, record, out_json);
+    rc = check_scope(call, request, client, record->grant, &rotation->permission);
+    if (rc == RC_OK)
+        rc = rotate(call, request, client, record, rotation, out_json);
+    if (rc == RC_SPENT)
+        return answer_again(call, request, record, out_json);
+    return rc == RC_NOT_FOUND ? refuse_token(call, "revoked meanwhile") : rc;
+}
+
+enum rc grant_refresh_token_answer(struct oauth_call *call, const struct token_request *request,
+                                   const struct client *client, struct buffer *out_json)
+{
+    struct token_record record;
+    enum rc rc;
+
+    if (request->refresh_token == NULL)
+        return oauth_refuse(call, OAUTH_INVALID_REQUEST, "refresh_token is missing", NULL);
+    if (!call->may_block)
+        return RC_WOULD_BLOCK;
+    rc = token_read(call->oauth->tokens, secret_expose(request->refresh_token), &record);
+    if (rc == RC_NOT_FOUND)
+        return refuse_token(call, "unknown");
+    if (rc != RC_OK)
+        return rc;
+    rc = answer_record(call, request, client, &record, out_json);
+    grant_put(token_room_grants(call->oauth->tokens), record.grant);
+    return rc;
+}

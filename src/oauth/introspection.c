@@ -1,0 +1,85 @@
+#include "oauth/introspection.h"
+
+#include "oauth/scope.h"
+
+static bool may_see(const struct caller *caller, const struct live_grant *grant)
+{
+    if (caller->service != NULL)
+        return str_has_word(grant->audience, caller->service->service.service_id);
+    return caller->client->client.id == grant->client_id;
+}
+
+static void format_active(const struct token_view *view, struct buffer *to)
+{
+    char jti[TOKEN_JTI_BYTES];
+
+    token_jti_format(view->handle, jti);
+    BUFFER_APPEND_LITERAL(to, "{\"active\":true");
+    buffer_append_str(to, view->live.grant->introspection);
+    if (view->live.expires_at != 0) {
+        BUFFER_APPEND_LITERAL(to, ",\"exp\":");
+        buffer_append_u64(to, (uint64_t)view->live.expires_at);
+    }
+    BUFFER_APPEND_LITERAL(to, ",\"iat\":");
+    buffer_append_u64(to, (uint64_t)view->live.issued_at);
+    BUFFER_APPEND_LITERAL(to, ",\"jti\":\"");
+    buffer_append(to, jti, sizeof(jti));
+    BUFFER_APPEND_LITERAL(to, "\"}");
+}
+
+static enum rc answer_caller(struct oauth_call *call, const struct caller *caller, struct str token,
+                             struct buffer *out_json)
+{
+    struct token_view view;
+    enum rc rc = token_find(call->oauth->tokens, token, call->now, call->may_block, &view);
+
+    if (rc == RC_OK) {
+        if (may_see(caller, view.live.grant))
+            format_active(&view, out_json);
+        else
+            rc = RC_NOT_FOUND;
+        token_view_put(call->oauth->tokens, &view);
+    }
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    BUFFER_APPEND_LITERAL(out_json, "{\"active\":false}");
+    return RC_OK;
+}
+
+enum rc introspection_answer(struct oauth_call *call, const struct client_credentials *credentials,
+                             const struct str *token, struct buffer *out_json)
+{
+    struct caller caller;
+    enum rc rc = caller_authenticate(call, credentials, &caller);
+
+    if (rc != RC_OK)
+        return rc;
+    if (token == NULL)
+        rc = oauth_refuse(call, OAUTH_INVALID_REQUEST, "token is missing", NULL);
+    else
+        rc = answer_caller(call, &caller, *token, out_json);
+    caller_put(&caller);
+    return rc;
+}
+
+enum rc bearer_check(struct oauth_call *call, struct str token, const struct bearer_demand *demand,
+                     struct token_view *out_view)
+{
+    struct token_view view;
+    enum rc rc = token_find(call->oauth->tokens, token, call->now, call->may_block, &view);
+
+    if (rc == RC_NOT_FOUND)
+        return oauth_refuse(call, OAUTH_INVALID_TOKEN, "the token is not active", NULL);
+    if (rc != RC_OK)
+        return rc;
+    call->log_token_id = view.id;
+    if (demand->service_id.len > 0 && !str_has_word(view.live.grant->audience, demand->service_id))
+        rc = oauth_refuse(call, OAUTH_INVALID_TOKEN, "the token is for another service", NULL);
+    else if (!scope_contains(view.live.grant->scope, demand->scope))
+        rc = oauth_refuse(call, OAUTH_INSUFFICIENT_SCOPE, "the token lacks a required scope", NULL);
+    if (rc == RC_OK)
+        *out_view = view;
+    else
+        token_view_put(call->oauth->tokens, &view);
+    return rc;
+}

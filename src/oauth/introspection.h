@@ -1,0 +1,36 @@
+/*
+ * oauth/introspection.h: is this token good, and for what (RFC 7662); and the same question from a
+ * reverse proxy in front of a resource server.
+ */
+#ifndef JETON_OAUTH_INTROSPECTION_H
+#define JETON_OAUTH_INTROSPECTION_H
+
+#include "oauth/client_auth.h"
+
+/*
+ * Answers an introspection request. A service learns of tokens whose audience it is, a confidential
+ * client of tokens issued to itself; whatever else is asked, the answer is {"active":false} and
+ * nothing more (RFC 7662 2.2).
+ *
+ * token  as sent; NULL when the parameter was missing
+ */
+enum rc introspection_answer(struct oauth_call *call, const struct client_credentials *credentials,
+                             const struct str *token, struct buffer *out_json) MUST_CHECK;
+
+/* What a resource server requires of a bearer token. Empty: nothing. */
+struct bearer_demand {
+    struct str service_id; /* must be in the audience   */
+    struct str scope;      /* every word must be granted */
+};
+
+/*
+ * Checks a bearer token for a resource server (RFC 6750).
+ *
+ * out_view  the token: token_view_put
+ *
+ * Answers: RC_OK · RC_REFUSED invalid_token or insufficient_scope · RC_WOULD_BLOCK
+ */
+enum rc bearer_check(struct oauth_call *call, struct str token, const struct bearer_demand *demand,
+                     struct token_view *out_view) MUST_CHECK;
+
+#endif

@@ -1,0 +1,55 @@
+#include "oauth/oauth.h"
+
+static const struct str public_client_id = { OAUTH_PUBLIC_CLIENT_ID,
+                                             sizeof(OAUTH_PUBLIC_CLIENT_ID) - 1 };
+
+enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char *description,
+                     const char *log_detail)
+{
+    call->refusal = (struct refusal){ .error = error,
+                                      .description = str_of(description),
+                                      .log_detail = log_detail };
+    return RC_REFUSED;
+}
+
+enum rc oauth_record_refusal(struct oauth_call *call, enum event_kind kind, int64_t account_id,
+                             int64_t client_id)
+{
+    struct event event = {
+        .at = call->now, .kind = kind, .account_id = account_id, .client_id = client_id
+    };
+    struct store_unit unit;
+
+    memcpy(event.address, call->address, sizeof(event.address));
+    if (call->refusal.log_detail != NULL)
+        event.detail = str_of(call->refusal.log_detail);
+    store_unit_init(&unit);
+    store_insert_event(&unit, &event);
+    return store_commit(call->oauth->store, &unit);
+}
+
+static enum rc insert_public_client(const struct oauth *oauth)
+{
+    struct client client = { .client_id = public_client_id,
+                             .name = STR("Users of services that allow passwords"),
+                             .type = CLIENT_PUBLIC };
+    struct store_unit unit;
+    enum rc rc = store_next_id(oauth->store, SEQUENCE_NOUN, &client.id);
+
+    if (rc != RC_OK)
+        return rc;
+    store_unit_init(&unit);
+    store_insert_client(&unit, &client);
+    rc = store_commit(oauth->store, &unit);
+    return rc == RC_EXISTS ? RC_OK : rc; /* another node was quicker */
+}
+
+enum rc oauth_prepare(const struct oauth *oauth)
+{
+    struct catalog_client *client;
+    enum rc rc = catalog_find_client(oauth->catalog, public_client_id, true, &client);
+
+    if (rc == RC_OK)
+        catalog_client_put(client);
+    return rc == RC_NOT_FOUND ? insert_public_client(oauth) : rc;
+}

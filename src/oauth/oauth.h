@@ -1,0 +1,69 @@
+/*
+ * oauth/oauth.h: the OAuth 2.0 core: who asks, what may be granted, and the answer.
+ *
+ * What it does: client authentication, the checks of a request, one file per grant, introspection,
+ * revocation, metadata. What it does not: HTTP. The web room hands it typed requests and gets JSON
+ * or a refusal back.
+ *
+ * Every entry point takes an oauth_call and returns
+ *   RC_OK           answered
+ *   RC_REFUSED      call->refusal says what to answer
+ *   RC_WOULD_BLOCK  ask again where waiting is allowed (only when !call->may_block)
+ *   RC_NEEDS_HASH   ask again on the hash lane        (only when !call->may_hash)
+ *   a fault         the world broke; nothing was granted
+ * Asking again starts from the beginning: until its one commit a request changes nothing.
+ */
+#ifndef JETON_OAUTH_OAUTH_H
+#define JETON_OAUTH_OAUTH_H
+
+#include "account/account.h"
+#include "account/secret_check.h"
+#include "base/arena.h"
+#include "oauth/error.h"
+#include "store/catalog.h"
+#include "token/token_room.h"
+
+/* The client that tokens belong to when nobody authenticates as one (u-Auth's password grant). */
+#define OAUTH_PUBLIC_CLIENT_ID "public_client"
+
+enum {
+    OAUTH_LIFETIME_DEFAULT_S = 3600, /* of access tokens whose audience is the issuer */
+    OAUTH_REFRESH_REPLAY_S = 10      /* a lost answer may be asked for again this long */
+};
+
+struct oauth {
+    struct store *store;
+    struct catalog *catalog;
+    struct token_room *tokens;
+    const struct secret_checker *secrets;
+    const struct account_door *door;
+    struct str issuer;
+};
+
+struct oauth_call {
+    const struct oauth *oauth;
+    struct arena *arena; /* the request's */
+    int64_t now;
+    bool may_block;
+    bool may_hash;
+    unsigned char address[16]; /* of the client, as struct http_address */
+    struct refusal refusal;    /* set with RC_REFUSED */
+
+    /* For the log: who and what, as far as it is known. */
+    struct str log_client_id;
+    struct str log_username;
+    int64_t log_token_id;
+};
+
+/* Makes the built-in client of a new store. Call once before serving. */
+enum rc oauth_prepare(const struct oauth *oauth) MUST_CHECK;
+
+/* Sets the refusal and answers RC_REFUSED. */
+enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char *description,
+                     const char *log_detail) MUST_CHECK;
+
+/* Puts a refusal on record: an audit event, committed. */
+enum rc oauth_record_refusal(struct oauth_call *call, enum event_kind kind, int64_t account_id,
+                             int64_t client_id) MUST_CHECK;
+
+#endif

@@ -1,0 +1,214 @@
+#include "oauth/scope.h"
+
+static const struct str service_prefix = { SCOPE_SERVICE_PREFIX, sizeof(SCOPE_SERVICE_PREFIX) - 1 };
+
+/* A permission as it grows, word by word. */
+struct builder {
+    struct oauth_call *call;
+    const struct client *client;
+    bool by_service;
+    struct buffer scope;
+    struct buffer audience;
+    size_t word_count;
+    size_t service_count;
+    struct permission permission;
+};
+
+bool scope_contains(struct str whole, struct str part)
+{
+    struct str word;
+
+    while (str_next_word(&part, &word))
+        if (!str_has_word(whole, word))
+            return false;
+    return true;
+}
+
+/* RFC 6749 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), single spaces between. */
+static bool is_sound_scope(struct str scope)
+{
+    bool was_space = true;
+
+    if (scope.len > SCOPE_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < scope.len; i++) {
+        char c = scope.at[i];
+
+        if (c == ' ' ? was_space : (c < 0x21 || c > 0x7e || c == '"' || c == '\\'))
+            return false;
+        was_space = c == ' ';
+    }
+    return scope.len == 0 || !was_space;
+}
+
+static enum rc refuse_scope(struct oauth_call *call, const char *description, const char *why)
+{
+    return oauth_refuse(call, OAUTH_INVALID_SCOPE, description, why);
+}
+
+/* Adds a service to the audience; the shape becomes what suits all services of it. */
+static void add_audience(struct builder *builder, const struct service *service)
+{
+    struct token_shape *shape = &builder->permission.shape;
+    struct token_shape own = { service->format, service->alg, service->lifetime_s };
+
+    if (str_has_word(buffer_str(&builder->audience), service->service_id))
+        return;
+    if (builder->service_count++ > 0)
+        buffer_append_byte(&builder->audience, ' ');
+    buffer_append_str(&builder->audience, service->service_id);
+    if (builder->service_count == 1) {
+        *shape = own;
+        builder->permission.expires_in_as_string = service->expires_in_as_string;
+        return;
+    }
+    /* Several services that want different formats get what all can check: an opaque token. */
+    if (shape->format != own.format || shape->alg != own.alg)
+        shape->format = TOKEN_OPAQUE;
+    if (own.lifetime_s < shape->lifetime_s)
+        shape->lifetime_s = own.lifetime_s;
+}
+
+/* Whether a word of a service, or the service as a whole, may be granted. */
+static bool is_permitted(const struct builder *builder, const struct service *service,
+                         struct str word, bool is_whole)
+{
+    if (service->is_disabled)
+        return false;
+    if (builder->by_service)
+        return is_whole && service->allows_password;
+    return str_has_word(builder->client->service_ids, service->service_id) ||
+           (!is_whole && str_has_word(builder->client->scope, word));
+}
+
+static enum rc find_service_of_word(struct builder *builder, struct str word, bool is_whole,
+                                    struct catalog_service **out_service)
+{
+    struct catalog *catalog = builder->call->oauth->catalog;
+
+    if (is_whole)
+        return catalog_find_service(catalog, str_from(word, service_prefix.len),
+                                    builder->call->may_block, out_service);
+    return catalog_find_owner(catalog, word, builder->call->may_block, out_service);
+}
+
+static enum rc permit_word(struct builder *builder, struct str word)
+{
+    bool is_whole = str_starts_with(word, service_prefix);
+    struct catalog_service *entry;
+    bool is_allowed;
+    enum rc rc = find_service_of_word(builder, word, is_whole, &entry);
+
+    if (rc == RC_NOT_FOUND && !is_whole && !builder->by_service &&
+        str_has_word(builder->client->scope, word))
+        return RC_OK; /* nobody's word, registered for this client: the issuer's */
+    if (rc == RC_NOT_FOUND)
+        return refuse_scope(builder->call, "a requested scope is unknown or not permitted",
+                            is_whole ? "unknown service" : "unknown scope word");
+    if (rc != RC_OK)
+        return rc;
+    is_allowed = is_permitted(builder, &entry->service, word, is_whole);
+    if (is_allowed)
+        add_audience(builder, &entry->service);
+    catalog_service_put(entry);
+    if (!is_allowed)
+        return refuse_scope(builder->call, "a requested scope is unknown or not permitted",
+                            "scope not permitted");
+    return RC_OK;
+}
+
+static enum rc permit_words(struct builder *builder, struct str words)
+{
+    struct str word;
+
+    while (str_next_word(&words, &word)) {
+        enum rc rc;
+
+        if (str_has_word(buffer_str(&builder->scope), word))
+            continue;
+        if (++builder->word_count > SCOPE_WORD_COUNT_MAX)
+            return refuse_scope(builder->call, "too many scope values", NULL);
+        rc = permit_word(builder, word);
+        if (rc != RC_OK)
+            return rc;
+        if (builder->scope.len > 0)
+            buffer_append_byte(&builder->scope, ' ');
+        buffer_append_str(&builder->scope, word);
+    }
+    return RC_OK;
+}
+
+static void append_word(struct buffer *words, struct str prefix, struct str word)
+{
+    if (words->len > 0)
+        buffer_append_byte(words, ' ');
+    buffer_append_str(words, prefix);
+    buffer_append_str(words, word);
+}
+
+/* What a client is registered for: its own words and those of its services; a service that has no
+ * words is asked for as a whole, one that is disabled or gone grants nothing. */
+static enum rc default_scope(struct builder *builder, struct str *out_scope)
+{
+    struct buffer words =
+        buffer_over(arena_alloc(builder->call->arena, 2 * SCOPE_BYTES_MAX), 2 * SCOPE_BYTES_MAX);
+    struct str services = builder->client->service_ids;
+    struct str service_id;
+
+    buffer_append_str(&words, builder->client->scope);
+    while (str_next_word(&services, &service_id)) {
+        struct catalog_service *entry;
+        enum rc rc = catalog_find_service(builder->call->oauth->catalog, service_id,
+                                          builder->call->may_block, &entry);
+
+        if (rc == RC_NOT_FOUND)
+            continue;
+        if (rc != RC_OK)
+            return rc;
+        if (!entry->service.is_disabled && entry->service.scope.len > 0)
+            append_word(&words, STR(""), entry->service.scope);
+        else if (!entry->service.is_disabled)
+            append_word(&words, service_prefix, service_id);
+        catalog_service_put(entry);
+    }
+    if (words.overflow || words.len > SCOPE_BYTES_MAX)
+        return refuse_scope(builder->call, "the client's whole scope is too long: ask for a part",
+                            NULL);
+    *out_scope = buffer_str(&words);
+    return RC_OK;
+}
+
+enum rc scope_permit(struct oauth_call *call, const struct client *client, bool by_service,
+                     const struct str *requested, struct permission *out_permission)
+{
+    struct builder builder = {
+        .call = call,
+        .client = client,
+        .by_service = by_service,
+        .scope = buffer_over(arena_alloc(call->arena, SCOPE_BYTES_MAX), SCOPE_BYTES_MAX),
+        .audience = buffer_over(arena_alloc(call->arena, SCOPE_BYTES_MAX), SCOPE_BYTES_MAX),
+        .permission = { .shape = { TOKEN_OPAQUE, ALG_ES256, OAUTH_LIFETIME_DEFAULT_S } },
+    };
+    struct str words = STR("");
+    enum rc rc = RC_OK;
+
+    if (requested != NULL)
+        words = *requested;
+    else if (!by_service)
+        rc = default_scope(&builder, &words);
+    if (rc != RC_OK)
+        return rc;
+    if (!is_sound_scope(words))
+        return refuse_scope(call, "the scope is malformed", NULL);
+    if (by_service && words.len == 0)
+        return refuse_scope(call, "scope is missing: service_id=SERVICE", NULL);
+    rc = permit_words(&builder, words);
+    if (rc == RC_OK && (builder.scope.overflow || builder.audience.overflow))
+        rc = refuse_scope(call, "too many services in one scope", NULL);
+    if (rc != RC_OK)
+        return rc;
+    builder.permission.scope = buffer_str(&builder.scope);
+    builder.permission.audience = buffer_str(&builder.audience);
+    *out_permission = builder.permission;
+    return RC_OK;
+}

@@ -1,0 +1,285 @@
+/*
+ * store/store.h: verbs over the nouns, in transactions; one SQL text, two thin drivers.
+ *
+ * Reading is a call: store_find_… and store_list_… answer from a read-only connection and may be
+ * called from any thread that may block.
+ *
+ * Writing is data. A struct store_unit gathers steps (the store_put_…, store_spend_… verbs) and is
+ * one transaction: all of it or nothing. store_commit hands it to the one writer, which runs every
+ * unit that has queued up meanwhile and commits them together (group commit), and returns when the
+ * commit is on disk. Nothing that a caller tells a client before that is true.
+ *
+ * A step may answer something else than RC_OK (RC_SPENT, RC_EXISTS, RC_NOT_FOUND): then its unit is
+ * undone, the others of the batch go on, and store_commit returns that answer. A fault fails every
+ * unit of the batch with the same code, and nothing of it is stored. A failed fsync stops all
+ * writing until the process is started again; it is never retried.
+ *
+ * Ids are drawn before a unit is built (store_next_id), so a unit never has to ask the engine.
+ *
+ * The change feed: verbs that change what a cache may hold add a change row to the same
+ * transaction. After the commit, and before store_commit returns to anyone, every listener has
+ * been told of every change (kind, key), in order, on the writer's thread.
+ *
+ * What the strings of a noun refer to must stay put until store_commit returns; the noun's own
+ * struct need not (digests, keys and addresses are copied into the unit).
+ */
+#ifndef JETON_STORE_STORE_H
+#define JETON_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "base/rc.h"
+#include "model/nouns.h"
+
+struct store;
+
+struct store_config {
+    struct str data_dir;   /* SQLite: the folder; made 0700 when it is missing */
+    bool is_read_only;     /* for doctor and offline lists */
+    unsigned reader_count; /* read-only connections opened as needed; 0: 4 */
+};
+
+/*
+ * Opens, checks permissions (refuses a file that others may read or write, LG-05), takes the lock
+ * file unless read-only, migrates the schema forward.
+ *
+ * Answers: RC_OK · RC_EXISTS another process holds the store · RC_INVALID too open, newer schema,
+ * not a folder.  Faults: RC_UNAVAILABLE, RC_CORRUPT.  out_error: one line for the operator.
+ */
+enum rc store_open(const struct store_config *config, struct store **out_store,
+                   struct buffer *out_error) MUST_CHECK;
+
+/* Commits what is queued, then closes. */
+void store_close(struct store *store);
+
+/* False after a failed fsync, while the disk is full, or when the engine is away: for /readyz. */
+bool store_is_writable(const struct store *store);
+
+/* ---- ids ------------------------------------------------------------------------------------ */
+
+/* Sequences of ids. The nouns share one; tokens have two, by how long they live. */
+enum store_sequence {
+    SEQUENCE_NOUN = 0,
+    SEQUENCE_TOKEN = 1,
+    SEQUENCE_LONG_TOKEN = 2,
+    SEQUENCE_COUNT
+};
+
+/*
+ * The next id of a sequence. Ids only grow and are never given twice, also over restarts: blocks
+ * are leased from the store, so most calls do not touch it.
+ */
+enum rc store_next_id(struct store *store, enum store_sequence sequence,
+                      int64_t *out_id) MUST_CHECK;
+
+/* First id of SEQUENCE_LONG_TOKEN; every SEQUENCE_TOKEN id is below. */
+#define STORE_LONG_TOKEN_FIRST ((int64_t)1 << 48)
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+enum store_param_type { STORE_NULL, STORE_INT, STORE_TEXT, STORE_BLOB };
+
+struct store_param {
+    enum store_param_type type;
+    int64_t number;
+    struct str bytes;
+};
+
+struct store_step {
+    int statement;          /* one of store/queries.def */
+    enum rc answer_if_none; /* when the statement changed no row; RC_OK: that is fine */
+    int reason;             /* a query that is asked then, -1 for none: no row turns the answer
+                               into RC_NOT_FOUND */
+    int64_t *out_number;    /* takes the first column of a RETURNING row; NULL: nobody asks */
+    unsigned param_count;
+    struct store_param params[STORE_PARAM_COUNT_MAX];
+};
+
+enum store_change_kind {
+    CHANGE_ACCOUNT = 1,
+    CHANGE_SERVICE = 2,
+    CHANGE_CLIENT = 3,
+    CHANGE_GRANT_ENDED = 4,
+    CHANGE_TOKEN_REVOKED = 5, /* or spent: the token is good for nothing any more */
+    CHANGE_KEYS = 6
+};
+
+struct store_change {
+    enum store_change_kind kind;
+    int64_t key; /* the noun's id; 0 for CHANGE_KEYS */
+};
+
+struct store_unit {
+    struct store_step steps[STORE_UNIT_STEP_COUNT_MAX];
+    unsigned step_count;
+    struct store_change changes[STORE_UNIT_STEP_COUNT_MAX];
+    unsigned change_count;
+    unsigned own_bytes_count;
+    char own_bytes[STORE_UNIT_STEP_COUNT_MAX * ACCOUNT_NAME_BYTES_MAX]; /* folded names, digests */
+};
+
+/* An empty unit. (Not `= { 0 }`: a unit is large and only its counts need to be zero.) */
+static inline void store_unit_init(struct store_unit *unit)
+{
+    unit->step_count = 0;
+    unit->change_count = 0;
+    unit->own_bytes_count = 0;
+}
+
+/*
+ * Runs the unit and waits until it is on disk.
+ *
+ * Answers: RC_OK · whatever a step answered.  Faults: RC_BUSY the queue is full · RC_UNAVAILABLE
+ */
+enum rc store_commit(struct store *store, struct store_unit *unit) MUST_CHECK;
+
+/*
+ * The form in which account names are compared: letters in lower case, everything else as it is.
+ * Writes exactly name.len bytes.
+ */
+void store_fold_name(struct str name, char *out_folded);
+
+/* Insert with the id drawn before; RC_EXISTS when the name is taken (services and clients share one
+ * namespace). */
+void store_insert_account(struct store_unit *unit, const struct account *account);
+void store_insert_service(struct store_unit *unit, const struct service *service);
+void store_insert_client(struct store_unit *unit, const struct client *client);
+
+/* Replaces every column but id, name and created_at; RC_NOT_FOUND. */
+void store_update_account(struct store_unit *unit, const struct account *account);
+void store_update_service(struct store_unit *unit, const struct service *service);
+void store_update_client(struct store_unit *unit, const struct client *client);
+
+/* Replaces a password hash if it still is `old_hash` (upgraded parameters); RC_NOT_FOUND. */
+void store_update_password_hash(struct store_unit *unit, int64_t account_id, struct str old_hash,
+                                struct str new_hash);
+
+/* RC_EXISTS when the same standing grant (not is_family) lives already. */
+void store_insert_grant(struct store_unit *unit, const struct grant *grant);
+
+/* End grants; no answer when nothing was left to end. */
+void store_end_grant(struct store_unit *unit, int64_t grant_id, int64_t at);
+
+void store_insert_token(struct store_unit *unit, const struct token *token);
+
+/* Appends the revocation; revoking twice is fine. expires_at is the token's own (for the sweep). */
+void store_revoke_token(struct store_unit *unit, int64_t token_id, int64_t at, int64_t expires_at);
+
+/*
+ * Consumes a single-use token (a refresh token) in favour of its successor: RC_SPENT when it was
+ * consumed before, and RC_NOT_FOUND when it is revoked or its grant has ended by the time of the
+ * commit. One conditional insert decides.
+ */
+void store_spend_token(struct store_unit *unit, int64_t token_id, int64_t grant_id,
+                       int64_t successor_id, int64_t at, int64_t expires_at);
+
+/* Keeps the sealed answer of a rotation until a moment, for idempotent replay. */
+void store_insert_replay(struct store_unit *unit, int64_t token_id, int64_t until,
+                         struct str sealed);
+
+void store_insert_event(struct store_unit *unit, const struct event *event);
+
+void store_insert_key(struct store_unit *unit, const struct key *key);
+void store_retire_key(struct store_unit *unit, int64_t key_id, int64_t retires_at);
+void store_delete_key(struct store_unit *unit, int64_t key_id);
+
+/* A named value, sealed by the caller; RC_EXISTS when it is there already. */
+void store_insert_sealed_value(struct store_unit *unit, struct str name, struct str sealed);
+
+/* Counts one failure of a throttled key; or forgets them. */
+void store_count_failure(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
+                         int64_t at);
+void store_clear_failures(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES]);
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* All answer RC_OK, RC_NOT_FOUND or a fault. Strings of the noun are copied to the arena. */
+enum rc store_find_account(struct store *store, int64_t id, struct arena *arena,
+                           struct account *out_account) MUST_CHECK;
+enum rc store_find_account_by_name(struct store *store, struct str name, struct arena *arena,
+                                   struct account *out_account) MUST_CHECK;
+enum rc store_find_service(struct store *store, int64_t id, struct arena *arena,
+                           struct service *out_service) MUST_CHECK;
+enum rc store_find_client(struct store *store, int64_t id, struct arena *arena,
+                          struct client *out_client) MUST_CHECK;
+enum rc store_find_grant(struct store *store, int64_t id, struct arena *arena,
+                         struct grant *out_grant) MUST_CHECK;
+
+/* The living standing grant with these four, if any. */
+enum rc store_find_standing_grant(struct store *store, const struct grant *like,
+                                  struct arena *arena, struct grant *out_grant) MUST_CHECK;
+
+enum rc store_find_token(struct store *store, int64_t id, struct token *out_token) MUST_CHECK;
+
+/* RC_NOT_FOUND when there is none or `now` is past its moment. */
+enum rc store_find_replay(struct store *store, int64_t token_id, int64_t now, struct arena *arena,
+                          struct str *out_sealed) MUST_CHECK;
+
+/* The successor a spent token was consumed for, and when. */
+struct spent_token {
+    int64_t successor_id;
+    int64_t at;
+};
+enum rc store_find_spent(struct store *store, int64_t token_id,
+                         struct spent_token *out_spent) MUST_CHECK;
+
+enum rc store_find_sealed_value(struct store *store, struct str name, struct arena *arena,
+                                struct str *out_sealed) MUST_CHECK;
+
+enum rc store_find_throttle(struct store *store, const unsigned char key[static DIGEST_BYTES],
+                            struct throttle *out_throttle) MUST_CHECK;
+
+/*
+ * Pages of lists in order of id: rows with id > after_id, at most max of them (max is at most
+ * STORE_LIST_ROW_COUNT_MAX). An empty page is the end.
+ */
+enum rc store_list_accounts(struct store *store, int64_t after_id, struct arena *arena,
+                            struct account *out_rows, size_t max, size_t *out_count) MUST_CHECK;
+enum rc store_list_services(struct store *store, int64_t after_id, struct arena *arena,
+                            struct service *out_rows, size_t max, size_t *out_count) MUST_CHECK;
+enum rc store_list_clients(struct store *store, int64_t after_id, struct arena *arena,
+                           struct client *out_rows, size_t max, size_t *out_count) MUST_CHECK;
+enum rc store_list_keys(struct store *store, struct arena *arena, struct key *out_rows, size_t max,
+                        size_t *out_count) MUST_CHECK;
+
+/* Tokens in order of id, all kinds, the expired ones left out. */
+enum rc store_list_tokens(struct store *store, int64_t after_id, int64_t now,
+                          struct token *out_rows, size_t max, size_t *out_count) MUST_CHECK;
+
+/* Living grants of an account or of a client (0: any), newest first, with id < before_id. */
+enum rc store_list_grants(struct store *store, int64_t account_id, int64_t client_id,
+                          int64_t before_id, struct arena *arena, struct grant *out_rows,
+                          size_t max, size_t *out_count) MUST_CHECK;
+
+/* Living grants whose audience names this service, in order of id. */
+enum rc store_list_grants_of_service(struct store *store, struct str service_id, int64_t after_id,
+                                     struct arena *arena, struct grant *out_rows, size_t max,
+                                     size_t *out_count) MUST_CHECK;
+
+/* Newest first, with id < before_id. */
+enum rc store_list_events(struct store *store, int64_t before_id, struct arena *arena,
+                          struct event *out_rows, size_t max, size_t *out_count) MUST_CHECK;
+
+/* ---- the change feed ------------------------------------------------------------------------ */
+
+/* Called on the writer's thread; must be quick, must not call the store. At most 8 listeners,
+ * registered before the first commit. */
+void store_listen(struct store *store,
+                  void (*on_change)(void *context, const struct store_change *), void *context);
+
+/* ---- metrics -------------------------------------------------------------------------------- */
+
+struct store_counts {
+    uint64_t commits;
+    uint64_t units;
+    uint64_t unit_refusals; /* units that a step's answer undid */
+    uint64_t faults;
+    uint64_t swept_rows;
+    uint64_t queue_depth;
+    uint64_t commit_ns; /* sum over commits */
+};
+
+void store_counts(const struct store *store, struct store_counts *out_counts);
+
+#endif

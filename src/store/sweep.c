@@ -1,0 +1,92 @@
+#include "base/clock.h"
+#include "store/room.h"
+
+/*
+ * Expired rows leave page by page. A page is the next STORE_SWEEP_ROW_COUNT rows of one table in
+ * order of its key; a cursor for each table goes round and round. Every unit that is committed pays
+ * for a look at a few rows, so that the sweep keeps up with what is written and a quiet store is
+ * hardly touched.
+ */
+enum {
+    ROWS_PER_UNIT = 2, /* a whole turn takes at most half the time that filling took */
+    QUIET_PAGE_INTERVAL_MS = 5,
+    PRODUCTIVE_ROW_COUNT = STORE_SWEEP_ROW_COUNT / 2
+};
+
+static const struct {
+    enum statement page, sweep;
+} tables[] = {
+#define STATEMENT(name, text)
+#define SWEEP(name, table, key, condition) { STATEMENT_SWEEP_PAGE_##name, STATEMENT_SWEEP_##name },
+#include "store/queries.def"
+#undef SWEEP
+#undef STATEMENT
+};
+
+_Static_assert(sizeof(tables) / sizeof(tables[0]) == SWEEP_TABLE_COUNT, "one cursor for each");
+
+/* The last key of the next page, and how many rows it has. */
+static enum rc find_page(struct store *store, struct store_param *params, int64_t *out_row_count)
+{
+    const struct driver *driver = store->driver;
+    bool has_row = false;
+    enum rc rc = driver->query(store->writer, tables[store->sweep.table].page, params, 2);
+
+    if (rc == RC_OK)
+        rc = driver->next(store->writer, &has_row);
+    if (rc == RC_OK && has_row) {
+        params[1].number = driver->column_int(store->writer, 0);
+        *out_row_count = driver->column_int(store->writer, 1);
+    }
+    driver->finish(store->writer);
+    return rc;
+}
+
+/* Looks at one page of one table; *out_swept_count is how many rows left. */
+static enum rc sweep_page(struct store *store, uint64_t *out_swept_count)
+{
+    struct sweep *sweep = &store->sweep;
+    struct store_param params[3] = {
+        { .type = STORE_INT, .number = sweep->behind[sweep->table] },
+        { .type = STORE_INT, .number = STORE_SWEEP_ROW_COUNT },
+        { .type = STORE_INT, .number = clock_now_s() },
+    };
+    int64_t row_count = 0;
+    enum rc rc = find_page(store, params, &row_count);
+
+    *out_swept_count = 0;
+    if (rc == RC_OK && row_count > 0)
+        rc = store->driver->run(store->writer, tables[sweep->table].sweep, params, 3,
+                                out_swept_count, NULL);
+    if (rc != RC_OK)
+        return rc;
+    sweep->behind[sweep->table] = row_count < STORE_SWEEP_ROW_COUNT ? 0 : params[1].number;
+    /* A table with much to sweep is gone on with; the others wait for their turn. */
+    if (*out_swept_count < PRODUCTIVE_ROW_COUNT)
+        sweep->table = (sweep->table + 1) % SWEEP_TABLE_COUNT;
+    atomic_fetch_add(&store->meters.swept_rows, *out_swept_count);
+    return RC_OK;
+}
+
+enum rc sweep_some(struct store *store, unsigned unit_count, bool *out_is_productive)
+{
+    struct sweep *sweep = &store->sweep;
+    int64_t now_ms = clock_monotonic_ms();
+    uint64_t swept_count = 0;
+    enum rc rc;
+
+    *out_is_productive = false;
+    sweep->row_debt += (int64_t)unit_count * ROWS_PER_UNIT;
+    if (sweep->row_debt < STORE_SWEEP_ROW_COUNT && now_ms < sweep->next_ms)
+        return RC_OK;
+    rc = sweep_page(store, &swept_count);
+    *out_is_productive = swept_count >= PRODUCTIVE_ROW_COUNT;
+    sweep->next_ms = now_ms + (*out_is_productive ? 0 : QUIET_PAGE_INTERVAL_MS);
+    /* What a very large batch earned is not carried on for ever. */
+    sweep->row_debt -= STORE_SWEEP_ROW_COUNT;
+    if (sweep->row_debt < 0)
+        sweep->row_debt = 0;
+    if (sweep->row_debt > 4 * STORE_SWEEP_ROW_COUNT)
+        sweep->row_debt = 4 * STORE_SWEEP_ROW_COUNT;
+    return rc;
+}

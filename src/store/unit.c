@@ -1,0 +1,385 @@
+#include "store/room.h"
+
+struct store_step *unit_add(struct store_unit *unit, enum statement statement,
+                            enum rc answer_if_none)
+{
+    struct store_step *step;
+
+    ASSERT(unit->step_count < STORE_UNIT_STEP_COUNT_MAX);
+    step = &unit->steps[unit->step_count++];
+    step->statement = (int)statement;
+    step->answer_if_none = answer_if_none;
+    step->reason = -1;
+    step->out_number = NULL;
+    step->param_count = 0;
+    return step;
+}
+
+static struct store_param *next_param(struct store_step *step)
+{
+    ASSERT(step->param_count < STORE_PARAM_COUNT_MAX);
+    return &step->params[step->param_count++];
+}
+
+void step_int(struct store_step *step, int64_t number)
+{
+    *next_param(step) = (struct store_param){ .type = STORE_INT, .number = number };
+}
+
+void step_text(struct store_step *step, struct str text)
+{
+    *next_param(step) = (struct store_param){ .type = STORE_TEXT, .bytes = text };
+}
+
+void step_blob(struct store_step *step, struct str bytes)
+{
+    *next_param(step) = (struct store_param){ .type = STORE_BLOB, .bytes = bytes };
+}
+
+static char *unit_own(struct store_unit *unit, size_t len)
+{
+    char *at = unit->own_bytes + unit->own_bytes_count;
+
+    ASSERT(len <= sizeof(unit->own_bytes) - unit->own_bytes_count);
+    unit->own_bytes_count += (unsigned)len;
+    return at;
+}
+
+static void step_own_blob(struct store_unit *unit, struct store_step *step, const void *bytes,
+                          size_t len)
+{
+    char *copy = unit_own(unit, len);
+
+    memcpy(copy, bytes, len);
+    step_blob(step, (struct str){ copy, len });
+}
+
+static void unit_change(struct store_unit *unit, enum store_change_kind kind, int64_t key)
+{
+    ASSERT(unit->change_count < STORE_UNIT_STEP_COUNT_MAX);
+    unit->changes[unit->change_count++] = (struct store_change){ kind, key };
+}
+
+/*
+ * Unicode's simple lower case of the scripts whose letters are two bytes of UTF-8, and whose lower
+ * case is as well, so that a folded name is as long as the name.
+ */
+static unsigned fold_letter(unsigned letter)
+{
+    static const struct {
+        unsigned short first, last;
+        enum { STEP_BY, EVEN_TO_ODD, ODD_TO_EVEN } how;
+        unsigned short step;
+    } ranges[] = {
+        { 0xc0, 0xd6, STEP_BY, 32 },      { 0xd8, 0xde, STEP_BY, 32 }, /* Latin-1 */
+        { 0x100, 0x12f, EVEN_TO_ODD, 0 }, { 0x132, 0x137, EVEN_TO_ODD, 0 },
+        { 0x139, 0x148, ODD_TO_EVEN, 0 }, { 0x14a, 0x177, EVEN_TO_ODD, 0 },
+        { 0x179, 0x17e, ODD_TO_EVEN, 0 }, { 0x386, 0x386, STEP_BY, 38 }, /* Greek */
+        { 0x388, 0x38a, STEP_BY, 37 },    { 0x38c, 0x38c, STEP_BY, 64 },
+        { 0x38e, 0x38f, STEP_BY, 63 },    { 0x391, 0x3a1, STEP_BY, 32 },
+        { 0x3a3, 0x3ab, STEP_BY, 32 },    { 0x400, 0x40f, STEP_BY, 80 }, /* Cyrillic */
+        { 0x410, 0x42f, STEP_BY, 32 },    { 0x460, 0x481, EVEN_TO_ODD, 0 },
+        { 0x48a, 0x4bf, EVEN_TO_ODD, 0 }, { 0x4c1, 0x4ce, ODD_TO_EVEN, 0 },
+        { 0x4d0, 0x52f, EVEN_TO_ODD, 0 }, { 0x531, 0x556, STEP_BY, 48 }, /* Armenian */
+    };
+    size_t index;
+
+    for (index = 0; index < sizeof(ranges) / sizeof(ranges[0]); index++) {
+        if (letter < ranges[index].first || letter > ranges[index].last)
+            continue;
+        if (ranges[index].how == STEP_BY)
+            return letter + ranges[index].step;
+        return ranges[index].how == EVEN_TO_ODD ? letter | 1 : letter + (letter & 1);
+    }
+    return letter;
+}
+
+void store_fold_name(struct str name, char *out_folded)
+{
+    size_t index;
+
+    for (index = 0; index < name.len; index++) {
+        unsigned char byte = (unsigned char)name.at[index];
+        unsigned char tail = index + 1 < name.len ? (unsigned char)name.at[index + 1] : 0;
+
+        out_folded[index] = (char)(byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte);
+        if ((byte & 0xe0) == 0xc0 && (tail & 0xc0) == 0x80) {
+            unsigned letter = fold_letter((unsigned)(byte & 0x1f) << 6 | (tail & 0x3fu));
+
+            out_folded[index] = (char)(0xc0 | letter >> 6);
+            out_folded[++index] = (char)(0x80 | (letter & 0x3f));
+        }
+    }
+}
+
+void store_insert_account(struct store_unit *unit, const struct account *account)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_INSERT_ACCOUNT, RC_EXISTS);
+    char *folded;
+
+    ASSERT(account->id > 0 && account->name.len <= ACCOUNT_NAME_BYTES_MAX);
+    folded = unit_own(unit, account->name.len);
+    store_fold_name(account->name, folded);
+    step_int(step, account->id);
+    step_text(step, account->name);
+    step_text(step, (struct str){ folded, account->name.len });
+    step_text(step, account->full_name);
+    step_text(step, account->email);
+    step_text(step, account->password_hash);
+    step_int(step, account->is_admin);
+    step_int(step, account->is_disabled);
+    step_int(step, account->created_at);
+    unit_change(unit, CHANGE_ACCOUNT, account->id);
+}
+
+void store_update_account(struct store_unit *unit, const struct account *account)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_UPDATE_ACCOUNT, RC_NOT_FOUND);
+
+    step_int(step, account->id);
+    step_text(step, account->full_name);
+    step_text(step, account->email);
+    step_text(step, account->password_hash);
+    step_int(step, account->is_admin);
+    step_int(step, account->is_disabled);
+    unit_change(unit, CHANGE_ACCOUNT, account->id);
+}
+
+void store_update_password_hash(struct store_unit *unit, int64_t account_id, struct str old_hash,
+                                struct str new_hash)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_UPDATE_PASSWORD_HASH, RC_NOT_FOUND);
+
+    step_int(step, account_id);
+    step_text(step, old_hash);
+    step_text(step, new_hash);
+    unit_change(unit, CHANGE_ACCOUNT, account_id);
+}
+
+/* Services and clients share one namespace: the name's row decides. */
+static void claim_name(struct store_unit *unit, struct str name)
+{
+    step_text(unit_add(unit, STATEMENT_INSERT_NAME, RC_EXISTS), name);
+}
+
+void store_insert_service(struct store_unit *unit, const struct service *service)
+{
+    struct store_step *step;
+
+    ASSERT(service->id > 0);
+    claim_name(unit, service->service_id);
+    step = unit_add(unit, STATEMENT_INSERT_SERVICE, RC_OK);
+    step_int(step, service->id);
+    step_text(step, service->service_id);
+    step_text(step, service->name);
+    step_text(step, service->scope);
+    step_text(step, service->secret_hash);
+    step_int(step, service->format);
+    step_int(step, service->alg);
+    step_int(step, service->lifetime_s);
+    step_int(step, service->allows_password);
+    step_int(step, service->expires_in_as_string);
+    step_int(step, service->is_disabled);
+    step_int(step, service->created_at);
+    unit_change(unit, CHANGE_SERVICE, service->id);
+}
+
+void store_update_service(struct store_unit *unit, const struct service *service)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_UPDATE_SERVICE, RC_NOT_FOUND);
+
+    step_int(step, service->id);
+    step_text(step, service->name);
+    step_text(step, service->scope);
+    step_text(step, service->secret_hash);
+    step_int(step, service->format);
+    step_int(step, service->alg);
+    step_int(step, service->lifetime_s);
+    step_int(step, service->allows_password);
+    step_int(step, service->expires_in_as_string);
+    step_int(step, service->is_disabled);
+    unit_change(unit, CHANGE_SERVICE, service->id);
+}
+
+void store_insert_client(struct store_unit *unit, const struct client *client)
+{
+    struct store_step *step;
+
+    ASSERT(client->id > 0);
+    claim_name(unit, client->client_id);
+    step = unit_add(unit, STATEMENT_INSERT_CLIENT, RC_OK);
+    step_int(step, client->id);
+    step_text(step, client->client_id);
+    step_text(step, client->name);
+    step_int(step, client->type);
+    step_text(step, client->secret_hash);
+    step_int(step, client->grant_types);
+    step_text(step, client->scope);
+    step_text(step, client->service_ids);
+    step_text(step, client->redirect_uris);
+    step_int(step, client->refresh_lifetime_s);
+    step_int(step, client->refresh_idle_lifetime_s);
+    step_int(step, client->is_disabled);
+    step_int(step, client->created_at);
+    unit_change(unit, CHANGE_CLIENT, client->id);
+}
+
+void store_update_client(struct store_unit *unit, const struct client *client)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_UPDATE_CLIENT, RC_NOT_FOUND);
+
+    step_int(step, client->id);
+    step_text(step, client->name);
+    step_int(step, client->type);
+    step_text(step, client->secret_hash);
+    step_int(step, client->grant_types);
+    step_text(step, client->scope);
+    step_text(step, client->service_ids);
+    step_text(step, client->redirect_uris);
+    step_int(step, client->refresh_lifetime_s);
+    step_int(step, client->refresh_idle_lifetime_s);
+    step_int(step, client->is_disabled);
+    unit_change(unit, CHANGE_CLIENT, client->id);
+}
+
+void store_insert_grant(struct store_unit *unit, const struct grant *grant)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_INSERT_GRANT, RC_EXISTS);
+
+    ASSERT(grant->id > 0);
+    step_int(step, grant->id);
+    step_int(step, grant->account_id);
+    step_int(step, grant->client_id);
+    step_text(step, grant->scope);
+    step_text(step, grant->audience);
+    step_int(step, grant->is_family);
+    step_int(step, grant->parent_id);
+    step_int(step, grant->created_at);
+    step_int(step, grant->expires_at);
+    step_int(step, grant->ended_at);
+}
+
+void store_end_grant(struct store_unit *unit, int64_t grant_id, int64_t at)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_END_GRANT, RC_OK);
+
+    step_int(step, grant_id);
+    step_int(step, at);
+    unit_change(unit, CHANGE_GRANT_ENDED, grant_id);
+}
+
+void store_insert_token(struct store_unit *unit, const struct token *token)
+{
+    bool is_long = token->id >= STORE_LONG_TOKEN_FIRST;
+    struct store_step *step =
+        unit_add(unit, is_long ? STATEMENT_INSERT_LONG_TOKEN : STATEMENT_INSERT_TOKEN, RC_OK);
+
+    ASSERT(token->id > 0);
+    step_int(step, token->id);
+    step_int(step, token->kind);
+    step_int(step, token->format);
+    step_int(step, token->grant_id);
+    step_int(step, token->issued_at);
+    step_int(step, token->expires_at);
+    step_own_blob(unit, step, token->digest, DIGEST_BYTES);
+}
+
+void store_revoke_token(struct store_unit *unit, int64_t token_id, int64_t at, int64_t expires_at)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_REVOKE_TOKEN, RC_OK);
+
+    step_int(step, token_id);
+    step_int(step, at);
+    step_int(step, expires_at);
+    unit_change(unit, CHANGE_TOKEN_REVOKED, token_id);
+}
+
+void store_spend_token(struct store_unit *unit, int64_t token_id, int64_t grant_id,
+                       int64_t successor_id, int64_t at, int64_t expires_at)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_SPEND_TOKEN, RC_SPENT);
+
+    step->reason = STATEMENT_FIND_SPENT;
+    step_int(step, token_id);
+    step_int(step, grant_id);
+    step_int(step, successor_id);
+    step_int(step, at);
+    step_int(step, expires_at);
+    unit_change(unit, CHANGE_TOKEN_REVOKED, token_id);
+}
+
+void store_insert_replay(struct store_unit *unit, int64_t token_id, int64_t until,
+                         struct str sealed)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_INSERT_REPLAY, RC_OK);
+
+    step_int(step, token_id);
+    step_int(step, until);
+    step_blob(step, sealed);
+}
+
+void store_insert_event(struct store_unit *unit, const struct event *event)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_INSERT_EVENT, RC_OK);
+
+    step_int(step, event->at);
+    step_int(step, event->kind);
+    step_int(step, event->account_id);
+    step_int(step, event->client_id);
+    step_int(step, event->token_id);
+    step_own_blob(unit, step, event->address, sizeof(event->address));
+    step_text(step, event->detail);
+}
+
+void store_insert_key(struct store_unit *unit, const struct key *key)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_INSERT_KEY, RC_EXISTS);
+
+    ASSERT(key->id > 0);
+    step_int(step, key->id);
+    step_text(step, key->kid);
+    step_int(step, key->alg);
+    step_text(step, key->public_jwk);
+    step_blob(step, key->sealed);
+    step_int(step, key->created_at);
+    step_int(step, key->signs_from);
+    step_int(step, key->retires_at);
+    unit_change(unit, CHANGE_KEYS, 0);
+}
+
+void store_retire_key(struct store_unit *unit, int64_t key_id, int64_t retires_at)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_RETIRE_KEY, RC_NOT_FOUND);
+
+    step_int(step, key_id);
+    step_int(step, retires_at);
+    unit_change(unit, CHANGE_KEYS, 0);
+}
+
+void store_delete_key(struct store_unit *unit, int64_t key_id)
+{
+    step_int(unit_add(unit, STATEMENT_DELETE_KEY, RC_OK), key_id);
+    unit_change(unit, CHANGE_KEYS, 0);
+}
+
+void store_insert_sealed_value(struct store_unit *unit, struct str name, struct str sealed)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_INSERT_SEALED_VALUE, RC_EXISTS);
+
+    step_text(step, name);
+    step_blob(step, sealed);
+}
+
+void store_count_failure(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
+                         int64_t at)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_COUNT_FAILURE, RC_OK);
+
+    step_own_blob(unit, step, key, DIGEST_BYTES);
+    step_int(step, at);
+}
+
+void store_clear_failures(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES])
+{
+    step_own_blob(unit, unit_add(unit, STATEMENT_CLEAR_FAILURES, RC_OK), key, DIGEST_BYTES);
+}

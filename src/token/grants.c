@@ -1,0 +1,477 @@
+#include "token/grants.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "codec/json.h"
+
+enum {
+    FIRST_BUCKET_COUNT = 1024,
+    SUBJECT_BYTES_MAX = 32,
+    /* Escaping may make six bytes of one; scope, audience and three names, and the member names. */
+    INTROSPECTION_BYTES_MAX = 6 * (2 * SCOPE_BYTES_MAX + 4 * CLIENT_ID_BYTES_MAX) + 1024,
+    LOAD_ARENA_BYTES = 256 * 1024
+};
+
+struct grant_book {
+    struct store *store;
+    struct catalog *catalog;
+    struct str issuer;
+    pthread_mutex_t lock; /* guards all below, and every drop of a count to zero */
+    struct live_grant **by_id;
+    struct live_grant **by_standing;
+    size_t bucket_count; /* of both; a power of two */
+    size_t count;
+};
+
+enum rc grant_book_new(struct store *store, struct catalog *catalog, struct str issuer,
+                       struct grant_book **out_book)
+{
+    struct grant_book *book = calloc(1, sizeof(*book));
+
+    ASSERT(book != NULL);
+    book->store = store;
+    book->catalog = catalog;
+    book->issuer = issuer;
+    book->bucket_count = FIRST_BUCKET_COUNT;
+    book->by_id = calloc(book->bucket_count, sizeof(*book->by_id));
+    book->by_standing = calloc(book->bucket_count, sizeof(*book->by_standing));
+    ASSERT(book->by_id != NULL && book->by_standing != NULL);
+    pthread_mutex_init(&book->lock, NULL);
+    *out_book = book;
+    return RC_OK;
+}
+
+void grant_book_free(struct grant_book *book)
+{
+    if (book == NULL)
+        return;
+    ASSERT(book->count == 0);
+    pthread_mutex_destroy(&book->lock);
+    free(book->by_id);
+    free(book->by_standing);
+    free(book);
+}
+
+static uint64_t mix(uint64_t number)
+{
+    number ^= number >> 33;
+    number *= 0xff51afd7ed558ccdULL;
+    return number ^ number >> 33;
+}
+
+static uint64_t mix_text(uint64_t seed, struct str text)
+{
+    uint64_t hash = seed ^ 0xcbf29ce484222325ULL;
+
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.at[i]) * 0x100000001b3ULL;
+    return mix(hash);
+}
+
+static size_t id_bucket(const struct grant_book *book, int64_t id)
+{
+    return mix((uint64_t)id) & (book->bucket_count - 1);
+}
+
+static size_t standing_bucket(const struct grant_book *book, int64_t client_id, int64_t account_id,
+                              struct str scope, struct str audience)
+{
+    uint64_t hash = mix((uint64_t)client_id * 31 + (uint64_t)account_id);
+
+    return mix_text(mix_text(hash, scope), audience) & (book->bucket_count - 1);
+}
+
+static size_t standing_bucket_of(const struct grant_book *book, const struct live_grant *grant)
+{
+    return standing_bucket(book, grant->client_id, grant->account_id, grant->scope,
+                           grant->audience);
+}
+
+/* The lock is held in all of these. */
+static struct live_grant *find_id(struct grant_book *book, int64_t id)
+{
+    struct live_grant *grant = book->by_id[id_bucket(book, id)];
+
+    while (grant != NULL && grant->id != id)
+        grant = grant->next_by_id;
+    return grant;
+}
+
+static void link_grant(struct grant_book *book, struct live_grant *grant)
+{
+    struct live_grant **bucket = &book->by_id[id_bucket(book, grant->id)];
+
+    grant->next_by_id = *bucket;
+    *bucket = grant;
+    if (!grant->is_family) {
+        bucket = &book->by_standing[standing_bucket_of(book, grant)];
+        grant->next_standing = *bucket;
+        *bucket = grant;
+    }
+    book->count++;
+}
+
+static void unlink_grant(struct grant_book *book, struct live_grant *grant)
+{
+    struct live_grant **link = &book->by_id[id_bucket(book, grant->id)];
+
+    while (*link != grant)
+        link = &(*link)->next_by_id;
+    *link = grant->next_by_id;
+    if (!grant->is_family) {
+        link = &book->by_standing[standing_bucket_of(book, grant)];
+        while (*link != grant)
+            link = &(*link)->next_standing;
+        *link = grant->next_standing;
+    }
+    book->count--;
+}
+
+static void grow(struct grant_book *book)
+{
+    struct live_grant **old = book->by_id;
+    size_t old_count = book->bucket_count;
+
+    free(book->by_standing);
+    book->bucket_count *= 4;
+    book->by_id = calloc(book->bucket_count, sizeof(*book->by_id));
+    book->by_standing = calloc(book->bucket_count, sizeof(*book->by_standing));
+    ASSERT(book->by_id != NULL && book->by_standing != NULL);
+    book->count = 0;
+    for (size_t i = 0; i < old_count; i++) {
+        for (struct live_grant *next, *grant = old[i]; grant != NULL; grant = next) {
+            next = grant->next_by_id;
+            link_grant(book, grant);
+        }
+    }
+    free(old);
+}
+
+struct live_grant *grant_hold(struct live_grant *grant)
+{
+    atomic_fetch_add_explicit(&grant->reference_count, 1, memory_order_relaxed);
+    return grant;
+}
+
+void grant_put(struct grant_book *book, struct live_grant *grant)
+{
+    unsigned count = atomic_load_explicit(&grant->reference_count, memory_order_relaxed);
+    struct live_grant *parent = NULL;
+
+    while (count > 1)
+        if (atomic_compare_exchange_weak_explicit(&grant->reference_count, &count, count - 1,
+                                                  memory_order_release, memory_order_relaxed))
+            return;
+    /* The last reference goes under the lock, where nobody can find the grant anew. */
+    pthread_mutex_lock(&book->lock);
+    if (atomic_fetch_sub_explicit(&grant->reference_count, 1, memory_order_acq_rel) == 1)
+        unlink_grant(book, grant);
+    else
+        grant = NULL;
+    pthread_mutex_unlock(&book->lock);
+    if (grant == NULL)
+        return;
+    parent = grant->parent;
+    free(grant);
+    if (parent != NULL)
+        grant_put(book, parent); /* at most one level: a parent has none */
+}
+
+void grant_mark_ended(struct grant_book *book, int64_t id)
+{
+    struct live_grant *grant;
+
+    pthread_mutex_lock(&book->lock);
+    grant = find_id(book, id);
+    if (grant != NULL)
+        atomic_store_explicit(&grant->is_ended, true, memory_order_release);
+    pthread_mutex_unlock(&book->lock);
+}
+
+size_t grant_book_count(struct grant_book *book)
+{
+    size_t count;
+
+    pthread_mutex_lock(&book->lock);
+    count = book->count;
+    pthread_mutex_unlock(&book->lock);
+    return count;
+}
+
+/* The texts of a grant that the store does not keep with it. */
+struct grant_names {
+    struct str client;
+    struct str username;
+    struct str subject;
+};
+
+static void format_introspection(const struct grant_book *book, const struct grant *row,
+                                 const struct grant_names *names, struct buffer *to)
+{
+    struct json_out json = { .to = to, .needs_comma = true };
+
+    if (row->scope.len > 0)
+        json_member_string(&json, STR("scope"), row->scope);
+    json_member_string(&json, STR("client_id"), names->client);
+    if (names->username.len > 0)
+        json_member_string(&json, STR("username"), names->username);
+    json_member_string(&json, STR("token_type"), STR("Bearer"));
+    json_member_string(&json, STR("sub"), names->subject);
+    if (row->audience.len == 0)
+        json_member_string(&json, STR("aud"), book->issuer);
+    else if (str_index_of(row->audience, ' ') == row->audience.len)
+        json_member_string(&json, STR("aud"), row->audience);
+    else
+        json_member_words(&json, STR("aud"), row->audience);
+    json_member_string(&json, STR("iss"), book->issuer);
+}
+
+static struct str take(char **at, struct str text)
+{
+    struct str copy = { *at, text.len };
+
+    if (text.len > 0)
+        memcpy(*at, text.at, text.len);
+    *at += text.len;
+    return copy;
+}
+
+/* One allocation: the struct and all its texts. */
+static struct live_grant *live_grant_new(const struct grant_book *book, const struct grant *row,
+                                         const struct grant_names *names, struct arena *arena)
+{
+    struct buffer fragment =
+        buffer_over(arena_alloc(arena, INTROSPECTION_BYTES_MAX), INTROSPECTION_BYTES_MAX);
+    struct live_grant *grant;
+    char *at;
+
+    format_introspection(book, row, names, &fragment);
+    ASSERT(!fragment.overflow);
+    grant = malloc(sizeof(*grant) + row->scope.len + row->audience.len + names->client.len +
+                   names->username.len + names->subject.len + fragment.len);
+    ASSERT(grant != NULL);
+    at = (char *)(grant + 1);
+    *grant = (struct live_grant){ .id = row->id,
+                                  .account_id = row->account_id,
+                                  .client_id = row->client_id,
+                                  .is_family = row->is_family,
+                                  .created_at = row->created_at,
+                                  .scope = take(&at, row->scope),
+                                  .audience = take(&at, row->audience),
+                                  .client_name = take(&at, names->client),
+                                  .username = take(&at, names->username),
+                                  .subject = take(&at, names->subject),
+                                  .introspection = take(&at, buffer_str(&fragment)) };
+    atomic_init(&grant->is_ended, row->ended_at != 0);
+    atomic_init(&grant->reference_count, 1);
+    return grant;
+}
+
+static enum rc find_names(struct grant_book *book, const struct grant *row, struct arena *arena,
+                          struct grant_names *out_names)
+{
+    struct catalog_client *client;
+    struct account account;
+    enum rc rc = catalog_find_client_by_id(book->catalog, row->client_id, true, &client);
+
+    if (rc != RC_OK)
+        return rc;
+    out_names->client = arena_copy(arena, client->client.client_id);
+    catalog_client_put(client);
+    out_names->username = STR("");
+    out_names->subject = out_names->client;
+    if (row->account_id == 0)
+        return RC_OK;
+    rc = store_find_account(book->store, row->account_id, arena, &account);
+    if (rc != RC_OK)
+        return rc;
+    out_names->username = account.name;
+    /* No client_id begins with "account:", so the two kinds of subject never meet (9700 4.15). */
+    out_names->subject = arena_format(arena, "account:%lld", (long long)account.id);
+    return RC_OK;
+}
+
+/* Puts a new live_grant in the book, unless another thread was quicker: then answers that one. */
+static struct live_grant *enter(struct grant_book *book, struct live_grant *grant)
+{
+    struct live_grant *standing;
+
+    pthread_mutex_lock(&book->lock);
+    standing = find_id(book, grant->id);
+    if (standing == NULL) {
+        if (book->count > book->bucket_count)
+            grow(book);
+        link_grant(book, grant);
+    } else {
+        grant_hold(standing);
+    }
+    pthread_mutex_unlock(&book->lock);
+    if (standing == NULL)
+        return grant;
+    if (grant->parent != NULL)
+        grant_put(book, grant->parent);
+    free(grant);
+    return standing;
+}
+
+static enum rc make_live(struct grant_book *book, const struct grant *row, struct arena *arena,
+                         struct live_grant **out_grant)
+{
+    struct live_grant *parent = NULL;
+    struct live_grant *grant;
+    struct grant_names names;
+    enum rc rc = find_names(book, row, arena, &names);
+
+    if (rc == RC_OK && row->parent_id != 0)
+        rc = grant_find(book, row->parent_id, true, &parent);
+    if (rc != RC_OK)
+        return rc;
+    grant = live_grant_new(book, row, &names, arena);
+    grant->parent = parent;
+    *out_grant = enter(book, grant);
+    return RC_OK;
+}
+
+/*
+ * A grant may end between the read of its row and its entry in the book, and the feed's mark then
+ * finds nothing to mark. So the row is read once more after the entry.
+ */
+static enum rc confirm_living(struct grant_book *book, struct live_grant *grant,
+                              struct arena *arena)
+{
+    struct grant row;
+    enum rc rc = store_find_grant(book->store, grant->id, arena, &row);
+
+    if (rc == RC_OK && row.ended_at != 0)
+        atomic_store_explicit(&grant->is_ended, true, memory_order_release);
+    return rc;
+}
+
+static enum rc load(struct grant_book *book, int64_t id, struct arena *arena,
+                    struct live_grant **out_grant)
+{
+    struct live_grant *grant = NULL;
+    struct grant row;
+    enum rc rc = store_find_grant(book->store, id, arena, &row);
+
+    if (rc == RC_OK)
+        rc = make_live(book, &row, arena, &grant);
+    if (rc != RC_OK)
+        return rc;
+    rc = confirm_living(book, grant, arena);
+    if (rc != RC_OK) {
+        grant_put(book, grant);
+        return rc;
+    }
+    *out_grant = grant;
+    return RC_OK;
+}
+
+enum rc grant_find(struct grant_book *book, int64_t id, bool may_block,
+                   struct live_grant **out_grant)
+{
+    struct live_grant *grant;
+    struct arena arena;
+    enum rc rc;
+
+    pthread_mutex_lock(&book->lock);
+    grant = find_id(book, id);
+    if (grant != NULL)
+        grant_hold(grant);
+    pthread_mutex_unlock(&book->lock);
+    if (grant != NULL) {
+        *out_grant = grant;
+        return RC_OK;
+    }
+    if (!may_block)
+        return RC_WOULD_BLOCK;
+    arena_init(&arena, LOAD_ARENA_BYTES);
+    rc = load(book, id, &arena, out_grant);
+    arena_deinit(&arena);
+    return rc;
+}
+
+static struct live_grant *find_standing(struct grant_book *book, const struct grant *like)
+{
+    struct live_grant *grant;
+
+    pthread_mutex_lock(&book->lock);
+    grant = book->by_standing[standing_bucket(book, like->client_id, like->account_id, like->scope,
+                                              like->audience)];
+    while (grant != NULL &&
+           (grant->client_id != like->client_id || grant->account_id != like->account_id ||
+            !str_equal(grant->scope, like->scope) || !str_equal(grant->audience, like->audience) ||
+            grant_is_ended(grant)))
+        grant = grant->next_standing;
+    if (grant != NULL)
+        grant_hold(grant);
+    pthread_mutex_unlock(&book->lock);
+    return grant;
+}
+
+/* Makes the row. RC_EXISTS when another thread or node was quicker. */
+static enum rc insert_standing(struct grant_book *book, const struct grant *like, int64_t now,
+                               struct grant *out_row)
+{
+    struct store_unit unit;
+    struct grant row = *like;
+    enum rc rc = store_next_id(book->store, SEQUENCE_NOUN, &row.id);
+
+    if (rc != RC_OK)
+        return rc;
+    row.created_at = now;
+    store_unit_init(&unit);
+    store_insert_grant(&unit, &row);
+    rc = store_commit(book->store, &unit);
+    if (rc == RC_OK)
+        *out_row = row;
+    return rc;
+}
+
+enum rc grant_find_standing(struct grant_book *book, const struct grant *like, int64_t now,
+                            struct live_grant **out_grant)
+{
+    struct live_grant *grant = find_standing(book, like);
+    struct arena arena;
+    struct grant row;
+    enum rc rc;
+
+    if (grant != NULL) {
+        *out_grant = grant;
+        return RC_OK;
+    }
+    arena_init(&arena, LOAD_ARENA_BYTES);
+    rc = store_find_standing_grant(book->store, like, &arena, &row);
+    if (rc == RC_NOT_FOUND)
+        rc = insert_standing(book, like, now, &row);
+    if (rc == RC_EXISTS)
+        rc = store_find_standing_grant(book->store, like, &arena, &row);
+    if (rc == RC_OK)
+        rc = load(book, row.id, &arena, out_grant);
+    arena_deinit(&arena);
+    return rc;
+}
+
+enum rc grant_draft_family(struct grant_book *book, const struct grant *like, int64_t now,
+                           struct store_unit *unit, struct live_grant **out_grant)
+{
+    struct arena arena;
+    struct grant row = *like;
+    enum rc rc = store_next_id(book->store, SEQUENCE_NOUN, &row.id);
+
+    if (rc != RC_OK)
+        return rc;
+    row.is_family = true;
+    row.created_at = now;
+    arena_init(&arena, LOAD_ARENA_BYTES);
+    rc = make_live(book, &row, &arena, out_grant);
+    arena_deinit(&arena);
+    if (rc == RC_OK) {
+        /* The unit's texts must outlive its commit: the live_grant's do. */
+        row.scope = (*out_grant)->scope;
+        row.audience = (*out_grant)->audience;
+        store_insert_grant(unit, &row);
+    }
+    return rc;
+}

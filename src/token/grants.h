@@ -1,0 +1,85 @@
+/*
+ * token/grants.h: the grants that living tokens descend from, in memory.
+ *
+ * A live_grant is what the fast lane needs to answer about a token without asking the store: the
+ * texts of its grant, the member texts of an introspection answer made ready, and whether the grant
+ * has ended. It is counted, and immutable but for `is_ended`, which only ever turns true.
+ *
+ * The book finds the live_grant of an id, and the living standing grant of a (client, account,
+ * scope, audience). It holds no reference of its own: a live_grant that nobody holds is forgotten.
+ *
+ * Threads: everything from any thread.
+ */
+#ifndef JETON_TOKEN_GRANTS_H
+#define JETON_TOKEN_GRANTS_H
+
+#include <stdatomic.h>
+
+#include "store/catalog.h"
+#include "store/store.h"
+
+struct grant_book;
+
+struct live_grant {
+    int64_t id;
+    int64_t account_id;
+    int64_t client_id;
+    bool is_family;
+    int64_t created_at;
+    struct str scope;
+    struct str audience;
+    struct str client_name;    /* client_id, the text */
+    struct str username;       /* empty when the client itself is the subject */
+    struct str subject;        /* "account:17", or the client_id */
+    struct str introspection;  /* members from "scope" to "iss", each with its comma */
+    struct live_grant *parent; /* the family that a narrowed grant belongs to, or NULL */
+    _Atomic bool is_ended;
+    _Atomic unsigned reference_count;
+    struct live_grant *next_by_id;
+    struct live_grant *next_standing;
+};
+
+enum rc grant_book_new(struct store *store, struct catalog *catalog, struct str issuer,
+                       struct grant_book **out_book) MUST_CHECK;
+void grant_book_free(struct grant_book *book);
+
+/*
+ * Finds or loads a grant. An ended grant is found with is_ended set.
+ *
+ * Answers: RC_OK, release with grant_put · RC_NOT_FOUND · RC_WOULD_BLOCK not in memory and
+ * !may_block.  Faults: the store's
+ */
+enum rc grant_find(struct grant_book *book, int64_t id, bool may_block,
+                   struct live_grant **out_grant) MUST_CHECK;
+
+/*
+ * The living standing grant like this one, made if there is none (with a commit of its own: it
+ * comes before the tokens that need it). Blocks.
+ */
+enum rc grant_find_standing(struct grant_book *book, const struct grant *like, int64_t now,
+                            struct live_grant **out_grant) MUST_CHECK;
+
+/*
+ * A grant of its own for a family, or a narrowed child of one (parent_id). Only drafted: the
+ * caller's unit gets the insert, and the live_grant is good once that is committed.
+ */
+enum rc grant_draft_family(struct grant_book *book, const struct grant *like, int64_t now,
+                           struct store_unit *unit, struct live_grant **out_grant) MUST_CHECK;
+
+struct live_grant *grant_hold(struct live_grant *grant);
+void grant_put(struct grant_book *book, struct live_grant *grant);
+
+static inline bool grant_is_ended(const struct live_grant *grant)
+{
+    return atomic_load_explicit(&grant->is_ended, memory_order_acquire) ||
+           (grant->parent != NULL &&
+            atomic_load_explicit(&grant->parent->is_ended, memory_order_acquire));
+}
+
+/* The feed's word that a grant has ended. Never blocks. */
+void grant_mark_ended(struct grant_book *book, int64_t id);
+
+/* Grants in memory now, for the metrics. */
+size_t grant_book_count(struct grant_book *book);
+
+#endif

@@ -1,0 +1,431 @@
+#include "token/keys.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "jose/jose.h"
+
+enum { KEYS_ARENA_BYTES = KEY_COUNT_MAX * 16 * 1024, JWKS_BYTES_MAX = KEY_COUNT_MAX * 1024 };
+
+struct ring_key {
+    struct signer *signer;
+    struct public_key public_key;
+    enum signing_alg alg;
+    char kid[KEY_ID_BYTES];
+    int64_t id;
+    int64_t created_at;
+    int64_t signs_from;
+    int64_t retires_at;
+    _Atomic unsigned reference_count;
+};
+
+struct key_ring {
+    struct store *store;
+    unsigned char master_key[SEAL_KEY_BYTES];
+    _Atomic bool is_stale;
+    pthread_mutex_t make_lock; /* one thread at a time makes keys */
+    pthread_rwlock_t lock;     /* guards what follows             */
+    struct ring_key *keys[KEY_COUNT_MAX];
+    size_t key_count;
+    char jwks[JWKS_BYTES_MAX];
+    size_t jwks_bytes;
+};
+
+static enum signer_kind kind_of(enum signing_alg alg)
+{
+    switch (alg) {
+    case ALG_ES256:
+        return SIGNER_ES256;
+    case ALG_EDDSA:
+        return SIGNER_EDDSA;
+    case ALG_RS256:
+        return SIGNER_RS256;
+    case ALG_COUNT:
+        break;
+    }
+    ASSERT(false);
+    return SIGNER_ES256;
+}
+
+/* Appends the steps that store a new key. The key's texts live in the arena. */
+static enum rc draft_key(const struct signer *signer, const unsigned char *master_key,
+                         struct arena *arena, struct key *key)
+{
+    char private_bytes[SIGNER_PRIVATE_BYTES_MAX];
+    struct buffer private_key = buffer_over(private_bytes, sizeof(private_bytes));
+    struct buffer sealed =
+        buffer_over(arena_alloc(arena, SIGNER_PRIVATE_BYTES_MAX + SEAL_OVERHEAD_BYTES),
+                    SIGNER_PRIVATE_BYTES_MAX + SEAL_OVERHEAD_BYTES);
+    struct buffer jwk = buffer_over(arena_alloc(arena, 4096), 4096);
+    struct public_key public_key;
+    char *kid = arena_alloc(arena, KEY_ID_BYTES);
+    enum rc rc;
+
+    signer_public(signer, &public_key);
+    jwk_thumbprint(&public_key, kid);
+    key->kid = (struct str){ kid, KEY_ID_BYTES };
+    jwk_format_public(&public_key, key->kid, &jwk);
+    key->public_jwk = buffer_str(&jwk);
+    rc = signer_export_private(signer, &private_key);
+    if (rc == RC_OK)
+        rc = seal(master_key, key->kid, buffer_str(&private_key), &sealed);
+    key->sealed = buffer_str(&sealed);
+    explicit_bzero(private_bytes, sizeof(private_bytes));
+    return rc;
+}
+
+/* Adds the retirement of the current keys of an algorithm to the unit. */
+static enum rc retire_current(struct store *store, enum signing_alg alg, int64_t retires_at,
+                              struct arena *arena, struct store_unit *unit)
+{
+    struct key *keys = arena_alloc(arena, KEY_COUNT_MAX * sizeof(*keys));
+    size_t count;
+    enum rc rc = store_list_keys(store, arena, keys, KEY_COUNT_MAX, &count);
+
+    if (rc != RC_OK)
+        return rc;
+    if (count == KEY_COUNT_MAX)
+        return RC_TOO_LARGE;
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].alg != alg || keys[i].retires_at != 0)
+            continue;
+        /* Normally one; a unit has room for the few that hurried rotations leave. */
+        if (unit->step_count + 3 >= STORE_UNIT_STEP_COUNT_MAX)
+            return RC_TOO_LARGE;
+        store_retire_key(unit, keys[i].id, retires_at);
+    }
+    return RC_OK;
+}
+
+static enum rc commit_new_key(struct store *store, struct key *key, const struct signer *signer,
+                              const unsigned char *master_key, int64_t overlap_s,
+                              struct arena *arena)
+{
+    struct store_unit unit;
+    struct event event = { .at = key->created_at, .kind = EVENT_KEY_CHANGED };
+    enum rc rc = draft_key(signer, master_key, arena, key);
+
+    store_unit_init(&unit);
+    if (rc == RC_OK)
+        rc = retire_current(store, key->alg, key->signs_from + overlap_s, arena, &unit);
+    if (rc == RC_OK)
+        rc = store_next_id(store, SEQUENCE_NOUN, &key->id);
+    if (rc != RC_OK)
+        return rc;
+    event.detail = key->kid;
+    store_insert_key(&unit, key);
+    store_insert_event(&unit, &event);
+    return store_commit(store, &unit);
+}
+
+enum rc key_rotate(struct store *store, const unsigned char master_key[static SEAL_KEY_BYTES],
+                   enum signing_alg alg, int64_t now, int64_t signs_from, int64_t overlap_s,
+                   char out_kid[static KEY_ID_BYTES + 1])
+{
+    struct key key = { .alg = alg, .created_at = now, .signs_from = signs_from };
+    struct signer *signer;
+    struct arena arena;
+    enum rc rc = signer_generate(kind_of(alg), &signer);
+
+    if (rc != RC_OK)
+        return rc;
+    arena_init(&arena, KEYS_ARENA_BYTES);
+    rc = commit_new_key(store, &key, signer, master_key, overlap_s, &arena);
+    if (rc == RC_OK) {
+        memcpy(out_kid, key.kid.at, KEY_ID_BYTES);
+        out_kid[KEY_ID_BYTES] = '\0';
+    }
+    arena_deinit(&arena);
+    signer_free(signer);
+    return rc;
+}
+
+/* ---- the ring ------------------------------------------------------------------------------- */
+
+const struct signer *ring_key_signer(const struct ring_key *key)
+{
+    return key->signer;
+}
+
+struct str ring_key_id(const struct ring_key *key)
+{
+    return (struct str){ key->kid, KEY_ID_BYTES };
+}
+
+void ring_key_put(struct ring_key *key)
+{
+    if (atomic_fetch_sub(&key->reference_count, 1) != 1)
+        return;
+    signer_free(key->signer);
+    free(key);
+}
+
+static enum rc unseal_key(const struct key_ring *ring, const struct key *row,
+                          struct ring_key **out_key)
+{
+    char private_bytes[SIGNER_PRIVATE_BYTES_MAX];
+    struct buffer private_key = buffer_over(private_bytes, sizeof(private_bytes));
+    struct signer *signer = NULL;
+    struct ring_key *key;
+    enum rc rc = unseal(ring->master_key, row->kid, row->sealed, &private_key);
+
+    if (rc == RC_OK)
+        rc = signer_import_private(kind_of(row->alg), buffer_str(&private_key), &signer);
+    explicit_bzero(private_bytes, sizeof(private_bytes));
+    if (rc != RC_OK || row->kid.len != KEY_ID_BYTES) {
+        signer_free(signer);
+        return RC_CORRUPT; /* the master key is another one, or the row was changed */
+    }
+    key = calloc(1, sizeof(*key));
+    ASSERT(key != NULL);
+    *key = (struct ring_key){ .signer = signer,
+                              .alg = row->alg,
+                              .id = row->id,
+                              .created_at = row->created_at,
+                              .signs_from = row->signs_from,
+                              .retires_at = row->retires_at };
+    memcpy(key->kid, row->kid.at, KEY_ID_BYTES);
+    signer_public(signer, &key->public_key);
+    atomic_init(&key->reference_count, 1);
+    *out_key = key;
+    return RC_OK;
+}
+
+static void put_all(struct ring_key **keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        ring_key_put(keys[i]);
+}
+
+static size_t format_jwks(struct ring_key **keys, size_t count, int64_t now, char *out_json)
+{
+    struct buffer json = buffer_over(out_json, JWKS_BYTES_MAX);
+    bool is_first = true;
+
+    BUFFER_APPEND_LITERAL(&json, "{\"keys\":[");
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i]->retires_at != 0 && keys[i]->retires_at <= now)
+            continue;
+        if (!is_first)
+            buffer_append_byte(&json, ',');
+        is_first = false;
+        jwk_format_public(&keys[i]->public_key, ring_key_id(keys[i]), &json);
+    }
+    BUFFER_APPEND_LITERAL(&json, "]}");
+    ASSERT(!json.overflow);
+    return json.len;
+}
+
+static enum rc load_keys(struct key_ring *ring, struct arena *arena, struct ring_key **out_keys,
+                         size_t *out_count)
+{
+    struct key *rows = arena_alloc(arena, KEY_COUNT_MAX * sizeof(*rows));
+    size_t row_count;
+    size_t count = 0;
+    enum rc rc = store_list_keys(ring->store, arena, rows, KEY_COUNT_MAX, &row_count);
+
+    while (rc == RC_OK && count < row_count) {
+        rc = unseal_key(ring, &rows[count], &out_keys[count]);
+        if (rc == RC_OK)
+            count++;
+    }
+    if (rc != RC_OK) {
+        put_all(out_keys, count);
+        return rc;
+    }
+    *out_count = count;
+    return RC_OK;
+}
+
+static enum rc reload(struct key_ring *ring, int64_t now)
+{
+    struct ring_key *keys[KEY_COUNT_MAX];
+    struct ring_key *old[KEY_COUNT_MAX];
+    size_t count = 0;
+    size_t old_count;
+    struct arena arena;
+    enum rc rc;
+
+    arena_init(&arena, KEYS_ARENA_BYTES);
+    rc = load_keys(ring, &arena, keys, &count);
+    arena_deinit(&arena);
+    if (rc != RC_OK)
+        return rc;
+    pthread_rwlock_wrlock(&ring->lock);
+    old_count = ring->key_count;
+    memcpy(old, ring->keys, sizeof(old));
+    memcpy(ring->keys, keys, count * sizeof(keys[0]));
+    ring->key_count = count;
+    ring->jwks_bytes = format_jwks(keys, count, now, ring->jwks);
+    pthread_rwlock_unlock(&ring->lock);
+    put_all(old, old_count);
+    return RC_OK;
+}
+
+static struct ring_key *find_signing(struct key_ring *ring, enum signing_alg alg, int64_t now)
+{
+    struct ring_key *best = NULL;
+
+    pthread_rwlock_rdlock(&ring->lock);
+    for (size_t i = 0; i < ring->key_count; i++) {
+        struct ring_key *key = ring->keys[i];
+
+        if (key->alg == alg && key->signs_from <= now &&
+            (key->retires_at == 0 || key->retires_at > now) &&
+            (best == NULL || key->signs_from > best->signs_from))
+            best = key;
+    }
+    if (best != NULL)
+        atomic_fetch_add(&best->reference_count, 1);
+    pthread_rwlock_unlock(&ring->lock);
+    return best;
+}
+
+static enum rc make_first(struct key_ring *ring, enum signing_alg alg, int64_t now)
+{
+    char kid[KEY_ID_BYTES + 1];
+    struct ring_key *key;
+    enum rc rc = RC_OK;
+
+    pthread_mutex_lock(&ring->make_lock);
+    key = find_signing(ring, alg, now);
+    if (key != NULL)
+        ring_key_put(key);
+    else
+        rc = key_rotate(ring->store, ring->master_key, alg, now, now, KEY_OVERLAP_S, kid);
+    if (rc == RC_OK && key == NULL)
+        rc = reload(ring, now);
+    pthread_mutex_unlock(&ring->make_lock);
+    return rc;
+}
+
+enum rc key_ring_find(struct key_ring *ring, enum signing_alg alg, int64_t now,
+                      struct ring_key **out_key)
+{
+    struct ring_key *key = find_signing(ring, alg, now);
+    enum rc rc;
+
+    if (key == NULL) {
+        rc = make_first(ring, alg, now);
+        if (rc != RC_OK)
+            return rc;
+        key = find_signing(ring, alg, now);
+    }
+    if (key == NULL)
+        return RC_CORRUPT;
+    *out_key = key;
+    return RC_OK;
+}
+
+enum rc key_ring_open(struct store *store, const unsigned char master_key[static SEAL_KEY_BYTES],
+                      int64_t now, struct key_ring **out_ring)
+{
+    struct key_ring *ring = calloc(1, sizeof(*ring));
+    enum rc rc;
+
+    ASSERT(ring != NULL);
+    ring->store = store;
+    memcpy(ring->master_key, master_key, SEAL_KEY_BYTES);
+    pthread_mutex_init(&ring->make_lock, NULL);
+    pthread_rwlock_init(&ring->lock, NULL);
+    rc = reload(ring, now);
+    if (rc == RC_OK)
+        rc = make_first(ring, ALG_ES256, now);
+    if (rc == RC_OK)
+        rc = make_first(ring, ALG_EDDSA, now);
+    if (rc != RC_OK) {
+        key_ring_close(ring);
+        return rc;
+    }
+    *out_ring = ring;
+    return RC_OK;
+}
+
+void key_ring_close(struct key_ring *ring)
+{
+    if (ring == NULL)
+        return;
+    put_all(ring->keys, ring->key_count);
+    pthread_mutex_destroy(&ring->make_lock);
+    pthread_rwlock_destroy(&ring->lock);
+    explicit_bzero(ring->master_key, sizeof(ring->master_key));
+    free(ring);
+}
+
+void key_ring_format_jwks(struct key_ring *ring, struct buffer *out_json)
+{
+    pthread_rwlock_rdlock(&ring->lock);
+    buffer_append(out_json, ring->jwks, ring->jwks_bytes);
+    pthread_rwlock_unlock(&ring->lock);
+}
+
+unsigned key_ring_algs(struct key_ring *ring)
+{
+    unsigned algs = 0;
+
+    pthread_rwlock_rdlock(&ring->lock);
+    for (size_t i = 0; i < ring->key_count; i++)
+        algs |= 1u << ring->keys[i]->alg;
+    pthread_rwlock_unlock(&ring->lock);
+    return algs;
+}
+
+void key_ring_mark_stale(struct key_ring *ring)
+{
+    atomic_store(&ring->is_stale, true);
+}
+
+/* Makes the successor of an algorithm's newest key when that has grown old. */
+static enum rc tend_alg(struct key_ring *ring, enum signing_alg alg, int64_t now)
+{
+    char kid[KEY_ID_BYTES + 1];
+    int64_t newest = 0;
+
+    pthread_rwlock_rdlock(&ring->lock);
+    for (size_t i = 0; i < ring->key_count; i++)
+        if (ring->keys[i]->alg == alg && ring->keys[i]->created_at > newest)
+            newest = ring->keys[i]->created_at;
+    pthread_rwlock_unlock(&ring->lock);
+    if (newest == 0 || now - newest < KEY_ROTATE_AFTER_S)
+        return RC_OK;
+    return key_rotate(ring->store, ring->master_key, alg, now, now + KEY_PUBLISH_LEAD_S,
+                      KEY_OVERLAP_S, kid);
+}
+
+/* Removes the keys whose last token has expired; the feed then reports them. */
+static enum rc delete_retired(struct key_ring *ring, int64_t now)
+{
+    int64_t retired[KEY_COUNT_MAX];
+    size_t count = 0;
+    enum rc rc = RC_OK;
+
+    pthread_rwlock_rdlock(&ring->lock);
+    for (size_t i = 0; i < ring->key_count; i++)
+        if (ring->keys[i]->retires_at != 0 && ring->keys[i]->retires_at <= now)
+            retired[count++] = ring->keys[i]->id;
+    pthread_rwlock_unlock(&ring->lock);
+    for (size_t i = 0; i < count && rc == RC_OK; i++) {
+        struct store_unit unit;
+
+        store_unit_init(&unit);
+        store_delete_key(&unit, retired[i]);
+        rc = store_commit(ring->store, &unit);
+    }
+    return rc;
+}
+
+enum rc key_ring_tend(struct key_ring *ring, int64_t now)
+{
+    enum rc rc = delete_retired(ring, now);
+
+    for (int alg = 0; alg < ALG_COUNT && rc == RC_OK; alg++)
+        rc = tend_alg(ring, (enum signing_alg)alg, now);
+    if (rc == RC_OK && atomic_exchange(&ring->is_stale, false)) {
+        pthread_mutex_lock(&ring->make_lock);
+        rc = reload(ring, now);
+        pthread_mutex_unlock(&ring->make_lock);
+    }
+    return rc;
+}

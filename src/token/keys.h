@@ -1,0 +1,63 @@
+/*
+ * token/keys.h: the signing keys and the JWKS (RFC 7517), and how keys follow one another.
+ *
+ * A key is published from the moment it is made, signs from `signs_from` on, and leaves the JWKS at
+ * `retires_at`, which is later than the last token it signed (KY-02). Of the keys of an algorithm
+ * the one with the latest signs_from that has come signs. Private halves are sealed under the
+ * master key.
+ *
+ * The ring is what a running server holds of them: signers, and the JWKS document as bytes. It
+ * learns of changes through the feed and reads them again in key_ring_tend, which the token room's
+ * own thread calls.
+ */
+#ifndef JETON_TOKEN_KEYS_H
+#define JETON_TOKEN_KEYS_H
+
+#include "crypto/seal.h"
+#include "crypto/signer.h"
+#include "store/store.h"
+
+enum {
+    KEY_PUBLISH_LEAD_S = 3600,       /* a key is in the JWKS this long before it signs       */
+    KEY_ROTATE_AFTER_S = 90 * 86400, /* age at which the next one is made                    */
+    KEY_OVERLAP_S = 86400,           /* least time that an old key outlives its last signing */
+    KEY_COUNT_MAX = 64,
+    KEY_ID_BYTES = 43
+};
+
+/* Makes a key that signs from signs_from on, and lets the current ones of its algorithm retire
+ * overlap_s after that. Works with and without a running server. */
+enum rc key_rotate(struct store *store, const unsigned char master_key[static SEAL_KEY_BYTES],
+                   enum signing_alg alg, int64_t now, int64_t signs_from, int64_t overlap_s,
+                   char out_kid[static KEY_ID_BYTES + 1]) MUST_CHECK;
+
+struct key_ring;
+
+/* Reads the keys; makes one for ES256 and one for EdDSA in a new store. */
+enum rc key_ring_open(struct store *store, const unsigned char master_key[static SEAL_KEY_BYTES],
+                      int64_t now, struct key_ring **out_ring) MUST_CHECK;
+void key_ring_close(struct key_ring *ring);
+
+/* A signer that stays usable while it is held. */
+struct ring_key;
+const struct signer *ring_key_signer(const struct ring_key *key);
+struct str ring_key_id(const struct ring_key *key);
+void ring_key_put(struct ring_key *key);
+
+/* The key that signs now; made at once when the algorithm has none (RSA takes its time). Blocks. */
+enum rc key_ring_find(struct key_ring *ring, enum signing_alg alg, int64_t now,
+                      struct ring_key **out_key) MUST_CHECK;
+
+/* Appends the JWKS document. Never blocks. */
+void key_ring_format_jwks(struct key_ring *ring, struct buffer *out_json);
+
+/* Bits 1u << enum signing_alg of the keys there are. */
+unsigned key_ring_algs(struct key_ring *ring);
+
+/* The feed's word that keys have changed. Never blocks. */
+void key_ring_mark_stale(struct key_ring *ring);
+
+/* Reads changed keys, makes the next key where one has grown old, removes retired ones. */
+enum rc key_ring_tend(struct key_ring *ring, int64_t now) MUST_CHECK;
+
+#endif

@@ -1,0 +1,312 @@
+#include "token/live.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/secret.h"
+
+enum {
+    SEGMENT_RECORD_COUNT = 1024,
+    RING_SEGMENT_COUNT = 1 << 16, /* a window of 64 million ids in each range */
+    STRIPE_COUNT = 256,
+    DROP_LOOK_COUNT = 8 /* segments looked at for dropping when one is made */
+};
+
+enum record_state { RECORD_EMPTY, RECORD_LIVE, RECORD_REVOKED };
+
+struct record {
+    unsigned char digest[DIGEST_BYTES];
+    struct live_grant *grant; /* held while RECORD_LIVE */
+    int64_t issued_at;
+    int64_t expires_at;
+    unsigned char state;
+    unsigned char kind;
+    unsigned char format;
+};
+
+_Static_assert(sizeof(struct record) <= 64, "a record is one cache line");
+
+struct segment {
+    int64_t number;        /* first id / SEGMENT_RECORD_COUNT                  */
+    int64_t latest_expiry; /* of its records; INT64_MAX when one never expires */
+    size_t live_count;
+    _Alignas(64) struct record records[SEGMENT_RECORD_COUNT];
+};
+
+/* One range of ids: short-lived tokens and long-lived ones have a ring each. */
+struct ring {
+    struct segment *slots[RING_SEGMENT_COUNT]; /* at number % count; guarded by the slot's stripe */
+};
+
+struct stripe {
+    _Alignas(64) pthread_mutex_t lock;
+};
+
+struct live_table {
+    struct grant_book *grants;
+    struct ring *rings[2];
+    struct stripe stripes[STRIPE_COUNT];
+    pthread_mutex_t growth_lock; /* taken before a stripe, never after one */
+    size_t segment_count;        /* guarded by growth_lock                 */
+    size_t segment_count_max;
+    size_t drop_cursor; /* over both rings' slots; by growth_lock */
+    _Atomic uint64_t epoch;
+    _Atomic size_t record_count;
+    _Atomic size_t segment_count_seen;
+};
+
+/* Where an id's record stands. */
+struct place {
+    struct ring *ring;
+    struct stripe *stripe;
+    size_t slot;
+    int64_t number;
+    size_t index;
+};
+
+static struct place place_of(struct live_table *table, int64_t id)
+{
+    bool is_long = id >= STORE_LONG_TOKEN_FIRST;
+    int64_t number = id / SEGMENT_RECORD_COUNT;
+    size_t slot = (size_t)number % RING_SEGMENT_COUNT;
+
+    return (struct place){ .ring = table->rings[is_long],
+                           .stripe = &table->stripes[slot % STRIPE_COUNT],
+                           .slot = slot,
+                           .number = number,
+                           .index = (size_t)id % SEGMENT_RECORD_COUNT };
+}
+
+struct live_table *live_table_new(struct grant_book *grants, size_t bytes_max)
+{
+    struct live_table *table = calloc(1, sizeof(*table));
+
+    ASSERT(table != NULL);
+    table->grants = grants;
+    table->segment_count_max = bytes_max / sizeof(struct segment);
+    if (table->segment_count_max < 2)
+        table->segment_count_max = 2;
+    for (int i = 0; i < 2; i++) {
+        table->rings[i] = calloc(1, sizeof(*table->rings[i]));
+        ASSERT(table->rings[i] != NULL);
+    }
+    for (size_t i = 0; i < STRIPE_COUNT; i++)
+        pthread_mutex_init(&table->stripes[i].lock, NULL);
+    pthread_mutex_init(&table->growth_lock, NULL);
+    return table;
+}
+
+/* Frees a segment that no slot names any more, and lets go of its grants. */
+static void segment_free(struct live_table *table, struct segment *segment)
+{
+    for (size_t i = 0; i < SEGMENT_RECORD_COUNT; i++)
+        if (segment->records[i].state == RECORD_LIVE)
+            grant_put(table->grants, segment->records[i].grant);
+    atomic_fetch_sub(&table->record_count, segment->live_count);
+    free(segment);
+}
+
+void live_table_free(struct live_table *table)
+{
+    if (table == NULL)
+        return;
+    for (int i = 0; i < 2; i++) {
+        for (size_t slot = 0; slot < RING_SEGMENT_COUNT; slot++)
+            if (table->rings[i]->slots[slot] != NULL)
+                segment_free(table, table->rings[i]->slots[slot]);
+        free(table->rings[i]);
+    }
+    for (size_t i = 0; i < STRIPE_COUNT; i++)
+        pthread_mutex_destroy(&table->stripes[i].lock);
+    pthread_mutex_destroy(&table->growth_lock);
+    free(table);
+}
+
+uint64_t live_epoch(struct live_table *table)
+{
+    return atomic_load(&table->epoch);
+}
+
+/* Takes a slot's segment out if it is wanted gone. The caller holds growth_lock. */
+static void slot_drop(struct live_table *table, struct ring *ring, size_t slot, int64_t now,
+                      bool even_if_alive)
+{
+    struct stripe *stripe = &table->stripes[slot % STRIPE_COUNT];
+    struct segment *segment;
+
+    pthread_mutex_lock(&stripe->lock);
+    segment = ring->slots[slot];
+    if (segment != NULL && (even_if_alive || segment->latest_expiry <= now)) {
+        ring->slots[slot] = NULL;
+        atomic_fetch_add(&table->epoch, 1);
+    } else {
+        segment = NULL;
+    }
+    pthread_mutex_unlock(&stripe->lock);
+    if (segment != NULL) {
+        table->segment_count--;
+        segment_free(table, segment);
+    }
+}
+
+/* The slot under a cursor that walks over both rings. */
+static struct segment **slot_under(struct live_table *table, size_t cursor)
+{
+    return &table->rings[cursor / RING_SEGMENT_COUNT]->slots[cursor % RING_SEGMENT_COUNT];
+}
+
+/*
+ * Drops expired segments near the cursor; a full table gives up the next living one, too. The
+ * caller holds growth_lock, under which alone slots change, so they may be read here.
+ */
+static void make_room(struct live_table *table, int64_t now)
+{
+    size_t looks = 0;
+
+    while (looks < DROP_LOOK_COUNT || table->segment_count >= table->segment_count_max) {
+        size_t cursor = table->drop_cursor;
+
+        table->drop_cursor = (cursor + 1) % (2 * (size_t)RING_SEGMENT_COUNT);
+        looks++;
+        if (*slot_under(table, cursor) != NULL)
+            slot_drop(table, table->rings[cursor / RING_SEGMENT_COUNT], cursor % RING_SEGMENT_COUNT,
+                      now, table->segment_count >= table->segment_count_max);
+    }
+}
+
+/* Makes the segment of a place, unless another thread has, or a newer one stands in its slot. */
+static void segment_make(struct live_table *table, const struct place *place, int64_t now)
+{
+    struct segment *segment;
+    struct segment *standing;
+
+    pthread_mutex_lock(&table->growth_lock);
+    make_room(table, now);
+    standing = place->ring->slots[place->slot];
+    if (standing != NULL && standing->number < place->number) {
+        slot_drop(table, place->ring, place->slot, now, true);
+        standing = NULL;
+    }
+    if (standing == NULL) {
+        segment = aligned_alloc(64, sizeof(*segment));
+        ASSERT(segment != NULL);
+        memset(segment, 0, sizeof(*segment));
+        segment->number = place->number;
+        pthread_mutex_lock(&place->stripe->lock);
+        place->ring->slots[place->slot] = segment;
+        pthread_mutex_unlock(&place->stripe->lock);
+        table->segment_count++;
+    }
+    atomic_store(&table->segment_count_seen, table->segment_count);
+    pthread_mutex_unlock(&table->growth_lock);
+}
+
+/* The segment of a place if it stands there. The caller holds the stripe. */
+static struct segment *segment_at(const struct place *place)
+{
+    struct segment *segment = place->ring->slots[place->slot];
+
+    return segment != NULL && segment->number == place->number ? segment : NULL;
+}
+
+static void record_fill(struct live_table *table, struct segment *segment, struct record *record,
+                        const struct token *token, struct live_grant *grant)
+{
+    int64_t expiry = token->expires_at == 0 ? INT64_MAX : token->expires_at;
+
+    memcpy(record->digest, token->digest, DIGEST_BYTES);
+    record->grant = grant_hold(grant);
+    record->issued_at = token->issued_at;
+    record->expires_at = expiry;
+    record->kind = (unsigned char)token->kind;
+    record->format = (unsigned char)token->format;
+    record->state = RECORD_LIVE;
+    segment->live_count++;
+    if (expiry > segment->latest_expiry)
+        segment->latest_expiry = expiry;
+    atomic_fetch_add_explicit(&table->record_count, 1, memory_order_relaxed);
+}
+
+void live_put(struct live_table *table, const struct token *token, struct live_grant *grant,
+              uint64_t epoch, int64_t now)
+{
+    struct place place = place_of(table, token->id);
+    struct segment *segment;
+
+    if (token->is_revoked || (token->expires_at != 0 && token->expires_at <= now))
+        return;
+    pthread_mutex_lock(&place.stripe->lock);
+    segment = segment_at(&place);
+    if (segment == NULL) {
+        pthread_mutex_unlock(&place.stripe->lock);
+        segment_make(table, &place, now);
+        pthread_mutex_lock(&place.stripe->lock);
+        segment = segment_at(&place);
+    }
+    if (segment != NULL && segment->records[place.index].state == RECORD_EMPTY &&
+        atomic_load(&table->epoch) == epoch)
+        record_fill(table, segment, &segment->records[place.index], token, grant);
+    pthread_mutex_unlock(&place.stripe->lock);
+}
+
+enum rc live_find(struct live_table *table, int64_t id, const unsigned char *digest, int64_t now,
+                  struct live_view *out_view)
+{
+    struct place place = place_of(table, id);
+    struct segment *segment;
+    enum rc rc = RC_WOULD_BLOCK;
+
+    pthread_mutex_lock(&place.stripe->lock);
+    segment = segment_at(&place);
+    if (segment != NULL && segment->records[place.index].state != RECORD_EMPTY) {
+        const struct record *record = &segment->records[place.index];
+
+        rc = RC_NOT_FOUND;
+        if (record->state == RECORD_LIVE && record->expires_at > now &&
+            secret_bytes_equal(record->digest, digest, DIGEST_BYTES) &&
+            !grant_is_ended(record->grant)) {
+            *out_view = (struct live_view){
+                .grant = grant_hold(record->grant),
+                .issued_at = record->issued_at,
+                .expires_at = record->expires_at == INT64_MAX ? 0 : record->expires_at,
+                .kind = (enum token_kind)record->kind,
+                .format = (enum token_format)record->format,
+            };
+            rc = RC_OK;
+        }
+    }
+    pthread_mutex_unlock(&place.stripe->lock);
+    return rc;
+}
+
+void live_mark_revoked(struct live_table *table, int64_t id)
+{
+    struct place place = place_of(table, id);
+    struct live_grant *released = NULL;
+    struct segment *segment;
+
+    pthread_mutex_lock(&place.stripe->lock);
+    segment = segment_at(&place);
+    if (segment != NULL) {
+        struct record *record = &segment->records[place.index];
+
+        if (record->state == RECORD_LIVE) {
+            released = record->grant;
+            segment->live_count--;
+            atomic_fetch_sub_explicit(&table->record_count, 1, memory_order_relaxed);
+        }
+        record->state = RECORD_REVOKED;
+    } else {
+        /* A reader may hold this token from the store, not yet put in: make it too late. */
+        atomic_fetch_add(&table->epoch, 1);
+    }
+    pthread_mutex_unlock(&place.stripe->lock);
+    if (released != NULL)
+        grant_put(table->grants, released);
+}
+
+void live_count(struct live_table *table, size_t *out_records, size_t *out_bytes)
+{
+    *out_records = atomic_load(&table->record_count);
+    *out_bytes = atomic_load(&table->segment_count_seen) * sizeof(struct segment);
+}

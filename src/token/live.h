@@ -1,0 +1,58 @@
+/*
+ * token/live.h: the live-token table: what the fast lane knows of tokens.
+ *
+ * Records of 64 bytes in segments that are indexed by id: no hashing, and a segment whose tokens
+ * have all expired is dropped whole. It is a cache: bounded, and a miss says nothing; the caller
+ * then asks the store. What it does know is true: a revocation marks the record before its commit
+ * is acknowledged, an ended grant is seen through the record's grant.
+ *
+ * Putting in what was read from the store races with revocations and drops. Hence the epoch: read
+ * it before the store, hand it to live_put, and the record is only taken if nothing was dropped or
+ * revoked unseen in between.
+ *
+ * Threads: everything from any thread. Locks are held for the copy of one record.
+ */
+#ifndef JETON_TOKEN_LIVE_H
+#define JETON_TOKEN_LIVE_H
+
+#include "token/grants.h"
+
+struct live_table;
+
+/* What a record says, copied out. */
+struct live_view {
+    struct live_grant *grant; /* held: grant_put when done */
+    int64_t issued_at;
+    int64_t expires_at;
+    enum token_kind kind;
+    enum token_format format;
+};
+
+struct live_table *live_table_new(struct grant_book *grants, size_t bytes_max);
+void live_table_free(struct live_table *table);
+
+uint64_t live_epoch(struct live_table *table);
+
+/*
+ * Takes a record in, with a reference of its own to the grant. Does nothing when the token has
+ * expired, was revoked meanwhile, or the epoch has moved on: it is a cache.
+ */
+void live_put(struct live_table *table, const struct token *token, struct live_grant *grant,
+              uint64_t epoch, int64_t now);
+
+/*
+ * Asks for a token by id and digest (32 bytes, compared in constant time).
+ *
+ * Answers: RC_OK active, out_view is filled · RC_NOT_FOUND certainly not active (expired, revoked,
+ * ended, wrong digest) · RC_WOULD_BLOCK not in the table
+ */
+enum rc live_find(struct live_table *table, int64_t id, const unsigned char *digest, int64_t now,
+                  struct live_view *out_view) MUST_CHECK;
+
+/* The feed's word that a token was revoked. Never blocks. */
+void live_mark_revoked(struct live_table *table, int64_t id);
+
+/* Records and bytes now, for the metrics. */
+void live_count(struct live_table *table, size_t *out_records, size_t *out_bytes);
+
+#endif

@@ -1,0 +1,267 @@
+#include "token/token_room.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "crypto/digest.h"
+#include "crypto/random.h"
+#include "crypto/seal.h"
+#include "token/room.h"
+
+enum {
+    KEEPER_PERIOD_S = 10,
+    FILL_PAGE_ROW_COUNT = 512,
+    SEALED_KEY_BYTES = BLOCK_KEY_BYTES + SEAL_OVERHEAD_BYTES
+};
+
+static const struct str handle_key_name = { "token-handle-key", 16 };
+
+/* ---- the key of handles --------------------------------------------------------------------- */
+
+/* Makes the key of a new store. RC_EXISTS when another node was quicker. */
+static enum rc make_handle_key(struct store *store, const unsigned char *master_key)
+{
+    unsigned char key[BLOCK_KEY_BYTES];
+    char memory[SEALED_KEY_BYTES];
+    struct buffer sealed = buffer_over(memory, sizeof(memory));
+    struct store_unit unit;
+    enum rc rc;
+
+    random_bytes(key, sizeof(key));
+    rc = seal(master_key, handle_key_name, (struct str){ (const char *)key, sizeof(key) }, &sealed);
+    explicit_bzero(key, sizeof(key));
+    if (rc != RC_OK)
+        return rc;
+    store_unit_init(&unit);
+    store_insert_sealed_value(&unit, handle_key_name, buffer_str(&sealed));
+    return store_commit(store, &unit);
+}
+
+static enum rc read_handle_key(struct store *store, const unsigned char *master_key,
+                               struct value_codec *out_codec)
+{
+    unsigned char key[BLOCK_KEY_BYTES];
+    struct buffer plain = buffer_over(key, sizeof(key));
+    struct arena arena;
+    struct str sealed;
+    enum rc rc;
+
+    arena_init(&arena, 4096);
+    rc = store_find_sealed_value(store, handle_key_name, &arena, &sealed);
+    if (rc == RC_OK && unseal(master_key, handle_key_name, sealed, &plain) != RC_OK)
+        rc = RC_CORRUPT; /* another master key than the one the store was made with */
+    if (rc == RC_OK) {
+        *out_codec = (struct value_codec){ .handle_key = block_key_new(key),
+                                           .prefix = "jt",
+                                           .prefix_bytes = 2 };
+        explicit_bzero(key, sizeof(key));
+    }
+    arena_deinit(&arena);
+    return rc;
+}
+
+static enum rc open_codec(struct token_room *room, const unsigned char *master_key)
+{
+    enum rc rc = read_handle_key(room->store, master_key, &room->codec);
+
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    rc = make_handle_key(room->store, master_key);
+    if (rc != RC_OK && rc != RC_EXISTS)
+        return rc;
+    return read_handle_key(room->store, master_key, &room->codec);
+}
+
+/* ---- the feed ------------------------------------------------------------------------------- */
+
+static void wake_keeper(struct token_room *room)
+{
+    pthread_mutex_lock(&room->keeper_lock);
+    room->has_key_change = true;
+    pthread_cond_signal(&room->keeper_wake);
+    pthread_mutex_unlock(&room->keeper_lock);
+}
+
+static void on_change(void *context, const struct store_change *change)
+{
+    struct token_room *room = context;
+
+    switch (change->kind) {
+    case CHANGE_TOKEN_REVOKED:
+        live_mark_revoked(room->live, change->key);
+        break;
+    case CHANGE_GRANT_ENDED:
+        grant_mark_ended(room->grants, change->key);
+        break;
+    case CHANGE_KEYS:
+        key_ring_mark_stale(room->keys);
+        wake_keeper(room);
+        break;
+    case CHANGE_ACCOUNT:
+    case CHANGE_SERVICE:
+    case CHANGE_CLIENT:
+        break; /* what these change for tokens comes as ended grants */
+    }
+}
+
+/* ---- the keeper ----------------------------------------------------------------------------- */
+
+static bool is_stopping(struct token_room *room)
+{
+    bool stopping;
+
+    pthread_mutex_lock(&room->keeper_lock);
+    stopping = room->is_stopping;
+    pthread_mutex_unlock(&room->keeper_lock);
+    return stopping;
+}
+
+static void fill_row(struct token_room *room, const struct token *row, uint64_t epoch, int64_t now)
+{
+    struct live_grant *grant;
+
+    if (row->kind == TOKEN_REFRESH ||
+        grant_find(room->grants, row->grant_id, true, &grant) != RC_OK)
+        return;
+    live_put(room->live, row, grant, epoch, now);
+    grant_put(room->grants, grant);
+}
+
+/* Fills the table from the store. What it misses is found later, one by one. */
+static void fill(struct token_room *room)
+{
+    struct token *rows = calloc(FILL_PAGE_ROW_COUNT, sizeof(*rows));
+    int64_t last_id = 0;
+    size_t count = 1;
+
+    ASSERT(rows != NULL);
+    while (count > 0 && !is_stopping(room)) {
+        uint64_t epoch = live_epoch(room->live);
+        int64_t now = clock_now_s();
+
+        if (store_list_tokens(room->store, last_id, now, rows, FILL_PAGE_ROW_COUNT, &count) !=
+            RC_OK)
+            break;
+        for (size_t i = 0; i < count; i++)
+            fill_row(room, &rows[i], epoch, now);
+        if (count > 0)
+            last_id = rows[count - 1].id;
+    }
+    free(rows);
+    atomic_store(&room->is_filled, true);
+}
+
+static void *keeper_main(void *context)
+{
+    struct token_room *room = context;
+
+    fill(room);
+    pthread_mutex_lock(&room->keeper_lock);
+    while (!room->is_stopping) {
+        struct timespec until;
+
+        room->has_key_change = false;
+        pthread_mutex_unlock(&room->keeper_lock);
+        /* A store that is away shows itself on every request; the keys are tended again soon. */
+        if (key_ring_tend(room->keys, clock_now_s()) != RC_OK)
+            key_ring_mark_stale(room->keys);
+        pthread_mutex_lock(&room->keeper_lock);
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += KEEPER_PERIOD_S;
+        while (!room->is_stopping && !room->has_key_change &&
+               pthread_cond_timedwait(&room->keeper_wake, &room->keeper_lock, &until) != ETIMEDOUT)
+            continue;
+    }
+    pthread_mutex_unlock(&room->keeper_lock);
+    return NULL;
+}
+
+static void init_keeper(struct token_room *room)
+{
+    pthread_condattr_t attributes;
+
+    pthread_mutex_init(&room->keeper_lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&room->keeper_wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+/* ---- open and close ------------------------------------------------------------------------- */
+
+enum rc token_room_open(const struct token_room_config *config, struct token_room **out_room)
+{
+    struct token_room *room = calloc(1, sizeof(*room));
+    size_t bytes_max =
+        config->live_bytes_max == 0 ? TOKEN_LIVE_BYTES_DEFAULT : config->live_bytes_max;
+    enum rc rc;
+
+    ASSERT(room != NULL);
+    room->store = config->store;
+    room->catalog = config->catalog;
+    room->issuer = config->issuer;
+    hkdf_sha256((struct str){ (const char *)config->master_key, SEAL_KEY_BYTES },
+                STR("jeton refresh replay"), room->replay_key);
+    init_keeper(room);
+    rc = grant_book_new(room->store, room->catalog, room->issuer, &room->grants);
+    if (rc == RC_OK)
+        rc = open_codec(room, config->master_key);
+    if (rc == RC_OK)
+        rc = key_ring_open(room->store, config->master_key, clock_now_s(), &room->keys);
+    if (rc != RC_OK) {
+        token_room_close(room);
+        return rc;
+    }
+    room->live = live_table_new(room->grants, bytes_max);
+    store_listen(room->store, on_change, room);
+    room->has_keeper = pthread_create(&room->keeper, NULL, keeper_main, room) == 0;
+    ASSERT(room->has_keeper);
+    *out_room = room;
+    return RC_OK;
+}
+
+void token_room_close(struct token_room *room)
+{
+    if (room->has_keeper) {
+        pthread_mutex_lock(&room->keeper_lock);
+        room->is_stopping = true;
+        pthread_cond_signal(&room->keeper_wake);
+        pthread_mutex_unlock(&room->keeper_lock);
+        pthread_join(room->keeper, NULL);
+    }
+    live_table_free(room->live);
+    key_ring_close(room->keys);
+    grant_book_free(room->grants);
+    block_key_free(room->codec.handle_key);
+    pthread_mutex_destroy(&room->keeper_lock);
+    pthread_cond_destroy(&room->keeper_wake);
+    explicit_bzero(room->replay_key, sizeof(room->replay_key));
+    free(room);
+}
+
+struct grant_book *token_room_grants(struct token_room *room)
+{
+    return room->grants;
+}
+
+struct key_ring *token_room_keys(struct token_room *room)
+{
+    return room->keys;
+}
+
+struct live_table *token_room_live(struct token_room *room)
+{
+    return room->live;
+}
+
+const unsigned char *token_room_replay_key(struct token_room *room)
+{
+    return room->replay_key;
+}
+
+bool token_room_is_filled(const struct token_room *room)
+{
+    return atomic_load(&room->is_filled);
+}

@@ -1,0 +1,112 @@
+/*
+ * token/token_room.h: the token room: draft, find, revoke.
+ *
+ * Draft: token_draft_… makes a value and its row, with nothing stored; the caller puts the row into
+ * its unit, commits, and calls token_enter, so that the fast lane knows the token before its holder
+ * does. Find: token_find answers whether a value is an active access token, from memory where it
+ * can. The room listens to the change feed, keeps the signing keys, and fills the live-token table
+ * behind a starting server.
+ *
+ * Token values are secrets: they live in the request arena, which is wiped after the answer, and go
+ * nowhere but into the answer.
+ *
+ * Threads: everything from any thread.
+ */
+#ifndef JETON_TOKEN_TOKEN_ROOM_H
+#define JETON_TOKEN_TOKEN_ROOM_H
+
+#include "token/grants.h"
+#include "token/keys.h"
+#include "token/live.h"
+#include "token/value.h"
+
+struct token_room;
+
+struct token_room_config {
+    struct store *store;
+    struct catalog *catalog;
+    const unsigned char *master_key; /* SEAL_KEY_BYTES */
+    struct str issuer;               /* must outlive the room */
+    size_t live_bytes_max;           /* 0: TOKEN_LIVE_BYTES_DEFAULT */
+};
+
+#define TOKEN_LIVE_BYTES_DEFAULT ((size_t)1 << 30)
+
+/* Reads keys, listens to the feed, starts the room's own thread. */
+enum rc token_room_open(const struct token_room_config *config,
+                        struct token_room **out_room) MUST_CHECK;
+void token_room_close(struct token_room *room);
+
+struct grant_book *token_room_grants(struct token_room *room);
+struct key_ring *token_room_keys(struct token_room *room);
+struct live_table *token_room_live(struct token_room *room);
+
+/* A key for sealing answers of the token endpoint, derived from the master key. */
+const unsigned char *token_room_replay_key(struct token_room *room);
+
+/* How a token is to look and how long it is to live. */
+struct token_shape {
+    enum token_format format;
+    enum signing_alg alg;
+    int64_t lifetime_s;
+};
+
+struct token_draft {
+    struct token row;
+    struct str value;         /* in the arena */
+    struct live_grant *grant; /* the caller's reference, not counted here */
+};
+
+/* An access token. Answers: RC_OK.  Faults: the store's (ids, a first RSA key), RC_CRYPTO */
+enum rc token_draft_access(struct token_room *room, struct live_grant *grant,
+                           struct token_shape shape, int64_t now, struct arena *arena,
+                           struct token_draft *out_draft) MUST_CHECK;
+
+/* A refresh token: always opaque. */
+enum rc token_draft_refresh(struct token_room *room, struct live_grant *grant, int64_t expires_at,
+                            int64_t now, struct arena *arena,
+                            struct token_draft *out_draft) MUST_CHECK;
+
+/* After the commit: lets the fast lane know an access token. */
+void token_enter(struct token_room *room, const struct token_draft *draft, int64_t now);
+
+/* An active access token. */
+struct token_view {
+    int64_t id;
+    struct live_view live;                    /* live.grant is held: token_view_put */
+    unsigned char handle[TOKEN_HANDLE_BYTES]; /* jti carries it */
+};
+
+/*
+ * Whether a presented value is an active access token.
+ *
+ * Answers: RC_OK · RC_NOT_FOUND whatever the reason · RC_WOULD_BLOCK only when !may_block
+ * Faults:  the store's
+ */
+enum rc token_find(struct token_room *room, struct str value, int64_t now, bool may_block,
+                   struct token_view *out_view) MUST_CHECK;
+void token_view_put(struct token_room *room, struct token_view *view);
+
+/* A presented value as a row of the store, of any kind and state, its secret verified. */
+struct token_record {
+    struct token row;
+    struct live_grant *grant; /* held: grant_put */
+};
+
+/* Answers: RC_OK · RC_NOT_FOUND not ours, wrong secret, or gone.  Faults: the store's.  Blocks. */
+enum rc token_read(struct token_room *room, struct str value,
+                   struct token_record *out_record) MUST_CHECK;
+
+/* jti of a token: the handle as base64url, 22 characters. */
+enum { TOKEN_JTI_BYTES = 22 };
+void token_jti_format(const unsigned char handle[static TOKEN_HANDLE_BYTES],
+                      char out_text[static TOKEN_JTI_BYTES]);
+
+/* The id and kind that a jti or a handle's text stands for; RC_INVALID. For the command line. */
+enum rc token_jti_parse(struct token_room *room, struct str text,
+                        struct token_handle *out_handle) MUST_CHECK;
+
+/* True when the table has been filled from the store after the start. */
+bool token_room_is_filled(const struct token_room *room);
+
+#endif

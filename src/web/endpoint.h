@@ -1,0 +1,133 @@
+/*
+ * web/endpoint.h: a row of the endpoint table, and what handlers share. For this room only.
+ */
+#ifndef JETON_WEB_ENDPOINT_H
+#define JETON_WEB_ENDPOINT_H
+
+#include <stdatomic.h>
+
+#include "codec/form.h"
+#include "web/web.h"
+
+/* One request on its way through a handler. */
+struct web_call {
+    struct web *web;
+    struct http_exchange *exchange;
+    const struct endpoint *endpoint;
+    struct oauth_call oauth;
+    struct form form; /* of the body, for rows with a form */
+    bool has_oauth;   /* a handler used `oauth`: its log fields mean something */
+};
+
+enum body_kind {
+    BODY_NONE,        /* a body is ignored                                      */
+    BODY_FORM,        /* application/x-www-form-urlencoded                      */
+    BODY_FORM_OR_JSON /* or a flat JSON object, as u-Auth's documentation shows */
+};
+
+enum cache_policy {
+    CACHE_NO_STORE, /* RFC 6749 5.1, RFC 7662 2.2 */
+    CACHE_BRIEF,    /* public documents that change with keys and services */
+    CACHE_LONG      /* parts of a release */
+};
+
+/* How an error looks. */
+enum error_style { ERROR_JSON, ERROR_BEARER };
+
+enum { METHOD_GET = 1u << HTTP_GET, METHOD_POST = 1u << HTTP_POST, METHOD_ANY = 0x7fff };
+
+/*
+ * Fills in the answer, or says why not.
+ *
+ * Answers: RC_OK · RC_REFUSED with call->oauth.refusal · RC_WOULD_BLOCK · RC_NEEDS_HASH.  Faults:
+ * any
+ */
+typedef enum rc endpoint_handler(struct web_call *call);
+
+struct endpoint {
+    const char *name; /* for metrics and logs */
+    struct str path;
+    int listener_tag;
+    unsigned methods;     /* bits; HEAD comes with GET */
+    enum lane first_lane; /* where the handler is asked first */
+    enum body_kind body;
+    enum cache_policy cache;
+    enum error_style errors;
+    bool ignores_slash; /* answers with a '/' at the end of the path too */
+    endpoint_handler *handler;
+    const char *metadata_key; /* in the metadata documents, or NULL */
+    const char *source;
+};
+
+enum { ENDPOINT_COUNT_MAX = 32, STATUS_CLASS_COUNT = 6, LATENCY_BUCKET_COUNT = 12 };
+
+/* Numbers of one endpoint. */
+struct endpoint_counts {
+    _Atomic uint64_t answers[STATUS_CLASS_COUNT]; /* by the status's first digit */
+    _Atomic uint64_t latency[LATENCY_BUCKET_COUNT];
+    _Atomic uint64_t latency_ns;
+};
+
+struct web {
+    const struct oauth *oauth;
+    _Atomic(const struct http_server *) server;
+    _Atomic bool is_draining;
+    struct endpoint_counts counts[ENDPOINT_COUNT_MAX];
+    _Atomic uint64_t refusals[OAUTH_ERROR_COUNT];
+    _Atomic uint64_t tokens_issued[GRANT_TYPE_COUNT];
+    _Atomic uint64_t malformed_paths; /* requests for no endpoint */
+    /* Paths of the well-known documents of an issuer that has a path (RFC 8414 3.1). */
+    struct str issuer_path; /* "/tenant", or empty */
+};
+
+/* Upper bounds of the latency histogram, in nanoseconds; the last one is INT64_MAX. */
+extern const int64_t web_latency_bounds_ns[LATENCY_BUCKET_COUNT];
+
+extern const struct endpoint endpoints[];
+extern const size_t endpoint_count;
+
+/* The row for a request, or NULL; out_is_method_wrong tells 405 from 404. */
+const struct endpoint *endpoint_find(const struct web *web, const struct http_request *request,
+                                     bool *out_is_method_wrong);
+
+/* ---- answers (answer.c) --------------------------------------------------------------------- */
+
+void answer_json(struct http_exchange *exchange, int status);
+void answer_cache(struct http_exchange *exchange, enum cache_policy policy);
+void answer_refusal(struct web_call *call);
+void answer_fault(struct web_call *call, enum rc rc);
+void answer_not_found(struct http_exchange *exchange);
+void answer_method_not_allowed(struct http_exchange *exchange, const struct web *web);
+
+/* ---- parameters (parameters.c) -------------------------------------------------------------- */
+
+/* Reads the body as the row says. RC_OK, or RC_REFUSED invalid_request. */
+enum rc parameters_read(struct web_call *call) MUST_CHECK;
+
+struct client_credentials;
+
+/* Credentials of the Authorization header and the body. RC_OK, or RC_REFUSED. */
+enum rc parameters_credentials(struct web_call *call,
+                               struct client_credentials *out_credentials) MUST_CHECK;
+
+/* A parameter as a secret in the arena, NULL when it was not sent. RC_OK, or RC_REFUSED too long.
+ */
+enum rc parameters_secret(struct web_call *call, struct str name,
+                          const struct secret **out_secret) MUST_CHECK;
+
+/* ---- handlers ------------------------------------------------------------------------------- */
+
+endpoint_handler token_endpoint;
+endpoint_handler introspection_endpoint;
+endpoint_handler revocation_endpoint;
+endpoint_handler forward_auth_endpoint;
+endpoint_handler metadata_endpoint;
+endpoint_handler openid_configuration_endpoint;
+endpoint_handler jwks_endpoint;
+endpoint_handler start_page_endpoint;
+endpoint_handler style_endpoint;
+endpoint_handler live_endpoint;
+endpoint_handler ready_endpoint;
+endpoint_handler metrics_endpoint;
+
+#endif

@@ -1,0 +1,70 @@
+#include "base/log.h"
+#include "oauth/token_request.h"
+#include "web/endpoint.h"
+
+/*
+ * u-Auth's documentation shows a curl command of several lines whose backslash and line end stand
+ * inside the quotes and are sent (contracts part 2.1, trap 2). Such an end is cut off, and blanks
+ * around the value; a password is never touched.
+ */
+static const struct str *trim_pasted(struct web_call *call, struct str name)
+{
+    const struct str *sent = form_find(&call->form, name);
+    struct str *trimmed;
+
+    if (sent == NULL)
+        return NULL;
+    trimmed = arena_alloc(call->exchange->arena, sizeof(*trimmed));
+    *trimmed = str_trim(*sent);
+    if (trimmed->len < sent->len && trimmed->len > 0 && trimmed->at[trimmed->len - 1] == '\\') {
+        trimmed->len--;
+        *trimmed = str_trim(*trimmed);
+    }
+    return trimmed;
+}
+
+static bool ends_like_pasted(const struct str *password)
+{
+    return password != NULL && str_ends_with(*password, STR("\\\n"));
+}
+
+static void log_refused_hint(struct web_call *call)
+{
+    if (call->oauth.refusal.error == OAUTH_INVALID_GRANT &&
+        ends_like_pasted(form_find(&call->form, STR("password"))))
+        log_event(LOG_WARN, "pasted_line_end", LOG_TEXT("request_id", call->exchange->request.id),
+                  LOG_TEXT("hint", "the password ends with a backslash and a line end: a command "
+                                   "of several lines was pasted with its line ends in quotes"));
+}
+
+static void count_issued(struct web_call *call, const struct token_request *request)
+{
+    enum grant_type type;
+
+    if (grant_type_parse(*request->grant_type, &type) == RC_OK)
+        atomic_fetch_add_explicit(&call->web->tokens_issued[type], 1, memory_order_relaxed);
+}
+
+enum rc token_endpoint(struct web_call *call)
+{
+    struct token_request request = { .grant_type = trim_pasted(call, STR("grant_type")),
+                                     .scope = trim_pasted(call, STR("scope")),
+                                     .username = trim_pasted(call, STR("username")) };
+    enum rc rc = parameters_credentials(call, &request.credentials);
+
+    call->has_oauth = true;
+    if (rc == RC_OK)
+        rc = parameters_secret(call, STR("password"), &request.password);
+    if (rc == RC_OK)
+        rc = parameters_secret(call, STR("refresh_token"), &request.refresh_token);
+    if (rc != RC_OK)
+        return rc;
+    rc = token_request_answer(&call->oauth, &request, &call->exchange->response.body);
+    if (rc == RC_REFUSED)
+        log_refused_hint(call);
+    if (rc != RC_OK)
+        return rc;
+    count_issued(call, &request);
+    answer_json(call->exchange, 200);
+    return RC_OK;
+}

@@ -1,0 +1,199 @@
+#include "web/web.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "codec/uri.h"
+#include "web/endpoint.h"
+
+const int64_t web_latency_bounds_ns[LATENCY_BUCKET_COUNT] = {
+    50000,    100000,   250000,    500000,    1000000,    2500000,
+    10000000, 50000000, 100000000, 500000000, 1000000000, INT64_MAX,
+};
+
+enum rc web_open(const struct web_config *config, struct web **out_web, struct buffer *out_error)
+{
+    struct web *web;
+    struct uri issuer;
+
+    if (uri_parse(config->oauth->issuer, &issuer) != RC_OK) {
+        buffer_append_format(out_error, "the issuer is not a URL");
+        return RC_INVALID;
+    }
+    web = calloc(1, sizeof(*web));
+    ASSERT(web != NULL);
+    web->oauth = config->oauth;
+    web->issuer_path = issuer.path;
+    web_set_server(web, config->server);
+    *out_web = web;
+    return RC_OK;
+}
+
+void web_close(struct web *web)
+{
+    free(web);
+}
+
+void web_set_server(struct web *web, const struct http_server *server)
+{
+    atomic_store(&web->server, server);
+}
+
+void web_begin_drain(struct web *web)
+{
+    atomic_store(&web->is_draining, true);
+}
+
+static void count_answer(struct web *web, const struct endpoint *endpoint,
+                         const struct http_exchange *exchange)
+{
+    struct endpoint_counts *counts = &web->counts[endpoint - endpoints];
+    int64_t took_ns = clock_monotonic_ns() - exchange->arrived_ns;
+    int status_class = exchange->response.status / 100;
+    size_t bucket = 0;
+
+    while (took_ns > web_latency_bounds_ns[bucket])
+        bucket++;
+    atomic_fetch_add_explicit(&counts->answers[status_class % STATUS_CLASS_COUNT], 1,
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&counts->latency[bucket], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counts->latency_ns, (uint64_t)took_ns, memory_order_relaxed);
+}
+
+/* One line for every grant and every refusal of an endpoint that grants or ends something. */
+static void log_outcome(const struct web_call *call, enum rc rc)
+{
+    const struct http_exchange *exchange = call->exchange;
+    const struct oauth_call *oauth = &call->oauth;
+    bool is_refused = rc == RC_REFUSED;
+    char address[HTTP_ADDRESS_TEXT_BYTES];
+    struct str from = http_address_format(&exchange->request.client, address);
+
+    if (!is_refused && !call->has_oauth)
+        return;
+    if (!is_refused)
+        log_event(LOG_INFO, call->endpoint->name, LOG_TEXT("request_id", exchange->request.id),
+                  LOG_STR("address", from), LOG_STR("client_id", oauth->log_client_id),
+                  LOG_STR("username", oauth->log_username),
+                  LOG_INT("token_id", oauth->log_token_id));
+    else
+        log_event(
+            LOG_INFO, "refused", LOG_TEXT("request_id", exchange->request.id),
+            LOG_TEXT("endpoint", call->endpoint->name), LOG_STR("address", from),
+            LOG_STR("client_id", oauth->log_client_id), LOG_STR("username", oauth->log_username),
+            LOG_STR("error", oauth_error_wire(oauth->refusal.error)),
+            LOG_STR("description", oauth->refusal.description),
+            LOG_TEXT("why", oauth->refusal.log_detail == NULL ? "" : oauth->refusal.log_detail));
+}
+
+static void init_call(struct web_call *call, struct web *web, struct http_exchange *exchange,
+                      const struct endpoint *endpoint)
+{
+    call->web = web;
+    call->exchange = exchange;
+    call->endpoint = endpoint;
+    call->has_oauth = false;
+    call->form.field_count = 0;
+    call->form.has_duplicate = false;
+    call->oauth = (struct oauth_call){ .oauth = web->oauth,
+                                       .arena = exchange->arena,
+                                       .now = clock_now_s(),
+                                       .may_block = exchange->lane != LANE_LOOP,
+                                       .may_hash = exchange->lane == LANE_HASH };
+    memcpy(call->oauth.address, exchange->request.client.bytes, sizeof(call->oauth.address));
+}
+
+/* An audit event for a refusal of the token endpoint that was not put on record on its way. */
+static enum rc record_refusal(struct web_call *call)
+{
+    if (call->endpoint->handler != token_endpoint || !call->oauth.may_block ||
+        call->oauth.refusal.error == OAUTH_TOO_MANY_REQUESTS ||
+        call->oauth.refusal.error == OAUTH_INVALID_CLIENT)
+        return RC_OK;
+    return oauth_record_refusal(&call->oauth, EVENT_DENIED, 0, 0);
+}
+
+static enum http_verdict finish(struct web_call *call, enum rc rc)
+{
+    switch (rc) {
+    case RC_OK:
+        answer_cache(call->exchange, call->endpoint->cache);
+        break;
+    case RC_REFUSED:
+        rc = record_refusal(call);
+        if (rc == RC_OK) {
+            rc = RC_REFUSED;
+            answer_refusal(call);
+        } else {
+            answer_fault(call, rc);
+        }
+        break;
+    case RC_WOULD_BLOCK:
+        return HTTP_TO_WORK;
+    case RC_NEEDS_HASH:
+        return HTTP_TO_HASH;
+    case RC_NOT_FOUND:
+    case RC_EXISTS:
+    case RC_SPENT:
+    case RC_INVALID:
+    case RC_TOO_LARGE:
+    case RC_BUSY:
+    case RC_UNAVAILABLE:
+    case RC_CORRUPT:
+    case RC_SYSTEM:
+    case RC_CRYPTO:
+        answer_fault(call, rc);
+        break;
+    }
+    if (!rc_is_fault(rc))
+        log_outcome(call, rc);
+    count_answer(call->web, call->endpoint, call->exchange);
+    return HTTP_ANSWERED;
+}
+
+static enum http_verdict serve_endpoint(struct web *web, struct http_exchange *exchange,
+                                        const struct endpoint *endpoint)
+{
+    struct web_call call;
+    enum rc rc;
+
+    if (exchange->lane == LANE_LOOP && endpoint->first_lane == LANE_WORK)
+        return HTTP_TO_WORK;
+    http_reset_response(exchange);
+    init_call(&call, web, exchange, endpoint);
+    rc = parameters_read(&call);
+    if (rc == RC_OK)
+        rc = endpoint->handler(&call);
+    return finish(&call, rc);
+}
+
+enum http_verdict web_serve(void *context, struct http_exchange *exchange)
+{
+    struct web *web = context;
+    bool is_method_wrong;
+    const struct endpoint *endpoint = endpoint_find(web, &exchange->request, &is_method_wrong);
+
+    if (endpoint != NULL && !is_method_wrong)
+        return serve_endpoint(web, exchange, endpoint);
+    if (endpoint == NULL) {
+        atomic_fetch_add_explicit(&web->malformed_paths, 1, memory_order_relaxed);
+        answer_not_found(exchange);
+    } else {
+        answer_method_not_allowed(exchange, web);
+        count_answer(web, endpoint, exchange);
+    }
+    return HTTP_ANSWERED;
+}
+
+void web_done(void *context, const struct http_exchange *exchange)
+{
+    char address[HTTP_ADDRESS_TEXT_BYTES];
+
+    (void)context;
+    log_event(LOG_DEBUG, "request", LOG_TEXT("request_id", exchange->request.id),
+              LOG_STR("method", exchange->request.method_text),
+              LOG_STR("path", exchange->request.path), LOG_INT("status", exchange->response.status),
+              LOG_STR("address", http_address_format(&exchange->request.client, address)),
+              LOG_INT("took_us", (clock_monotonic_ns() - exchange->arrived_ns) / 1000));
+}

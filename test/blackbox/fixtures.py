@@ -1,0 +1,63 @@
+"""pytest fixtures shared by the black-box tests and the tests with real clients."""
+
+import sys
+
+import pytest
+
+import harness
+
+
+@pytest.fixture(scope="session")
+def binary():
+    return harness.find_binary()
+
+
+@pytest.fixture(scope="session")
+def plain_binary():
+    return harness.find_plain_binary()
+
+
+@pytest.fixture(scope="session")
+def seeded_data(tmp_path_factory, binary):
+    """A data folder with the usual services, clients and accounts, made once; copy it."""
+    server = harness.Server(tmp_path_factory.mktemp("seed"), binary)
+    harness.seed(server)
+    return server.data
+
+
+def _factory(tmp_path_factory, seeded_data, request):
+    made = []
+
+    def make(args=(), seeded=True, start=True, **options):
+        server = harness.Server(tmp_path_factory.mktemp("server"), args=args, **options)
+        if seeded:
+            harness.copy_seeded(seeded_data, server)
+        made.append(server)
+        return server.start() if start else server
+
+    failed_before = request.session.testsfailed
+    yield make
+    for server in made:
+        if server.process is not None and server.is_running():
+            server.stop()
+        if request.session.testsfailed > failed_before:
+            sys.stderr.write(f"--- {server.log_path}\n{server.log()[-4000:]}\n")
+        server.assert_clean()
+
+
+@pytest.fixture(scope="module")
+def module_server(tmp_path_factory, seeded_data, request):
+    """Makes servers that live as long as the test file."""
+    yield from _factory(tmp_path_factory, seeded_data, request)
+
+
+@pytest.fixture
+def new_server(tmp_path_factory, seeded_data, request):
+    """Makes servers for one test alone."""
+    yield from _factory(tmp_path_factory, seeded_data, request)
+
+
+@pytest.fixture(scope="module")
+def jeton(module_server):
+    """The usual server of a test file."""
+    return module_server()

@@ -1,0 +1,177 @@
+/* The bounded queue and its threads, without a server. */
+#include "harness.h"
+
+#include <sys/resource.h>
+
+#include "http/lane.h"
+
+enum { CAPACITY = 8 };
+
+static struct handler gate;
+static atomic_uint ran;
+static atomic_int seen_nice;
+
+static void wait_at_gate(void *job)
+{
+    atomic_store(&seen_nice, getpriority(PRIO_PROCESS, (id_t)gettid()));
+    handler_wait_at_gate(&gate);
+    if (job != NULL)
+        atomic_fetch_add(&ran, 1);
+}
+
+static void run_at_once(void *job)
+{
+    if (job != NULL)
+        atomic_fetch_add(&ran, 1);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    gate = (struct handler){ .gate_is_open = false };
+    pthread_mutex_init(&gate.mutex, NULL);
+    pthread_cond_init(&gate.has_changed, NULL);
+    atomic_store(&ran, 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    pthread_cond_destroy(&gate.has_changed);
+    pthread_mutex_destroy(&gate.mutex);
+    return 0;
+}
+
+static void test_queue_is_bounded(void **state)
+{
+    const struct lane_options options = {
+        .name = "test", .capacity = CAPACITY, .thread_count = 2, .nice = 10, .run = wait_at_gate
+    };
+    struct worker_lane *lane;
+    int job;
+
+    (void)state;
+    assert_int_equal(lane_open(&options, &lane), RC_OK);
+    for (unsigned i = 1; i <= 2; i++) {
+        assert_int_equal(lane_push(lane, &job), RC_OK);
+        handler_await(&gate, &gate.waiting, i);
+    }
+    assert_int_equal(atomic_load(&seen_nice), 10);
+    for (size_t i = 0; i < CAPACITY; i++) {
+        assert_int_equal(lane_push(lane, &job), RC_OK);
+        assert_int_equal(lane_depth(lane), i + 1);
+    }
+    assert_int_equal(lane_push(lane, &job), RC_BUSY);
+    handler_open_gate(&gate);
+    AWAIT(atomic_load(&ran) == 2 + CAPACITY);
+    assert_int_equal(lane_push(lane, &job), RC_OK);
+    AWAIT(atomic_load(&ran) == 3 + CAPACITY);
+    lane_stop(lane);
+    assert_int_equal(lane_push(lane, &job), RC_BUSY);
+    assert_null(lane_take_back(lane));
+    lane_close(lane);
+}
+
+/* Jobs that did not run come back, in order. */
+static void test_stop_leaves_jobs(void **state)
+{
+    const struct lane_options options = {
+        .name = "test", .capacity = CAPACITY, .thread_count = 1, .run = wait_at_gate
+    };
+    struct worker_lane *lane;
+    int jobs[3];
+
+    (void)state;
+    assert_int_equal(lane_open(&options, &lane), RC_OK);
+    assert_int_equal(lane_push(lane, &jobs[0]), RC_OK);
+    handler_await(&gate, &gate.waiting, 1);
+    assert_int_equal(lane_push(lane, &jobs[1]), RC_OK);
+    assert_int_equal(lane_push(lane, &jobs[2]), RC_OK);
+    handler_open_gate(&gate);
+    lane_stop(lane);
+    /* How many ran before the stop was seen is open; none is lost and none runs afterwards. */
+    for (unsigned i = atomic_load(&ran); i < 3; i++)
+        assert_ptr_equal(lane_take_back(lane), &jobs[i]);
+    assert_null(lane_take_back(lane));
+    lane_close(lane);
+}
+
+/* A budget of 500 ms holds 25 jobs of the first guess, 20 ms, and not 1,000. */
+static void test_budget(void **state)
+{
+    const struct lane_options options = {
+        .name = "test", .capacity = 1000, .thread_count = 1, .budget_ms = 500, .run = wait_at_gate
+    };
+    struct worker_lane *lane;
+    unsigned pushed = 0;
+    int job;
+
+    (void)state;
+    assert_int_equal(lane_open(&options, &lane), RC_OK);
+    assert_int_equal(lane_push(lane, &job), RC_OK);
+    handler_await(&gate, &gate.waiting, 1);
+    while (lane_push(lane, &job) == RC_OK)
+        pushed++;
+    assert_int_equal(pushed, 26);
+    handler_open_gate(&gate);
+    for (unsigned i = 0; i < 200; i++) {
+        AWAIT(lane_depth(lane) == 0);
+        assert_int_equal(lane_push(lane, &job), RC_OK);
+    }
+    AWAIT(atomic_load(&ran) == pushed + 201);
+    /* They turned out to be quick: more of them fit. */
+    gate.gate_is_open = false;
+    assert_int_equal(lane_push(lane, &job), RC_OK);
+    handler_await(&gate, &gate.waiting, 1);
+    pushed = 0;
+    while (lane_push(lane, &job) == RC_OK)
+        pushed++;
+    assert_true(pushed > 52);
+    handler_open_gate(&gate);
+    lane_stop(lane);
+    lane_close(lane);
+}
+
+static void *push_many(void *context)
+{
+    struct worker_lane *lane = context;
+    int job;
+
+    for (int i = 0; i < 20000; i++)
+        while (lane_push(lane, &job) != RC_OK)
+            sched_yield();
+    return NULL;
+}
+
+/* No wake-up is lost, however pushes and sleeps meet. */
+static void test_every_job_runs(void **state)
+{
+    const struct lane_options options = {
+        .name = "test", .capacity = CAPACITY, .thread_count = 3, .run = run_at_once
+    };
+    struct worker_lane *lane;
+    pthread_t threads[3];
+
+    (void)state;
+    assert_int_equal(lane_open(&options, &lane), RC_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, push_many, lane), 0);
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    AWAIT(atomic_load(&ran) == 60000);
+    lane_stop(lane);
+    lane_close(lane);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_queue_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stop_leaves_jobs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_job_runs, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,874 @@
+/* Every verb and every constraint of store/store.h, on whichever engine the fixture opens. */
+#include "fixture.h"
+
+static void test_account_comes_back_as_it_went(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account account = sample_account(fixture, "Ada");
+    struct account found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &account), RC_OK);
+    assert_int_equal(store_find_account(fixture->store, account.id, &fixture->arena, &found),
+                     RC_OK);
+    assert_int_equal(found.id, account.id);
+    ASSERT_STR(found.name, "Ada");
+    ASSERT_STR(found.full_name, "Ada Example");
+    ASSERT_STR(found.email, "ada@example.org");
+    ASSERT_STR(found.password_hash, "$argon2id$one");
+    assert_true(found.is_admin);
+    assert_false(found.is_disabled);
+    assert_int_equal(found.created_at, fixture->now);
+    assert_int_equal(store_find_account(fixture->store, 999, &fixture->arena, &found),
+                     RC_NOT_FOUND);
+}
+
+static void test_account_name_is_one_in_any_case(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account first = sample_account(fixture, "Émile Žižek");
+    struct account second = sample_account(fixture, "ÉMILE ŽIŽEK");
+    struct account found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &first), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &second), RC_EXISTS);
+    assert_int_equal(
+        store_find_account_by_name(fixture->store, STR("émile žižek"), &fixture->arena, &found),
+        RC_OK);
+    assert_int_equal(found.id, first.id);
+    ASSERT_STR(found.name, "Émile Žižek");
+    assert_int_equal(
+        store_find_account_by_name(fixture->store, STR("emile zizek"), &fixture->arena, &found),
+        RC_NOT_FOUND);
+    assert_int_equal(store_find_account(fixture->store, second.id, &fixture->arena, &found),
+                     RC_NOT_FOUND);
+}
+
+static void test_too_long_name_is_not_found(void **state)
+{
+    struct fixture *fixture = *state;
+    char name[ACCOUNT_NAME_BYTES_MAX + 1];
+    struct account found;
+
+    memset(name, 'a', sizeof(name));
+    assert_int_equal(store_find_account_by_name(fixture->store, (struct str){ name, sizeof(name) },
+                                                &fixture->arena, &found),
+                     RC_NOT_FOUND);
+}
+
+static void test_fold_is_unicode_simple_lower_case(void **state)
+{
+    static const char *const pairs[][2] = {
+        { "AZaz09_.-@", "azaz09_.-@" },
+        { "ÀÖØÞ×ß÷ÿ", "àöøþ×ß÷ÿ" },
+        { "ĀĹĿŊŶŹŽ", "āĺŀŋŷźž" },
+        { "ΆΈΊΌΏΑΡΣΫς", "άέίόώαρσϋς" },
+        { "ЀЏАЯѠҊӁӐԮ", "ѐџаяѡҋӂӑԯ" },
+        { "ԱՖ", "աֆ" },
+        { "İıĸ", "İıĸ" },
+        { "日本語€", "日本語€" },
+        { "\xc3", "\xc3" },
+        { "\xc3Z\xff", "\xc3z\xff" },
+    };
+    char folded[64];
+    size_t index;
+
+    (void)state;
+    for (index = 0; index < sizeof(pairs) / sizeof(pairs[0]); index++) {
+        struct str name = str_of(pairs[index][0]);
+
+        store_fold_name(name, folded);
+        assert_true(str_equal((struct str){ folded, name.len }, str_of(pairs[index][1])));
+    }
+}
+
+static void test_account_update_replaces_all_but_the_name(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account account = sample_account(fixture, "ada");
+    struct account found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_update_account, &account), RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &account), RC_OK);
+    account.full_name = STR("Ada L.");
+    account.email = STR("");
+    account.password_hash = STR("$argon2id$two");
+    account.is_admin = false;
+    account.is_disabled = true;
+    assert_int_equal(COMMIT_ONE(fixture, store_update_account, &account), RC_OK);
+    assert_int_equal(store_find_account(fixture->store, account.id, &fixture->arena, &found),
+                     RC_OK);
+    ASSERT_STR(found.name, "ada");
+    ASSERT_STR(found.full_name, "Ada L.");
+    ASSERT_STR(found.email, "");
+    ASSERT_STR(found.password_hash, "$argon2id$two");
+    assert_false(found.is_admin);
+    assert_true(found.is_disabled);
+}
+
+static void test_password_hash_is_replaced_only_if_it_still_is_the_old_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account account = sample_account(fixture, "ada");
+    struct account found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &account), RC_OK);
+    assert_int_equal(
+        COMMIT_ONE(fixture, store_update_password_hash, account.id, STR("other"), STR("new")),
+        RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_update_password_hash, account.id,
+                                account.password_hash, STR("new")),
+                     RC_OK);
+    assert_int_equal(store_find_account(fixture->store, account.id, &fixture->arena, &found),
+                     RC_OK);
+    ASSERT_STR(found.password_hash, "new");
+}
+
+static void test_service_and_client_come_back_as_they_went(void **state)
+{
+    struct fixture *fixture = *state;
+    struct service service = sample_service(fixture, "uslicer.example");
+    struct client client = sample_client(fixture, "cli");
+    struct service service_found;
+    struct client client_found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_service, &service), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_client, &client), RC_OK);
+    assert_int_equal(
+        store_find_service(fixture->store, service.id, &fixture->arena, &service_found), RC_OK);
+    ASSERT_STR(service_found.service_id, "uslicer.example");
+    ASSERT_STR(service_found.name, "A service");
+    ASSERT_STR(service_found.scope, "alpha beta");
+    ASSERT_STR(service_found.secret_hash, "hmac:00");
+    assert_int_equal(service_found.format, TOKEN_JWT);
+    assert_int_equal(service_found.alg, ALG_RS256);
+    assert_int_equal(service_found.lifetime_s, 3600);
+    assert_true(service_found.allows_password && service_found.expires_in_as_string);
+    assert_false(service_found.is_disabled);
+    assert_int_equal(store_find_client(fixture->store, client.id, &fixture->arena, &client_found),
+                     RC_OK);
+    ASSERT_STR(client_found.client_id, "cli");
+    ASSERT_STR(client_found.secret_hash, "hmac:11");
+    ASSERT_STR(client_found.scope, "read write");
+    ASSERT_STR(client_found.service_ids, "uslicer.example");
+    ASSERT_STR(client_found.redirect_uris, "https://a.example/cb\nhttps://b.example/cb");
+    assert_int_equal(client_found.type, CLIENT_EMPTY_SECRET);
+    assert_int_equal(client_found.grant_types, 5);
+    assert_int_equal(client_found.refresh_lifetime_s, 86400);
+    assert_int_equal(client_found.refresh_idle_lifetime_s, 3600);
+    /* The numbers of one are not the numbers of the other. */
+    assert_int_equal(store_find_client(fixture->store, service.id, &fixture->arena, &client_found),
+                     RC_NOT_FOUND);
+}
+
+static void test_services_and_clients_share_one_namespace(void **state)
+{
+    struct fixture *fixture = *state;
+    struct service service = sample_service(fixture, "shared");
+    struct client client = sample_client(fixture, "shared");
+    struct client other_case = sample_client(fixture, "Shared");
+    struct client found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_service, &service), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_client, &client), RC_EXISTS);
+    assert_int_equal(store_find_client(fixture->store, client.id, &fixture->arena, &found),
+                     RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_client, &other_case), RC_OK);
+}
+
+static void test_service_and_client_updates(void **state)
+{
+    struct fixture *fixture = *state;
+    struct service service = sample_service(fixture, "svc");
+    struct client client = sample_client(fixture, "cli");
+    struct service service_found;
+    struct client client_found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_update_service, &service), RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_update_client, &client), RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_service, &service), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_client, &client), RC_OK);
+    service.scope = STR("gamma");
+    service.is_disabled = true;
+    service.format = TOKEN_OPAQUE;
+    client.redirect_uris = STR("");
+    client.type = CLIENT_PUBLIC;
+    client.is_disabled = true;
+    assert_int_equal(COMMIT_ONE(fixture, store_update_service, &service), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_update_client, &client), RC_OK);
+    assert_int_equal(
+        store_find_service(fixture->store, service.id, &fixture->arena, &service_found), RC_OK);
+    ASSERT_STR(service_found.scope, "gamma");
+    assert_true(service_found.is_disabled);
+    assert_int_equal(service_found.format, TOKEN_OPAQUE);
+    assert_int_equal(store_find_client(fixture->store, client.id, &fixture->arena, &client_found),
+                     RC_OK);
+    ASSERT_STR(client_found.redirect_uris, "");
+    assert_int_equal(client_found.type, CLIENT_PUBLIC);
+    assert_true(client_found.is_disabled);
+}
+
+static void test_standing_grant_lives_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant first = sample_grant(fixture, false);
+    struct grant second = sample_grant(fixture, false);
+    struct grant found;
+
+    assert_int_equal(store_find_standing_grant(fixture->store, &first, &fixture->arena, &found),
+                     RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &first), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &second), RC_EXISTS);
+    assert_int_equal(store_find_standing_grant(fixture->store, &second, &fixture->arena, &found),
+                     RC_OK);
+    assert_int_equal(found.id, first.id);
+    ASSERT_STR(found.scope, "read");
+    ASSERT_STR(found.audience, "one.example two.example");
+    /* An ended one makes room for the next. */
+    assert_int_equal(COMMIT_ONE(fixture, store_end_grant, first.id, fixture->now), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &second), RC_OK);
+    second = sample_grant(fixture, false);
+    second.scope = STR("write");
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &second), RC_OK);
+}
+
+static void test_families_are_many_and_end_with_their_children(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant family = sample_grant(fixture, true);
+    struct grant other = sample_grant(fixture, true);
+    struct grant child = sample_grant(fixture, false);
+    struct grant found;
+
+    child.parent_id = family.id;
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &family), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &other), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &child), RC_OK);
+    assert_int_equal(store_find_standing_grant(fixture->store, &child, &fixture->arena, &found),
+                     RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_end_grant, family.id, fixture->now + 5), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_end_grant, family.id, fixture->now + 9), RC_OK);
+    assert_int_equal(store_find_grant(fixture->store, child.id, &fixture->arena, &found), RC_OK);
+    assert_int_equal(found.ended_at, fixture->now + 5);
+    assert_int_equal(found.parent_id, family.id);
+    assert_int_equal(store_find_grant(fixture->store, other.id, &fixture->arena, &found), RC_OK);
+    assert_int_equal(found.ended_at, 0);
+}
+
+static void test_child_of_a_grant_that_left_has_ended(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant child = sample_grant(fixture, false);
+    struct grant found;
+
+    child.parent_id = 123456;
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &child), RC_OK);
+    assert_int_equal(store_find_grant(fixture->store, child.id, &fixture->arena, &found), RC_OK);
+    assert_true(found.ended_at != 0);
+}
+
+static void test_token_comes_back_as_it_went(void **state)
+{
+    struct fixture *fixture = *state;
+    struct token tokens[2] = { sample_token(fixture, 5, false), sample_token(fixture, 6, true) };
+    struct token found;
+    int index;
+
+    tokens[0].format = TOKEN_JWT;
+    for (index = 0; index < 2; index++) {
+        assert_int_equal(store_find_token(fixture->store, tokens[index].id, &found), RC_NOT_FOUND);
+        assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &tokens[index]), RC_OK);
+        assert_int_equal(store_find_token(fixture->store, tokens[index].id, &found), RC_OK);
+        assert_int_equal(found.id, tokens[index].id);
+        assert_int_equal(found.grant_id, tokens[index].grant_id);
+        assert_int_equal(found.kind, tokens[index].kind);
+        assert_int_equal(found.format, tokens[index].format);
+        assert_int_equal(found.issued_at, tokens[index].issued_at);
+        assert_int_equal(found.expires_at, tokens[index].expires_at);
+        assert_memory_equal(found.digest, tokens[index].digest, DIGEST_BYTES);
+        assert_false(found.is_revoked || found.is_spent);
+        assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &tokens[index]), RC_EXISTS);
+    }
+    assert_true(tokens[0].id < STORE_LONG_TOKEN_FIRST && tokens[1].id >= STORE_LONG_TOKEN_FIRST);
+}
+
+static void test_revoking_twice_is_fine(void **state)
+{
+    struct fixture *fixture = *state;
+    struct token token = sample_token(fixture, 5, false);
+    struct token found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &token), RC_OK);
+    assert_int_equal(
+        COMMIT_ONE(fixture, store_revoke_token, token.id, fixture->now, token.expires_at), RC_OK);
+    assert_int_equal(
+        COMMIT_ONE(fixture, store_revoke_token, token.id, fixture->now, token.expires_at), RC_OK);
+    assert_int_equal(store_find_token(fixture->store, token.id, &found), RC_OK);
+    assert_true(found.is_revoked);
+    assert_false(found.is_spent);
+}
+
+/* RFC 9700 4.14.2: a refresh token is used once. */
+static void test_token_is_spent_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant family = sample_grant(fixture, true);
+    struct token token = sample_token(fixture, family.id, true);
+    struct spent_token spent;
+    struct token found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &family), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &token), RC_OK);
+    assert_int_equal(store_find_spent(fixture->store, token.id, &spent), RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_spend_token, token.id, family.id, 77, fixture->now,
+                                token.expires_at),
+                     RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_spend_token, token.id, family.id, 78, fixture->now,
+                                token.expires_at),
+                     RC_SPENT);
+    assert_int_equal(store_find_spent(fixture->store, token.id, &spent), RC_OK);
+    assert_int_equal(spent.successor_id, 77);
+    assert_int_equal(spent.at, fixture->now);
+    assert_int_equal(store_find_token(fixture->store, token.id, &found), RC_OK);
+    assert_true(found.is_spent);
+    assert_false(found.is_revoked);
+}
+
+static void test_revoked_or_ended_is_not_spent(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant family = sample_grant(fixture, true);
+    struct grant child = sample_grant(fixture, true);
+    struct token token = sample_token(fixture, family.id, true);
+    struct spent_token spent;
+
+    child.parent_id = family.id;
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &family), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &child), RC_OK);
+    assert_int_equal(
+        COMMIT_ONE(fixture, store_revoke_token, token.id, fixture->now, token.expires_at), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_spend_token, token.id, family.id, 1, fixture->now,
+                                token.expires_at),
+                     RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_end_grant, family.id, fixture->now), RC_OK);
+    assert_int_equal(
+        COMMIT_ONE(fixture, store_spend_token, token.id + 1, family.id, 1, fixture->now, 0),
+        RC_NOT_FOUND);
+    assert_int_equal(
+        COMMIT_ONE(fixture, store_spend_token, token.id + 1, child.id, 1, fixture->now, 0),
+        RC_NOT_FOUND);
+    assert_int_equal(
+        COMMIT_ONE(fixture, store_spend_token, token.id + 1, 99999, 1, fixture->now, 0),
+        RC_NOT_FOUND);
+    assert_int_equal(store_find_spent(fixture->store, token.id, &spent), RC_NOT_FOUND);
+    assert_int_equal(store_find_spent(fixture->store, token.id + 1, &spent), RC_NOT_FOUND);
+}
+
+/* The second user of a token whose family has been ended is still told that it was used. */
+static void test_reuse_is_told_even_when_the_family_has_ended(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant family = sample_grant(fixture, true);
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &family), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_spend_token, 500, family.id, 1, fixture->now, 0),
+                     RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_end_grant, family.id, fixture->now), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_spend_token, 500, family.id, 1, fixture->now, 0),
+                     RC_SPENT);
+}
+
+static void test_replay_is_kept_until_its_moment(void **state)
+{
+    struct fixture *fixture = *state;
+    char bytes[] = { 0, 1, 2, 0, (char)0xff };
+    struct str sealed = { bytes, sizeof(bytes) };
+    struct str found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_replay, 9, fixture->now + 10, sealed), RC_OK);
+    assert_int_equal(
+        store_find_replay(fixture->store, 9, fixture->now + 10, &fixture->arena, &found), RC_OK);
+    assert_true(str_equal(found, sealed));
+    assert_int_equal(
+        store_find_replay(fixture->store, 9, fixture->now + 11, &fixture->arena, &found),
+        RC_NOT_FOUND);
+    assert_int_equal(store_find_replay(fixture->store, 8, fixture->now, &fixture->arena, &found),
+                     RC_NOT_FOUND);
+}
+
+static void test_sealed_value_is_set_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct str found;
+
+    assert_int_equal(store_find_sealed_value(fixture->store, STR("k"), &fixture->arena, &found),
+                     RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_sealed_value, STR("k"), STR("one")), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_sealed_value, STR("k"), STR("two")),
+                     RC_EXISTS);
+    assert_int_equal(store_find_sealed_value(fixture->store, STR("k"), &fixture->arena, &found),
+                     RC_OK);
+    ASSERT_STR(found, "one");
+}
+
+static void test_failures_are_counted_and_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned char key[DIGEST_BYTES] = { 1, 2, 3 };
+    struct throttle throttle;
+    int index;
+
+    assert_int_equal(store_find_throttle(fixture->store, key, &throttle), RC_NOT_FOUND);
+    for (index = 1; index <= 3; index++)
+        assert_int_equal(COMMIT_ONE(fixture, store_count_failure, key, fixture->now + index),
+                         RC_OK);
+    assert_int_equal(store_find_throttle(fixture->store, key, &throttle), RC_OK);
+    assert_int_equal(throttle.failure_count, 3);
+    assert_int_equal(throttle.last_failure_at, fixture->now + 3);
+    assert_memory_equal(throttle.key, key, DIGEST_BYTES);
+    assert_int_equal(COMMIT_ONE(fixture, store_clear_failures, key), RC_OK);
+    assert_int_equal(store_find_throttle(fixture->store, key, &throttle), RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_clear_failures, key), RC_OK);
+}
+
+static void test_keys_come_retire_and_go(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = { .id = fixture_id(fixture, SEQUENCE_NOUN),
+                       .kid = STR("kid-1"),
+                       .alg = ALG_EDDSA,
+                       .public_jwk = STR("{}"),
+                       .sealed = STR("sealed"),
+                       .created_at = fixture->now,
+                       .signs_from = fixture->now + 60 };
+    struct key same_kid = key;
+    struct key found[4];
+    size_t count;
+
+    same_kid.id = fixture_id(fixture, SEQUENCE_NOUN);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_key, &key), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_key, &same_kid), RC_EXISTS);
+    assert_int_equal(COMMIT_ONE(fixture, store_retire_key, key.id, fixture->now + 99), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_retire_key, same_kid.id, fixture->now),
+                     RC_NOT_FOUND);
+    assert_int_equal(store_list_keys(fixture->store, &fixture->arena, found, 4, &count), RC_OK);
+    assert_int_equal(count, 1);
+    ASSERT_STR(found[0].kid, "kid-1");
+    ASSERT_STR(found[0].public_jwk, "{}");
+    ASSERT_STR(found[0].sealed, "sealed");
+    assert_int_equal(found[0].alg, ALG_EDDSA);
+    assert_int_equal(found[0].signs_from, fixture->now + 60);
+    assert_int_equal(found[0].retires_at, fixture->now + 99);
+    assert_int_equal(COMMIT_ONE(fixture, store_delete_key, key.id), RC_OK);
+    assert_int_equal(store_list_keys(fixture->store, &fixture->arena, found, 4, &count), RC_OK);
+    assert_int_equal(count, 0);
+}
+
+static void test_events_are_listed_newest_first(void **state)
+{
+    struct fixture *fixture = *state;
+    struct event event = { .at = fixture->now,
+                           .kind = EVENT_PASSWORD_FAILED,
+                           .account_id = 1,
+                           .client_id = 2,
+                           .token_id = 3,
+                           .address = { 1, 2, 3, 0, 5 },
+                           .detail = STR("wrong password") };
+    struct event found[4];
+    size_t count;
+    int index;
+
+    for (index = 0; index < 5; index++) {
+        event.token_id = index;
+        assert_int_equal(COMMIT_ONE(fixture, store_insert_event, &event), RC_OK);
+    }
+    assert_int_equal(
+        store_list_events(fixture->store, INT64_MAX, &fixture->arena, found, 4, &count), RC_OK);
+    assert_int_equal(count, 4);
+    for (index = 0; index < 4; index++)
+        assert_int_equal(found[index].token_id, 4 - index);
+    assert_true(found[0].id > found[1].id);
+    assert_int_equal(found[0].kind, EVENT_PASSWORD_FAILED);
+    assert_memory_equal(found[0].address, event.address, sizeof(event.address));
+    ASSERT_STR(found[0].detail, "wrong password");
+    assert_int_equal(
+        store_list_events(fixture->store, found[3].id, &fixture->arena, found, 4, &count), RC_OK);
+    assert_int_equal(count, 1);
+}
+
+/* ---- units ---------------------------------------------------------------------------------- */
+
+static void test_refused_unit_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account account = sample_account(fixture, "ada");
+    struct account same = sample_account(fixture, "ADA");
+    struct token token = sample_token(fixture, 5, false);
+    struct store_unit unit;
+    struct token found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &account), RC_OK);
+    fixture->change_count = 0;
+    store_unit_init(&unit);
+    store_insert_token(&unit, &token);
+    store_insert_account(&unit, &same);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_EXISTS);
+    assert_int_equal(store_find_token(fixture->store, token.id, &found), RC_NOT_FOUND);
+    assert_int_equal(fixture->change_count, 0);
+}
+
+/* A broken constraint behind a step that was no refusal: nobody expected it, and it is undone too.
+ */
+static void test_unexpected_constraint_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct token token = sample_token(fixture, 5, false);
+    struct event event = { .at = fixture->now, .kind = EVENT_TOKEN_ISSUED, .detail = STR("") };
+    struct event found[2];
+    struct store_unit unit;
+    size_t count;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &token), RC_OK);
+    store_unit_init(&unit);
+    store_insert_event(&unit, &event);
+    store_insert_token(&unit, &token);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_EXISTS);
+    assert_int_equal(
+        store_list_events(fixture->store, INT64_MAX, &fixture->arena, found, 2, &count), RC_OK);
+    assert_int_equal(count, 0);
+    assert_true(store_is_writable(fixture->store));
+}
+
+static void test_empty_unit_is_fine(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+}
+
+static void test_unit_owns_digests_and_folded_names(void **state)
+{
+    struct fixture *fixture = *state;
+    struct token *token = malloc(sizeof(*token));
+    struct token found;
+    struct store_unit unit;
+    int64_t id;
+
+    assert_non_null(token);
+    *token = sample_token(fixture, 5, false);
+    id = token->id;
+    store_unit_init(&unit);
+    store_insert_token(&unit, token);
+    memset(token, 0xee, sizeof(*token));
+    free(token);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    assert_int_equal(store_find_token(fixture->store, id, &found), RC_OK);
+    assert_int_equal(found.digest[31], (unsigned char)id);
+}
+
+/* ---- lists ---------------------------------------------------------------------------------- */
+
+static void test_lists_page_in_order_of_id(void **state)
+{
+    struct fixture *fixture = *state;
+    char names[25][16];
+    struct client rows[10];
+    int64_t after_id = 0;
+    size_t seen = 0;
+    size_t count;
+
+    for (count = 0; count < 25; count++) {
+        struct client client;
+
+        snprintf(names[count], sizeof(names[count]), "client-%02zu", count);
+        client = sample_client(fixture, names[count]);
+        assert_int_equal(COMMIT_ONE(fixture, store_insert_client, &client), RC_OK);
+    }
+    do {
+        size_t row;
+
+        assert_int_equal(
+            store_list_clients(fixture->store, after_id, &fixture->arena, rows, 10, &count), RC_OK);
+        for (row = 0; row < count; row++) {
+            assert_true(rows[row].id > after_id);
+            ASSERT_STR(rows[row].client_id, names[seen++]);
+            after_id = rows[row].id;
+        }
+    } while (count > 0);
+    assert_int_equal(seen, 25);
+}
+
+static void test_page_ends_where_the_arena_ends(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char names[3][8] = { "a", "b", "c" };
+    static char uris[40000];
+    struct client rows[3];
+    struct arena small;
+    size_t count;
+
+    memset(uris, 'u', sizeof(uris));
+    arena_init(&small, 100 * 1000);
+    for (count = 0; count < 3; count++) {
+        struct client client = sample_client(fixture, names[count]);
+
+        client.redirect_uris = (struct str){ uris, sizeof(uris) };
+        assert_int_equal(COMMIT_ONE(fixture, store_insert_client, &client), RC_OK);
+    }
+    assert_int_equal(store_list_clients(fixture->store, 0, &small, rows, 3, &count), RC_OK);
+    assert_int_equal(count, 2);
+    arena_reset(&small);
+    assert_int_equal(store_list_clients(fixture->store, rows[1].id, &small, rows, 3, &count),
+                     RC_OK);
+    assert_int_equal(count, 1);
+    ASSERT_STR(rows[0].client_id, "c");
+    arena_deinit(&small);
+}
+
+static void test_tokens_are_listed_without_the_expired(void **state)
+{
+    struct fixture *fixture = *state;
+    struct token tokens[4];
+    struct token rows[2];
+    size_t count;
+    int index;
+
+    for (index = 0; index < 4; index++) {
+        tokens[index] = sample_token(fixture, 5, index >= 2);
+        tokens[index].expires_at = index == 3 ? 0 : fixture->now + 100 * (index + 1);
+        assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &tokens[index]), RC_OK);
+    }
+    assert_int_equal(COMMIT_ONE(fixture, store_revoke_token, tokens[2].id, fixture->now, 0), RC_OK);
+    assert_int_equal(store_list_tokens(fixture->store, 0, fixture->now, rows, 2, &count), RC_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].id, tokens[0].id);
+    assert_int_equal(store_list_tokens(fixture->store, rows[1].id, fixture->now, rows, 2, &count),
+                     RC_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].id, tokens[2].id);
+    assert_true(rows[0].is_revoked);
+    assert_false(rows[1].is_revoked);
+    assert_int_equal(store_list_tokens(fixture->store, rows[1].id, fixture->now, rows, 2, &count),
+                     RC_OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(store_list_tokens(fixture->store, 0, fixture->now + 100, rows, 1, &count),
+                     RC_OK);
+    assert_int_equal(rows[0].id, tokens[1].id);
+}
+
+static void insert_grants_to_list(struct fixture *fixture, struct grant grants[static 4])
+{
+    int index;
+
+    for (index = 0; index < 4; index++) {
+        grants[index] = sample_grant(fixture, true);
+        grants[index].account_id = index < 3 ? 1 : 0;
+        grants[index].client_id = index % 2 == 0 ? 10 : 11;
+        grants[index].audience = index == 1 ? STR("two.example") : STR("one.example two.example");
+        assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &grants[index]), RC_OK);
+    }
+}
+
+static void test_grants_are_listed_by_account_and_client(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant grants[4];
+    struct grant rows[4];
+    size_t count;
+
+    insert_grants_to_list(fixture, grants);
+    assert_int_equal(
+        store_list_grants(fixture->store, 1, 0, INT64_MAX, &fixture->arena, rows, 4, &count),
+        RC_OK);
+    assert_int_equal(count, 3);
+    assert_int_equal(rows[0].id, grants[2].id);
+    assert_int_equal(
+        store_list_grants(fixture->store, 0, 11, INT64_MAX, &fixture->arena, rows, 4, &count),
+        RC_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].id, grants[3].id);
+    assert_int_equal(
+        store_list_grants(fixture->store, 1, 10, grants[2].id, &fixture->arena, rows, 4, &count),
+        RC_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].id, grants[0].id);
+    assert_int_equal(COMMIT_ONE(fixture, store_end_grant, grants[0].id, fixture->now), RC_OK);
+    assert_int_equal(
+        store_list_grants(fixture->store, 0, 0, INT64_MAX, &fixture->arena, rows, 4, &count),
+        RC_OK);
+    assert_int_equal(count, 3);
+}
+
+static void test_grants_are_listed_by_service(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant grants[4];
+    struct grant rows[4];
+    size_t count;
+
+    insert_grants_to_list(fixture, grants);
+    assert_int_equal(store_list_grants_of_service(fixture->store, STR("one.example"), 0,
+                                                  &fixture->arena, rows, 2, &count),
+                     RC_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].id, grants[0].id);
+    assert_int_equal(rows[1].id, grants[2].id);
+    assert_int_equal(store_list_grants_of_service(fixture->store, STR("one.example"), rows[1].id,
+                                                  &fixture->arena, rows, 2, &count),
+                     RC_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].id, grants[3].id);
+    assert_int_equal(store_list_grants_of_service(fixture->store, STR("example"), 0,
+                                                  &fixture->arena, rows, 2, &count),
+                     RC_OK);
+    assert_int_equal(count, 0);
+}
+
+/* ---- the change feed, ids ------------------------------------------------------------------- */
+
+static void test_feed_tells_changes_in_order_before_commit_returns(void **state)
+{
+    struct fixture *fixture = *state;
+    struct service service = sample_service(fixture, "svc");
+    struct client client = sample_client(fixture, "cli");
+    struct store_unit unit;
+    unsigned index;
+
+    fixture->change_count = 0;
+    store_unit_init(&unit);
+    store_insert_service(&unit, &service);
+    store_insert_client(&unit, &client);
+    store_end_grant(&unit, 7, fixture->now);
+    store_revoke_token(&unit, 8, fixture->now, 0);
+    store_delete_key(&unit, 9);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    {
+        const struct store_change expected[] = { { CHANGE_SERVICE, service.id },
+                                                 { CHANGE_CLIENT, client.id },
+                                                 { CHANGE_GRANT_ENDED, 7 },
+                                                 { CHANGE_TOKEN_REVOKED, 8 },
+                                                 { CHANGE_KEYS, 0 } };
+
+        assert_int_equal(fixture->change_count, 5);
+        for (index = 0; index < 5; index++) {
+            assert_int_equal(fixture->changes[index].kind, expected[index].kind);
+            assert_int_equal(fixture->changes[index].key, expected[index].key);
+        }
+    }
+    /* What issues a token tells nobody: no cache holds what is not there. */
+    {
+        struct token token = sample_token(fixture, 5, false);
+
+        assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &token), RC_OK);
+        assert_int_equal(fixture->change_count, 5);
+    }
+}
+
+static void test_ids_grow_and_never_come_twice(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t last[SEQUENCE_COUNT] = { 0 };
+    int round;
+
+    for (round = 0; round < 4; round++) {
+        int sequence;
+
+        for (sequence = 0; sequence < SEQUENCE_COUNT; sequence++) {
+            int index;
+
+            for (index = 0; index < 5000; index++) {
+                int64_t id = fixture_id(fixture, (enum store_sequence)sequence);
+
+                assert_true(id > last[sequence]);
+                last[sequence] = id;
+                if (sequence != SEQUENCE_TOKEN && index > 200)
+                    break;
+            }
+        }
+        fixture_reopen(fixture);
+    }
+    assert_true(last[SEQUENCE_TOKEN] < STORE_LONG_TOKEN_FIRST);
+    assert_true(last[SEQUENCE_LONG_TOKEN] > STORE_LONG_TOKEN_FIRST);
+}
+
+static void test_everything_is_there_after_reopening(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account account = sample_account(fixture, "ada");
+    struct token token = sample_token(fixture, 5, true);
+    struct account found_account;
+    struct token found;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &account), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &token), RC_OK);
+    fixture_reopen(fixture);
+    assert_int_equal(
+        store_find_account_by_name(fixture->store, STR("ADA"), &fixture->arena, &found_account),
+        RC_OK);
+    assert_int_equal(store_find_token(fixture->store, token.id, &found), RC_OK);
+}
+
+static void test_counts_count(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account account = sample_account(fixture, "ada");
+    struct store_counts before;
+    struct store_counts after;
+
+    store_counts(fixture->store, &before);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &account), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &account), RC_EXISTS);
+    store_counts(fixture->store, &after);
+    assert_int_equal(after.queue_depth, 0);
+    assert_int_equal(after.units - before.units, 2);
+    assert_int_equal(after.unit_refusals - before.unit_refusals, 1);
+    assert_int_equal(after.commits - before.commits, 2);
+    assert_int_equal(after.faults, 0);
+    assert_true(after.commit_ns > before.commit_ns);
+}
+
+#define ON_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup_open, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_STORE(test_account_comes_back_as_it_went),
+        ON_STORE(test_account_name_is_one_in_any_case),
+        ON_STORE(test_too_long_name_is_not_found),
+        cmocka_unit_test(test_fold_is_unicode_simple_lower_case),
+        ON_STORE(test_account_update_replaces_all_but_the_name),
+        ON_STORE(test_password_hash_is_replaced_only_if_it_still_is_the_old_one),
+        ON_STORE(test_service_and_client_come_back_as_they_went),
+        ON_STORE(test_services_and_clients_share_one_namespace),
+        ON_STORE(test_service_and_client_updates),
+        ON_STORE(test_standing_grant_lives_once),
+        ON_STORE(test_families_are_many_and_end_with_their_children),
+        ON_STORE(test_child_of_a_grant_that_left_has_ended),
+        ON_STORE(test_token_comes_back_as_it_went),
+        ON_STORE(test_revoking_twice_is_fine),
+        ON_STORE(test_token_is_spent_once),
+        ON_STORE(test_revoked_or_ended_is_not_spent),
+        ON_STORE(test_reuse_is_told_even_when_the_family_has_ended),
+        ON_STORE(test_replay_is_kept_until_its_moment),
+        ON_STORE(test_sealed_value_is_set_once),
+        ON_STORE(test_failures_are_counted_and_forgotten),
+        ON_STORE(test_keys_come_retire_and_go),
+        ON_STORE(test_events_are_listed_newest_first),
+        ON_STORE(test_refused_unit_leaves_nothing),
+        ON_STORE(test_unexpected_constraint_leaves_nothing),
+        ON_STORE(test_empty_unit_is_fine),
+        ON_STORE(test_unit_owns_digests_and_folded_names),
+        ON_STORE(test_lists_page_in_order_of_id),
+        ON_STORE(test_page_ends_where_the_arena_ends),
+        ON_STORE(test_tokens_are_listed_without_the_expired),
+        ON_STORE(test_grants_are_listed_by_account_and_client),
+        ON_STORE(test_grants_are_listed_by_service),
+        ON_STORE(test_feed_tells_changes_in_order_before_commit_returns),
+        ON_STORE(test_ids_grow_and_never_come_twice),
+        ON_STORE(test_everything_is_there_after_reopening),
+        ON_STORE(test_counts_count),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,119 @@
+/* How signing keys follow one another. */
+#include "room_fixture.h"
+
+static bool jwks_names(struct key_ring *ring, const char *kid)
+{
+    char memory[65536];
+    struct buffer jwks = buffer_over(memory, sizeof(memory));
+
+    key_ring_format_jwks(ring, &jwks);
+    assert_false(jwks.overflow);
+    return memmem(jwks.at, jwks.len, kid, strlen(kid)) != NULL;
+}
+
+static bool signs_now(struct key_ring *ring, const char *kid, int64_t now)
+{
+    struct ring_key *key;
+    bool is_it;
+
+    assert_int_equal(key_ring_find(ring, ALG_ES256, now, &key), RC_OK);
+    is_it = str_equal(ring_key_id(key), str_of(kid));
+    ring_key_put(key);
+    return is_it;
+}
+
+static void current_kid(struct key_ring *ring, int64_t now, char out_kid[KEY_ID_BYTES + 1])
+{
+    struct ring_key *key;
+
+    assert_int_equal(key_ring_find(ring, ALG_ES256, now, &key), RC_OK);
+    memcpy(out_kid, ring_key_id(key).at, KEY_ID_BYTES);
+    out_kid[KEY_ID_BYTES] = '\0';
+    ring_key_put(key);
+}
+
+/* KY-02: published before it signs, and the old one stays for its tokens' life. */
+static void test_ky_02_keys_overlap(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct key_ring *ring;
+    int64_t now = clock_now_s();
+    char old_kid[KEY_ID_BYTES + 1];
+    char new_kid[KEY_ID_BYTES + 1];
+
+    assert_int_equal(key_ring_open(fixture->store, fixture_master_key, now, &ring), RC_OK);
+    current_kid(ring, now, old_kid);
+    assert_int_equal(
+        key_rotate(fixture->store, fixture_master_key, ALG_ES256, now, now + 100, 50, new_kid),
+        RC_OK);
+    key_ring_mark_stale(ring);
+    assert_int_equal(key_ring_tend(ring, now), RC_OK);
+
+    assert_true(jwks_names(ring, old_kid));
+    assert_true(jwks_names(ring, new_kid));
+    assert_true(signs_now(ring, old_kid, now + 99));
+    assert_true(signs_now(ring, new_kid, now + 100));
+
+    assert_int_equal(key_ring_tend(ring, now + 149), RC_OK);
+    assert_true(jwks_names(ring, old_kid));
+    assert_int_equal(key_ring_tend(ring, now + 150), RC_OK);
+    key_ring_mark_stale(ring);
+    assert_int_equal(key_ring_tend(ring, now + 150), RC_OK);
+    assert_false(jwks_names(ring, old_kid));
+    assert_true(jwks_names(ring, new_kid));
+    key_ring_close(ring);
+}
+
+static void test_old_key_gets_a_successor(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct key_ring *ring;
+    int64_t now = clock_now_s();
+    int64_t later = now + KEY_ROTATE_AFTER_S;
+    char kid[KEY_ID_BYTES + 1];
+
+    assert_int_equal(key_ring_open(fixture->store, fixture_master_key, now, &ring), RC_OK);
+    current_kid(ring, now, kid);
+    assert_int_equal(key_ring_tend(ring, later), RC_OK);
+    key_ring_mark_stale(ring);
+    assert_int_equal(key_ring_tend(ring, later), RC_OK);
+    assert_true(signs_now(ring, kid, later + KEY_PUBLISH_LEAD_S - 1));
+    assert_false(signs_now(ring, kid, later + KEY_PUBLISH_LEAD_S));
+    key_ring_close(ring);
+}
+
+/* KY-01: no private member in what is published. */
+static void test_ky_01_jwks_is_public(void **state)
+{
+    static const char *const private_members[] = { "\"d\"", "\"p\"", "\"q\"", "\"dp\"", "\"k\"" };
+    struct room_fixture *fixture = *state;
+
+    assert_true(jwks_names(token_room_keys(fixture->room), "\"use\":\"sig\""));
+    for (size_t i = 0; i < sizeof(private_members) / sizeof(private_members[0]); i++)
+        assert_false(jwks_names(token_room_keys(fixture->room), private_members[i]));
+}
+
+/* Another master key cannot open the store's keys, and says so. */
+static void test_wrong_master_key_is_told(void **state)
+{
+    static const unsigned char wrong[SEAL_KEY_BYTES] = { 9 };
+    struct room_fixture *fixture = *state;
+    struct key_ring *ring;
+
+    assert_int_equal(key_ring_open(fixture->store, wrong, clock_now_s(), &ring), RC_CORRUPT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_ky_02_keys_overlap, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_old_key_gets_a_successor, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_ky_01_jwks_is_public, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_wrong_master_key_is_told, fixture_set_up,
+                                        fixture_tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,142 @@
+/*
+ * A token room on a store of its own, for the tests of this room.
+ */
+#ifndef JETON_TEST_ROOM_FIXTURE_H
+#define JETON_TEST_ROOM_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "crypto/digest.h"
+#include "token/token_room.h"
+
+struct room_fixture {
+    char folder[64];
+    struct store *store;
+    struct catalog *catalog;
+    struct token_room *room;
+    int64_t client_id;
+    struct arena arena;
+};
+
+static const unsigned char fixture_master_key[SEAL_KEY_BYTES] = { 3, 1, 4, 1, 5 };
+
+static inline void fixture_open(struct room_fixture *fixture)
+{
+    struct store_config config = { .data_dir = str_of(fixture->folder) };
+    struct token_room_config room_config = { .master_key = fixture_master_key,
+                                             .issuer = STR("http://127.0.0.1:8080") };
+    char memory[512];
+    struct buffer error = buffer_over(memory, sizeof(memory));
+
+    assert_int_equal(store_open(&config, &fixture->store, &error), RC_OK);
+    assert_int_equal(catalog_new(fixture->store, &fixture->catalog), RC_OK);
+    room_config.store = fixture->store;
+    room_config.catalog = fixture->catalog;
+    assert_int_equal(token_room_open(&room_config, &fixture->room), RC_OK);
+}
+
+static inline void fixture_close(struct room_fixture *fixture)
+{
+    token_room_close(fixture->room);
+    catalog_free(fixture->catalog);
+    store_close(fixture->store);
+}
+
+static inline void fixture_add_client(struct room_fixture *fixture)
+{
+    struct client client = { .client_id = STR("demo"), .name = STR("Demo") };
+    struct store_unit unit;
+
+    assert_int_equal(store_next_id(fixture->store, SEQUENCE_NOUN, &client.id), RC_OK);
+    store_unit_init(&unit);
+    store_insert_client(&unit, &client);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    fixture->client_id = client.id;
+}
+
+static inline int fixture_set_up(void **state)
+{
+    struct room_fixture *fixture = calloc(1, sizeof(*fixture));
+
+    assert_non_null(fixture);
+    crypto_init();
+    snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/jeton-room-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    arena_init(&fixture->arena, 4 << 20);
+    fixture_open(fixture);
+    fixture_add_client(fixture);
+    *state = fixture;
+    return 0;
+}
+
+static inline int fixture_tear_down(void **state)
+{
+    struct room_fixture *fixture = *state;
+    char command[128];
+
+    fixture_close(fixture);
+    arena_deinit(&fixture->arena);
+    snprintf(command, sizeof(command), "rm -rf '%s'", fixture->folder);
+    assert_int_equal(system(command), 0);
+    free(fixture);
+    return 0;
+}
+
+static inline struct live_grant *fixture_grant(struct room_fixture *fixture, const char *scope)
+{
+    struct grant like = { .client_id = fixture->client_id,
+                          .scope = str_of(scope),
+                          .audience = STR("") };
+    struct live_grant *grant;
+
+    assert_int_equal(
+        grant_find_standing(token_room_grants(fixture->room), &like, clock_now_s(), &grant), RC_OK);
+    return grant;
+}
+
+/* A token that is committed and entered. */
+static inline struct token_draft fixture_issue(struct room_fixture *fixture,
+                                               struct live_grant *grant, enum token_format format)
+{
+    struct token_shape shape = { format, ALG_ES256, 3600 };
+    int64_t now = clock_now_s();
+    struct token_draft draft;
+    struct store_unit unit;
+
+    assert_int_equal(token_draft_access(fixture->room, grant, shape, now, &fixture->arena, &draft),
+                     RC_OK);
+    store_unit_init(&unit);
+    store_insert_token(&unit, &draft.row);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    token_enter(fixture->room, &draft, now);
+    return draft;
+}
+
+static inline enum rc fixture_find(struct room_fixture *fixture, struct str value, bool may_block)
+{
+    struct token_view view;
+    enum rc rc = token_find(fixture->room, value, clock_now_s(), may_block, &view);
+
+    if (rc == RC_OK)
+        token_view_put(fixture->room, &view);
+    return rc;
+}
+
+static inline void fixture_revoke(struct room_fixture *fixture, const struct token *row)
+{
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_revoke_token(&unit, row->id, clock_now_s(), row->expires_at);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+}
+
+#endif

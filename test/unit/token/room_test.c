@@ -1,0 +1,233 @@
+/* Tokens from draft to end, on a real store: what a resource server may rely on. */
+#include <pthread.h>
+
+#include "room_fixture.h"
+
+#include "jose/jose.h"
+
+static void test_issued_token_is_found_without_the_store(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct live_grant *grant = fixture_grant(fixture, "read");
+    struct token_draft opaque = fixture_issue(fixture, grant, TOKEN_OPAQUE);
+    struct token_draft jwt = fixture_issue(fixture, grant, TOKEN_JWT);
+    struct token_view view;
+
+    assert_int_equal(fixture_find(fixture, opaque.value, false), RC_OK);
+    assert_int_equal(fixture_find(fixture, jwt.value, false), RC_OK);
+    assert_int_equal(token_find(fixture->room, opaque.value, clock_now_s(), false, &view), RC_OK);
+    assert_true(str_equal(view.live.grant->scope, STR("read")));
+    assert_true(str_equal(view.live.grant->client_name, STR("demo")));
+    assert_int_equal(view.live.expires_at, opaque.row.expires_at);
+    token_view_put(fixture->room, &view);
+    grant_put(token_room_grants(fixture->room), grant);
+}
+
+static void test_expired_token_is_not_found(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct live_grant *grant = fixture_grant(fixture, "read");
+    struct token_draft draft = fixture_issue(fixture, grant, TOKEN_OPAQUE);
+    struct token_view view;
+
+    assert_int_equal(token_find(fixture->room, draft.value, draft.row.expires_at, true, &view),
+                     RC_NOT_FOUND);
+    grant_put(token_room_grants(fixture->room), grant);
+}
+
+static void test_in_04_revocation_is_seen_at_once(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct live_grant *grant = fixture_grant(fixture, "read");
+    struct token_draft draft = fixture_issue(fixture, grant, TOKEN_OPAQUE);
+
+    fixture_revoke(fixture, &draft.row);
+    assert_int_equal(fixture_find(fixture, draft.value, true), RC_NOT_FOUND);
+    grant_put(token_room_grants(fixture->room), grant);
+}
+
+static void test_ended_grant_ends_all_its_tokens_and_is_not_used_again(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct live_grant *grant = fixture_grant(fixture, "write");
+    struct token_draft opaque = fixture_issue(fixture, grant, TOKEN_OPAQUE);
+    struct token_draft jwt = fixture_issue(fixture, grant, TOKEN_JWT);
+    struct live_grant *next;
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_end_grant(&unit, grant->id, clock_now_s());
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    assert_int_equal(fixture_find(fixture, opaque.value, true), RC_NOT_FOUND);
+    assert_int_equal(fixture_find(fixture, jwt.value, true), RC_NOT_FOUND);
+    next = fixture_grant(fixture, "write");
+    assert_int_not_equal(next->id, grant->id);
+    grant_put(token_room_grants(fixture->room), next);
+    grant_put(token_room_grants(fixture->room), grant);
+}
+
+/* BE-05 for JWTs: one flipped bit anywhere, or another length, and the token is not ours. */
+static void test_be_05_jwt_is_known_whole(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct live_grant *grant = fixture_grant(fixture, "read");
+    struct token_draft draft = fixture_issue(fixture, grant, TOKEN_JWT);
+    struct str copy = arena_copy(&fixture->arena, draft.value);
+    char *bytes = fixture->arena.slab + (copy.at - fixture->arena.slab);
+
+    for (size_t i = 0; i < copy.len; i++) {
+        bytes[i] ^= 1;
+        assert_int_equal(fixture_find(fixture, copy, true), RC_NOT_FOUND);
+        bytes[i] ^= 1;
+        assert_int_equal(fixture_find(fixture, (struct str){ copy.at, i }, true), RC_NOT_FOUND);
+    }
+    assert_int_equal(fixture_find(fixture, copy, true), RC_OK);
+    grant_put(token_room_grants(fixture->room), grant);
+}
+
+static void test_in_05_refresh_token_is_no_access_token(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct live_grant *grant = fixture_grant(fixture, "read");
+    int64_t now = clock_now_s();
+    struct token_draft draft;
+    struct store_unit unit;
+
+    assert_int_equal(
+        token_draft_refresh(fixture->room, grant, now + 3600, now, &fixture->arena, &draft), RC_OK);
+    store_unit_init(&unit);
+    store_insert_token(&unit, &draft.row);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    assert_int_equal(fixture_find(fixture, draft.value, true), RC_NOT_FOUND);
+    grant_put(token_room_grants(fixture->room), grant);
+}
+
+static void test_tokens_outlive_a_restart_and_revoked_ones_do_not(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct live_grant *grant = fixture_grant(fixture, "read");
+    struct token_draft kept = fixture_issue(fixture, grant, TOKEN_OPAQUE);
+    struct token_draft jwt = fixture_issue(fixture, grant, TOKEN_JWT);
+    struct token_draft revoked = fixture_issue(fixture, grant, TOKEN_OPAQUE);
+
+    fixture_revoke(fixture, &revoked.row);
+    grant_put(token_room_grants(fixture->room), grant);
+    fixture_close(fixture);
+    fixture_open(fixture);
+    assert_int_equal(fixture_find(fixture, kept.value, true), RC_OK);
+    assert_int_equal(fixture_find(fixture, jwt.value, true), RC_OK);
+    assert_int_equal(fixture_find(fixture, revoked.value, true), RC_NOT_FOUND);
+    /* Found once, it is in the table. */
+    assert_int_equal(fixture_find(fixture, kept.value, false), RC_OK);
+}
+
+static void test_jt_01_jwt_has_the_claims_of_rfc_9068(void **state)
+{
+    static const char *const claims[] = { "\"iss\":\"http://127.0.0.1:8080\"",
+                                          "\"exp\":",
+                                          "\"aud\":\"http://127.0.0.1:8080\"",
+                                          "\"sub\":\"demo\"",
+                                          "\"client_id\":\"demo\"",
+                                          "\"iat\":",
+                                          "\"jti\":\"",
+                                          "\"scope\":\"read\"" };
+    struct room_fixture *fixture = *state;
+    struct live_grant *grant = fixture_grant(fixture, "read");
+    struct token_draft draft = fixture_issue(fixture, grant, TOKEN_JWT);
+    struct jws jws;
+
+    assert_int_equal(jws_parse(draft.value, &fixture->arena, &jws), RC_OK);
+    assert_true(str_equal(jws.typ, STR("at+jwt")));
+    assert_true(str_equal(jws.alg, STR("ES256")));
+    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++)
+        assert_non_null(memmem(jws.payload.at, jws.payload.len, claims[i], strlen(claims[i])));
+    grant_put(token_room_grants(fixture->room), grant);
+}
+
+/* ---- races ---------------------------------------------------------------------------------- */
+
+struct race {
+    struct room_fixture *fixture;
+    struct str value;
+    _Atomic bool is_revoked;
+    _Atomic bool is_over;
+    _Atomic unsigned late_count; /* found although revoked before the question */
+    _Atomic unsigned found_count;
+};
+
+static void *ask_again_and_again(void *context)
+{
+    struct race *race = context;
+
+    while (!atomic_load(&race->is_over)) {
+        bool was_revoked = atomic_load(&race->is_revoked);
+        enum rc rc = fixture_find(race->fixture, race->value, true);
+
+        if (rc == RC_OK)
+            atomic_fetch_add(was_revoked ? &race->late_count : &race->found_count, 1);
+    }
+    return NULL;
+}
+
+/*
+ * A reader that loads a token from the store while it is revoked must not bring it back into the
+ * table. The token is not entered, so that every question goes to the store at first.
+ */
+static void test_revocation_beats_a_reader_that_is_loading(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct live_grant *grant = fixture_grant(fixture, "read");
+    struct token_shape shape = { TOKEN_OPAQUE, ALG_ES256, 3600 };
+
+    for (int round = 0; round < 50; round++) {
+        struct race race = { .fixture = fixture };
+        pthread_t readers[2];
+        struct token_draft draft;
+        struct store_unit unit;
+
+        assert_int_equal(
+            token_draft_access(fixture->room, grant, shape, clock_now_s(), &fixture->arena, &draft),
+            RC_OK);
+        store_unit_init(&unit);
+        store_insert_token(&unit, &draft.row);
+        assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+        race.value = draft.value;
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(pthread_create(&readers[i], NULL, ask_again_and_again, &race), 0);
+        fixture_revoke(fixture, &draft.row);
+        atomic_store(&race.is_revoked, true);
+        for (int i = 0; i < 20; i++)
+            assert_int_equal(fixture_find(fixture, draft.value, true), RC_NOT_FOUND);
+        atomic_store(&race.is_over, true);
+        for (int i = 0; i < 2; i++)
+            pthread_join(readers[i], NULL);
+        assert_int_equal(race.late_count, 0);
+    }
+    grant_put(token_room_grants(fixture->room), grant);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_issued_token_is_found_without_the_store,
+                                        fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_expired_token_is_not_found, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_in_04_revocation_is_seen_at_once, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_ended_grant_ends_all_its_tokens_and_is_not_used_again,
+                                        fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_be_05_jwt_is_known_whole, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_in_05_refresh_token_is_no_access_token, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_tokens_outlive_a_restart_and_revoked_ones_do_not,
+                                        fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_jt_01_jwt_has_the_claims_of_rfc_9068, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_revocation_beats_a_reader_that_is_loading,
+                                        fixture_set_up, fixture_tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
