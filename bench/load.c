@@ -33,7 +33,7 @@ enum {
     RECONNECT_COUNT_MAX = 100000,
 };
 
-static const int64_t drain_ns = 2000000000; /* for answers under way at the end */
+static const int64_t drain_ns = 10000000000; /* for answers under way at the end */
 
 struct connection {
     int fd;

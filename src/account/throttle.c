@@ -69,18 +69,15 @@ void throttle_book_free(struct throttle_book *book)
 
 /* ---- keys ---- */
 
-/* Letters are folded as the store compares names: ASCII only. A longer name is no account's. */
+/* Folded as the store compares names, so that no spelling has a counter of its own. A longer name
+ * is no account's. */
 static void name_key_of(const struct throttle_book *book, struct str name,
                         unsigned char out_key[static DIGEST_BYTES])
 {
     char folded[ACCOUNT_NAME_BYTES_MAX];
 
     if (name.len <= sizeof(folded)) {
-        for (size_t i = 0; i < name.len; i++) {
-            char byte = name.at[i];
-
-            folded[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
-        }
+        store_fold_name(name, folded);
         name = (struct str){ folded, name.len };
     }
     hmac_sha256(book->key, STR("throttle name:"), name, out_key);

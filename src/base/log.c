@@ -108,6 +108,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         buffer_append_format(&line, "%s %-5s %s", at, level_names[level], event);
     whole_bytes = line.len;
     for (; fields->name != NULL; fields++) {
+        if (!fields->is_number && fields->text.len == 0)
+            continue;
         append_field(&line, fields);
         if (line.overflow)
             break;

@@ -2,8 +2,9 @@
  * base/log.h: one structured line per event, to stderr.
  *
  * Text when stderr is a terminal, JSON otherwise. Only http, web and daemon log; lower rooms
- * return. Values are escaped, so one event is always one line; there is no way to log a struct
- * secret. Lines are written with one write(2) each and may come from any thread.
+ * return. Values are escaped, so one event is always one line; an empty text is left out; there is
+ * no way to log a struct secret. Lines are written with one write(2) each and may come from any
+ * thread.
  *
  *     log_event(LOG_INFO, "token_issued", LOG_STR("client_id", id), LOG_INT("expires_in", 3600));
  */

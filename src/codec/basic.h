@@ -17,7 +17,12 @@
 enum rc basic_parse(struct str header_value, struct arena *arena, struct str *out_user,
                     struct str *out_password) MUST_CHECK;
 
-/* The token of "Bearer <token>" as a view; RC_NOT_FOUND another scheme, RC_INVALID not a b64token. */
+/*
+ * The token of "Bearer <token>" as a view.
+ *
+ * Answers: RC_OK · RC_NOT_FOUND another scheme · RC_INVALID not a b64token
+ * Source:  RFC 6750 2.1
+ */
 enum rc bearer_parse(struct str header_value, struct str *out_token) MUST_CHECK;
 
 #endif

@@ -99,7 +99,10 @@ size_t json_count(const struct json_value *array_or_object);
 /* NULL beyond the end. */
 const struct json_value *json_item(const struct json_value *array, size_t index);
 
-/* The index-th member of an object, in the order sent; NULL beyond the end. Walks from the front. */
+/*
+ * The index-th member of an object, in the order sent; NULL beyond the end. It walks from the
+ * front, so for objects whose count is bounded.
+ */
 const struct json_value *json_member(const struct json_value *object, size_t index,
                                      struct str *out_name);
 

@@ -11,18 +11,21 @@
 /* Views of the parts, as sent. */
 struct uri {
     struct str scheme;
-    struct str host;    /* with the brackets of an IPv6 literal; empty when there is no authority */
-    struct str port;    /* digits, or empty */
+    struct str host; /* with the brackets of an IPv6 literal; empty when there is no authority */
+    struct str port; /* digits, or empty */
     struct str path;
-    struct str query;   /* without '?' */
+    struct str query; /* without '?' */
     bool has_userinfo;
     bool has_query;
     bool has_fragment;
 };
 
 /*
- * Answers: RC_OK · RC_INVALID for anything that is not a URI with a scheme (RFC 3986 3), for an http
- *          or https URI without a host (RFC 9110 4.2), and for an IPvFuture host
+ * Takes a URI apart.
+ *
+ * Answers: RC_OK · RC_INVALID not a URI with a scheme, an http or https URI without a host, or an
+ *          IPvFuture host
+ * Source:  RFC 3986 3; RFC 9110 4.2
  */
 enum rc uri_parse(struct str text, struct uri *out_uri) MUST_CHECK;
 

@@ -90,6 +90,7 @@ static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 static bool set_up(SSL_CTX *ssl_ctx)
 {
     static const unsigned char SESSION_CONTEXT[] = "jeton";
+    char groups[] = "X25519:P-256:P-384"; /* the macro takes no const */
 
     SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
@@ -104,7 +105,7 @@ static bool set_up(SSL_CTX *ssl_ctx)
            SSL_CTX_set_cipher_list(ssl_ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
            SSL_CTX_set_ciphersuites(ssl_ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                              "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-           SSL_CTX_set1_groups_list(ssl_ctx, "X25519:P-256:P-384") == 1 &&
+           SSL_CTX_set1_groups_list(ssl_ctx, groups) == 1 &&
            SSL_CTX_set_num_tickets(ssl_ctx, 1) == 1 &&
            SSL_CTX_set_session_id_context(ssl_ctx, SESSION_CONTEXT, sizeof(SESSION_CONTEXT) - 1) ==
                1;

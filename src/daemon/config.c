@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "daemon/settings.h"
 
@@ -20,6 +21,22 @@ static const cyaml_schema_value_t text_value = { CYAML_VALUE_STRING(CYAML_FLAG_P
     CYAML_FIELD_SEQUENCE(name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config_file,       \
                          member, &text_value, 1, SETTINGS_LIST_COUNT_MAX)
 #define COUNT(name, member) CYAML_FIELD_UINT(name, CYAML_FLAG_OPTIONAL, struct config_file, member)
+#define CHOICE(name, member, choices)                                                              \
+    CYAML_FIELD_ENUM(name, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct config_file, member,    \
+                     choices, sizeof(choices) / sizeof(choices[0]))
+
+static const cyaml_strval_t log_formats[] = {
+    { "auto", LOG_FORMAT_AUTO + 1 },
+    { "text", LOG_FORMAT_TEXT + 1 },
+    { "json", LOG_FORMAT_JSON + 1 },
+};
+
+static const cyaml_strval_t log_levels[] = {
+    { "debug", LOG_DEBUG + 1 },
+    { "info", LOG_INFO + 1 },
+    { "warn", LOG_WARN + 1 },
+    { "error", LOG_ERROR + 1 },
+};
 
 static const cyaml_schema_field_t fields[] = {
     TEXT("data", data),
@@ -31,8 +48,8 @@ static const cyaml_schema_field_t fields[] = {
     TEXT("metrics-listen", metrics_listen),
     TEXT("issuer", issuer),
     TEXT("master-key-file", master_key_file),
-    TEXT("log-format", log_format),
-    TEXT("log-level", log_level),
+    CHOICE("log-format", log_format, log_formats),
+    CHOICE("log-level", log_level, log_levels),
     COUNT("work-threads", work_threads),
     COUNT("hash-threads", hash_threads),
     COUNT("loops", loops),
@@ -132,6 +149,28 @@ static enum rc read_file(const char *path, char *out_bytes, size_t max, size_t *
     return RC_OK;
 }
 
+/* Some number of threads is too many by mistake. */
+static enum rc check_counts(const char *path, struct str text, const struct config_file *file,
+                            struct buffer *out_error)
+{
+    const struct {
+        const char *key;
+        unsigned count;
+    } rows[] = { { "work-threads", file->work_threads },
+                 { "hash-threads", file->hash_threads },
+                 { "loops", file->loops } };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].count > CONFIG_THREAD_COUNT_MAX) {
+            buffer_append_format(out_error, "%s: line %lu: %s: at most %d", path,
+                                 line_of_key(text, str_of(rows[i].key)), rows[i].key,
+                                 CONFIG_THREAD_COUNT_MAX);
+            return RC_INVALID;
+        }
+    }
+    return RC_OK;
+}
+
 static cyaml_config_t library_config(struct complaint *complaint)
 {
     return (cyaml_config_t){ .log_fn = hear,
@@ -160,6 +199,8 @@ enum rc config_file_open(const char *path, struct config_file **out_file, struct
             snprintf(complaint.words, sizeof(complaint.words), "%s", cyaml_strerror(result));
         if (result != CYAML_OK || complaint.has_words)
             rc = refuse(path, (struct str){ text, len }, &complaint, out_error);
+        else if (file != NULL)
+            rc = check_counts(path, (struct str){ text, len }, file, out_error);
     }
     free(text);
     if (rc != RC_OK)
@@ -167,6 +208,21 @@ enum rc config_file_open(const char *path, struct config_file **out_file, struct
     else
         *out_file = file;
     return rc;
+}
+
+unsigned long config_file_line(const char *path, const char *key)
+{
+    char words[256];
+    struct buffer error = buffer_over(words, sizeof(words));
+    char *text = malloc(FILE_BYTES_MAX);
+    unsigned long line = 0;
+    size_t len;
+
+    ASSERT(text != NULL);
+    if (read_file(path, text, FILE_BYTES_MAX, &len, &error) == RC_OK)
+        line = line_of_key((struct str){ text, len }, str_of(key));
+    free(text);
+    return line;
 }
 
 void config_file_close(struct config_file *file)

@@ -21,12 +21,14 @@ struct config_file {
     char *metrics_listen;
     char *issuer;
     char *master_key_file;
-    char *log_format;
-    char *log_level;
+    unsigned log_format; /* enum log_format + 1; 0: not said */
+    unsigned log_level;  /* enum log_level + 1; 0: not said  */
     unsigned work_threads;
     unsigned hash_threads;
     unsigned loops;
 };
+
+enum { CONFIG_THREAD_COUNT_MAX = 1024 };
 
 /*
  * Reads a file; an empty one is fine (*out_file is then NULL).
@@ -35,6 +37,9 @@ struct config_file {
  */
 enum rc config_file_open(const char *path, struct config_file **out_file,
                          struct buffer *out_error) MUST_CHECK;
+
+/* The line on which a key stands, for an error that is found later; 0 when it cannot be told. */
+unsigned long config_file_line(const char *path, const char *key);
 
 void config_file_close(struct config_file *file);
 

@@ -88,9 +88,11 @@ static enum rc parse_proxies(struct server *server)
     const struct settings *settings = &server->settings;
 
     for (size_t i = 0; i < settings->trusted_proxy_count; i++) {
-        if (http_network_parse(str_of(settings->trusted_proxy[i]), &server->proxies[i]) != RC_OK)
-            return refuse(server->error, "trusted-proxy: '", settings->trusted_proxy[i],
-                          "' is no network such as 10.0.0.0/8, 2001:db8::/32 or 'unix'");
+        if (http_network_parse(str_of(settings->trusted_proxy[i]), &server->proxies[i]) == RC_OK)
+            continue;
+        settings_blame(settings, "trusted-proxy", settings->trusted_proxy[i], server->error);
+        return refuse(server->error, "trusted-proxy: '", settings->trusted_proxy[i],
+                      "' is no network such as 10.0.0.0/8, 2001:db8::/32 or 'unix'");
     }
     return RC_OK;
 }
@@ -105,6 +107,23 @@ static enum http_verdict serve_exchange(void *context, struct http_exchange *exc
 static void done_exchange(void *context, const struct http_exchange *exchange)
 {
     web_done(((struct server *)context)->web, exchange);
+}
+
+/* The server names a bad listener by its address; its place in the file is ours to name. */
+static void blame_listener(struct server *server, struct str words)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        const struct http_listener *listener = &server->listeners[i];
+        const char *key = listener->tag == WEB_LISTENER_METRICS ? "metrics-listen"
+                          : listener->is_tls                    ? "tls-listen"
+                                                                : "listen";
+
+        if (str_starts_with(words, STR("listen ")) &&
+            str_starts_with(str_from(words, strlen("listen ")), listener->address)) {
+            settings_blame(&server->settings, key, listener->address.at, server->error);
+            return;
+        }
+    }
 }
 
 static enum rc open_http(struct server *server)
@@ -123,6 +142,8 @@ static enum rc open_http(struct server *server)
         .done = done_exchange,
         .context = server,
     };
+    char bytes[ERROR_BYTES];
+    struct buffer words = buffer_over(bytes, sizeof(bytes));
     enum rc rc;
 
     rc = parse_proxies(server);
@@ -132,7 +153,12 @@ static enum rc open_http(struct server *server)
     config.listener_count = server->listener_count;
     if (settings->tls_listen_count == 0)
         config.tls_certificate_file = config.tls_key_file = NULL;
-    return http_server_open(&config, &server->http, server->error);
+    rc = http_server_open(&config, &server->http, &words);
+    if (rc != RC_OK) {
+        blame_listener(server, buffer_str(&words));
+        buffer_append_str(server->error, buffer_str(&words));
+    }
+    return rc;
 }
 
 /* ---- the address and the issuer ---- */
@@ -189,10 +215,12 @@ static enum rc choose_issuer(struct server *server)
     if (chosen == NULL && issuer_check(str_of(server->address)) != RC_OK)
         return refuse(server->error, "--issuer URL is needed: ", server->address,
                       " may not be an issuer, as it is neither https nor a loopback host");
-    if (chosen != NULL && issuer_check(str_of(chosen)) != RC_OK)
+    if (chosen != NULL && issuer_check(str_of(chosen)) != RC_OK) {
+        settings_blame(&server->settings, "issuer", chosen, server->error);
         return refuse(server->error, "issuer: '", chosen,
                       "' must be https:// (http:// only for a loopback host), with a host, without "
                       "query, fragment, user or a slash at its end"); /* RFC 8414 2 */
+    }
     if (chosen != NULL && strlen(chosen) >= sizeof(server->issuer))
         return refuse(server->error, "issuer: ", "it is longer than 511 bytes", "");
     snprintf(server->issuer, sizeof(server->issuer), "%s",

@@ -2,8 +2,6 @@
 
 #include "daemon/config.h"
 
-enum { THREAD_COUNT_MAX = 1024 };
-
 const struct option_spec settings_options[] = {
     { "config", "FILE", "a YAML file with these same names", false },
     { "listen", "HOST:PORT", "plain HTTP; 127.0.0.1:8080 if none is given", true },
@@ -23,12 +21,22 @@ const struct option_spec settings_options[] = {
 
 static enum rc refuse_choice(struct buffer *out_error, const char *key, const char *choices)
 {
-    buffer_append_format(out_error, "%s must be %s", key, choices);
+    buffer_append_format(out_error, "--%s must be %s", key, choices);
     return RC_INVALID;
 }
 
-static enum rc parse_log(const char *format, const char *level, struct settings *settings,
-                         struct buffer *out_error)
+/* Index of text among count texts, or count. */
+static size_t choice_index(const char *const *texts, size_t count, const char *text)
+{
+    size_t index = 0;
+
+    while (index < count && strcmp(texts[index], text) != 0)
+        index++;
+    return index;
+}
+
+static enum rc take_log(const struct options *options, const struct config_file *file,
+                        struct settings *settings, struct buffer *out_error)
 {
     static const char *const formats[] = {
         [LOG_FORMAT_AUTO] = "auto", [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json"
@@ -36,24 +44,21 @@ static enum rc parse_log(const char *format, const char *level, struct settings 
     static const char *const levels[] = {
         [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"
     };
-    size_t index;
+    const char *format = options_find(options, "log-format");
+    const char *level = options_find(options, "log-level");
+    size_t format_index = file->log_format > 0 ? file->log_format - 1 : LOG_FORMAT_AUTO;
+    size_t level_index = file->log_level > 0 ? file->log_level - 1 : LOG_INFO;
 
-    settings->log_format = LOG_FORMAT_AUTO;
-    settings->log_level = LOG_INFO;
-    if (format != NULL) {
-        for (index = 0; index < 3 && strcmp(formats[index], format) != 0;)
-            index++;
-        if (index == 3)
-            return refuse_choice(out_error, "log-format", "auto, text or json");
-        settings->log_format = (enum log_format)index;
-    }
-    if (level != NULL) {
-        for (index = 0; index < 4 && strcmp(levels[index], level) != 0;)
-            index++;
-        if (index == 4)
-            return refuse_choice(out_error, "log-level", "debug, info, warn or error");
-        settings->log_level = (enum log_level)index;
-    }
+    if (format != NULL)
+        format_index = choice_index(formats, 3, format);
+    if (format_index == 3)
+        return refuse_choice(out_error, "log-format", "auto, text or json");
+    if (level != NULL)
+        level_index = choice_index(levels, 4, level);
+    if (level_index == 4)
+        return refuse_choice(out_error, "log-level", "debug, info, warn or error");
+    settings->log_format = (enum log_format)format_index;
+    settings->log_level = (enum log_level)level_index;
     return RC_OK;
 }
 
@@ -109,13 +114,9 @@ static enum rc take_count(const struct options *options, const char *name, unsig
     uint64_t count;
     enum rc rc;
 
-    rc = options_number(options, name, 1, THREAD_COUNT_MAX, file_count, &count, out_error);
+    rc = options_number(options, name, 0, CONFIG_THREAD_COUNT_MAX, file_count, &count, out_error);
     if (rc != RC_OK)
         return rc;
-    if (count > THREAD_COUNT_MAX) {
-        buffer_append_format(out_error, "%s must be a number from 1 to %d", name, THREAD_COUNT_MAX);
-        return RC_INVALID;
-    }
     *out_count = (unsigned)count;
     return RC_OK;
 }
@@ -158,7 +159,7 @@ enum rc settings_open(const struct options *options, struct settings *out_settin
     const struct config_file *file;
     enum rc rc = RC_OK;
 
-    *settings = (struct settings){ 0 };
+    *settings = (struct settings){ .config_path = path };
     if (path != NULL)
         rc = config_file_open(path, &settings->file, out_error);
     if (rc != RC_OK)
@@ -174,9 +175,36 @@ enum rc settings_open(const struct options *options, struct settings *out_settin
     if (rc == RC_OK)
         rc = take_counts(options, file, settings, out_error);
     if (rc == RC_OK)
-        rc = parse_log(take_text(options, "log-format", file->log_format),
-                       take_text(options, "log-level", file->log_level), settings, out_error);
+        rc = take_log(options, file, settings, out_error);
     return rc == RC_OK ? check_whole(settings, out_error) : rc;
+}
+
+/* Texts of the file are the library's own copies, so where a value came from shows in its place. */
+static bool is_from_file(const struct config_file *file, const char *value)
+{
+    if (file == NULL)
+        return false;
+    for (unsigned i = 0; i < file->listen_count; i++) {
+        if (file->listen[i] == value)
+            return true;
+    }
+    for (unsigned i = 0; i < file->tls_listen_count; i++) {
+        if (file->tls_listen[i] == value)
+            return true;
+    }
+    for (unsigned i = 0; i < file->trusted_proxy_count; i++) {
+        if (file->trusted_proxy[i] == value)
+            return true;
+    }
+    return file->issuer == value || file->metrics_listen == value;
+}
+
+void settings_blame(const struct settings *settings, const char *key, const char *value,
+                    struct buffer *out_error)
+{
+    if (is_from_file(settings->file, value))
+        buffer_append_format(out_error, "%s: line %lu: ", settings->config_path,
+                             config_file_line(settings->config_path, key));
 }
 
 void settings_close(struct settings *settings)

@@ -31,6 +31,7 @@ struct settings {
     unsigned work_threads; /* 0: the server's choice, as for the next two */
     unsigned hash_threads;
     unsigned loops;
+    const char *config_path;  /* NULL: no file */
     struct config_file *file; /* what the texts may point into */
 };
 
@@ -39,6 +40,13 @@ extern const struct option_spec settings_options[];
 /* RC_INVALID with one line in out_error. out_settings is then to be closed too. */
 enum rc settings_open(const struct options *options, struct settings *out_settings,
                       struct buffer *out_error) MUST_CHECK;
+
+/*
+ * Begins an error about a value that turned out to be wrong: "FILE: line N: " when it stands in the
+ * file, nothing when it was an option.
+ */
+void settings_blame(const struct settings *settings, const char *key, const char *value,
+                    struct buffer *out_error);
 
 void settings_close(struct settings *settings);
 

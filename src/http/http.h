@@ -118,7 +118,8 @@ void http_reset_response(struct http_exchange *exchange);
 
 /* One way in. */
 struct http_listener {
-    struct str address; /* "127.0.0.1:8080", "[::1]:8080", "*:8080" (both families), "unix:/path", "fd:3" */
+    /* "127.0.0.1:8080", "[::1]:8080", "*:8080" (both families), "unix:/path", "fd:3" */
+    struct str address;
     bool is_tls;
     int tag; /* the caller's own; a request carries it */
 };
@@ -129,7 +130,11 @@ struct http_network {
     unsigned prefix_bits;    /* of 128 */
 };
 
-/* Parses "10.0.0.0/8", "2001:db8::/32", "192.0.2.7" or "unix" (prefix_bits 0 and all-zero bytes). */
+/*
+ * Parses "10.0.0.0/8", "2001:db8::/32", "192.0.2.7" or "unix" (prefix_bits 0 and all-zero bytes).
+ *
+ * Answers: RC_OK · RC_INVALID not a network, bits set behind the prefix, or "::/0"
+ */
 enum rc http_network_parse(struct str text, struct http_network *out_network) MUST_CHECK;
 
 struct http_config {
@@ -142,13 +147,15 @@ struct http_config {
     unsigned loop_count;              /* 0: half the cores, at least one */
     unsigned work_thread_count;       /* 0: LANE_WORK_THREAD_COUNT */
     unsigned hash_thread_count;       /* 0: cores - 1, at least one */
-    unsigned connection_count_max;    /* 0: HTTP_CONNECTION_COUNT_MAX, lowered to fit RLIMIT_NOFILE */
-    unsigned connection_per_address_max; /* 0: the limit of that name */
+    unsigned connection_count_max;    /* 0: the limit of that name; lowered to fit RLIMIT_NOFILE */
+    unsigned connection_per_address_max; /* 0: the limit of that name; not for trusted proxies;
+                                            an IPv6 /64 counts as one address */
     /* Deadlines in milliseconds; 0 means the limit of that name. Tests shorten them. */
     unsigned handshake_timeout_ms, head_timeout_ms, body_timeout_ms, write_timeout_ms;
     unsigned idle_timeout_ms, drain_timeout_ms;
     enum http_verdict (*serve)(void *context, struct http_exchange *exchange);
-    /* Called on the loop when the answer is complete, for the access log and the metrics. */
+    /* Called on the loop when the answer is complete, right before it is sent, for the access log
+       and the metrics. Also when the client has gone meanwhile; not for malformed requests. */
     void (*done)(void *context, const struct http_exchange *exchange);
     void *context;
 };
@@ -156,7 +163,7 @@ struct http_config {
 struct http_server;
 
 /*
- * Binds the listeners and starts lanes; serves nothing yet.
+ * Binds the listeners and starts lanes; serves nothing yet. SIGPIPE is ignored from now on.
  *
  * config      copied, with all it points to
  * out_error   on any code but RC_OK: one line for the operator, which names the listener or file
@@ -166,14 +173,24 @@ struct http_server;
 enum rc http_server_open(const struct http_config *config, struct http_server **out_server,
                          struct buffer *out_error) MUST_CHECK;
 
-/* Serves until http_server_stop, then drains: no new connection is accepted, requests under way
- * get their answer (with Connection: close), idle connections close, all within drain_timeout_ms. */
+/*
+ * Serves until http_server_stop, then drains: no new connection is accepted, requests under way get
+ * their answer (with Connection: close), idle connections close, all within drain_timeout_ms. When
+ * it returns, no thread of the server runs any more: a call of serve() that has begun is waited
+ * for, what still queues is dropped.
+ */
 void http_server_run(struct http_server *server);
 
 /* Begins the drain. Safe in a signal handler. */
 void http_server_stop(struct http_server *server);
 
-/* Reads certificate and key again; the old ones stay when the new ones are bad. Safe on any thread. */
+/*
+ * Reads certificate and key again; the old ones stay when the new ones are bad. Safe on any thread.
+ *
+ * out_error   on any code but RC_OK: one line for the operator, which names the file
+ *
+ * Answers: RC_OK · RC_INVALID
+ */
 enum rc http_server_reload_tls(struct http_server *server, struct buffer *out_error) MUST_CHECK;
 
 /* The port that a listener got, for "127.0.0.1:0"; 0 for a Unix socket. */
@@ -198,7 +215,7 @@ struct http_counts {
 
 void http_server_counts(const struct http_server *server, struct http_counts *out_counts);
 
-/* Descriptors handed over by systemd (LISTEN_FDS of sd_listen_fds(3)): their count; they are 3, 4, … */
+/* How many descriptors systemd hands over (LISTEN_FDS, sd_listen_fds(3)): they are 3, 4, … */
 unsigned http_inherited_count(void);
 
 #endif

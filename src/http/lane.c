@@ -23,8 +23,9 @@ struct worker_lane {
     void **jobs; /* a ring of options.capacity */
     size_t first;
     size_t count;
-    unsigned sleeping_count; /* threads that wait and were not signalled yet */
-    int64_t service_ns;      /* moving average */
+    unsigned sleeping_count;
+    bool is_waking;     /* a thread was signalled and does not run yet */
+    int64_t service_ns; /* moving average */
     bool is_stopping;
     pthread_t *threads;
     unsigned thread_count; /* started */
@@ -39,14 +40,35 @@ static void *pop(struct worker_lane *lane)
     return job;
 }
 
+/*
+ * With the mutex held. One thread is woken at a time, and each that takes a job wakes the next one
+ * if there is more: short jobs are run by few threads with few switches, and jobs that block still
+ * find a thread each.
+ */
+static void wake_one(struct worker_lane *lane)
+{
+    if (lane->count == 0 || lane->sleeping_count == 0 || lane->is_waking)
+        return;
+    lane->is_waking = true;
+    pthread_cond_signal(&lane->has_job);
+}
+
 /* With the mutex held. NULL when the lane stops. */
 static void *wait_for_job(struct worker_lane *lane)
 {
+    void *job;
+
     while (lane->count == 0 && !lane->is_stopping) {
         lane->sleeping_count++;
         pthread_cond_wait(&lane->has_job, &lane->mutex);
+        lane->sleeping_count--;
+        lane->is_waking = false;
     }
-    return lane->is_stopping ? NULL : pop(lane);
+    if (lane->is_stopping)
+        return NULL;
+    job = pop(lane);
+    wake_one(lane);
+    return job;
 }
 
 static void *thread_main(void *context)
@@ -131,7 +153,6 @@ static bool is_full(const struct worker_lane *lane)
 
 enum rc lane_push(struct worker_lane *lane, void *job)
 {
-    bool wakes = false;
     size_t last;
 
     pthread_mutex_lock(&lane->mutex);
@@ -142,13 +163,8 @@ enum rc lane_push(struct worker_lane *lane, void *job)
     last = lane->first + lane->count;
     lane->jobs[last < lane->options.capacity ? last : last - lane->options.capacity] = job;
     lane->count++;
-    if (lane->sleeping_count > 0) {
-        lane->sleeping_count--;
-        wakes = true;
-    }
+    wake_one(lane);
     pthread_mutex_unlock(&lane->mutex);
-    if (wakes)
-        pthread_cond_signal(&lane->has_job);
     return RC_OK;
 }
 

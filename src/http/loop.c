@@ -17,7 +17,7 @@ enum {
     /* Exchanges kept for the next request, with the pages they have touched. */
     FREE_EXCHANGE_MAX = 256,
     FREE_EXCHANGE_LOW = 16, /* left after a quiet while */
-    TRIM_COUNT = 16         /* given back to the kernel each second */
+    TRIM_COUNT = 16         /* most that are given back to the kernel in a second */
 };
 
 /* Stand in the place of a connection's index in an event. */
@@ -83,6 +83,8 @@ struct exchange *loop_take_exchange(struct http_loop *loop)
     }
     loop->free_exchanges = exchange->next;
     loop->free_exchange_count--;
+    if (loop->free_exchange_count < loop->free_exchange_least)
+        loop->free_exchange_least = loop->free_exchange_count;
     return exchange;
 }
 
@@ -193,6 +195,14 @@ static void accept_some(struct http_loop *loop, const struct listener *listener)
         continue;
 }
 
+/* Once a second: what no request needed in the last one was for a burst, and goes back slowly. */
+static void trim_exchanges(struct http_loop *loop)
+{
+    for (unsigned i = 0; i < TRIM_COUNT && loop->free_exchange_least > FREE_EXCHANGE_LOW; i++)
+        exchange_free(loop_take_exchange(loop));
+    loop->free_exchange_least = loop->free_exchange_count;
+}
+
 static void update_clock(struct http_loop *loop)
 {
     int64_t unix_ms;
@@ -204,9 +214,7 @@ static void update_clock(struct http_loop *loop)
     unix_ms = clock_now_ms();
     message_format_date(unix_ms / 1000, loop->date);
     loop->date_until_ms = loop->now_ms + 1000 - unix_ms % 1000;
-    /* Once a second is also when memory that was for a burst goes back. */
-    for (int i = 0; i < TRIM_COUNT && loop->free_exchange_count > FREE_EXCHANGE_LOW; i++)
-        exchange_free(loop_take_exchange(loop));
+    trim_exchanges(loop);
 }
 
 static int wait_ms(const struct http_loop *loop)

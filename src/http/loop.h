@@ -54,6 +54,7 @@ struct http_loop {
 
     struct exchange *free_exchanges;
     unsigned free_exchange_count;
+    unsigned free_exchange_least; /* since the last second began */
 
     bool is_listening;
     bool is_draining;

@@ -214,13 +214,26 @@ static void parse_connection(struct request_parser *parser, struct str list)
     }
 }
 
+/*
+ * A tab behind a value is white space by the standard, but not to every parser that may stand in
+ * front of this one; where it frames the message there must be one opinion. The line ends with CR.
+ */
+static bool is_followed_by_tab(struct str value)
+{
+    const char *at = value.at + value.len;
+
+    while (*at == ' ')
+        at++;
+    return *at == '\t';
+}
+
 /* The status to refuse with, or 0. */
 static int parse_content_length(struct request_parser *parser, struct str value)
 {
     uint64_t length;
 
     /* RFC 9112 6.3: two lengths, even equal ones, are how requests are smuggled */
-    if (parser->has_content_length || value.len == 0)
+    if (parser->has_content_length || value.len == 0 || is_followed_by_tab(value))
         return 400;
     parser->has_content_length = true;
     for (size_t i = 0; i < value.len; i++)
@@ -263,7 +276,7 @@ static int note_header(struct request_parser *parser, struct str name, struct st
     case 17:
         if (!str_equal_nocase(name, STR("transfer-encoding")))
             return 0;
-        if (parser->has_transfer_encoding)
+        if (parser->has_transfer_encoding || is_followed_by_tab(value))
             return 400;
         parser->has_transfer_encoding = true;
         parser->is_chunked = str_equal_nocase(value, STR("chunked"));
@@ -426,6 +439,13 @@ static enum parse_progress take_chunk_end(struct request_parser *parser, const c
     return PARSE_DONE;
 }
 
+/* RFC 9110 6.5.1: what frames or routes a message MUST NOT stand in a trailer. */
+static bool is_forbidden_in_trailer(struct str name)
+{
+    return str_equal_nocase(name, STR("content-length")) ||
+           str_equal_nocase(name, STR("transfer-encoding")) || str_equal_nocase(name, STR("host"));
+}
+
 /* RFC 9112 7.1.2: trailer fields may be discarded; merging them would let them forge headers. */
 static enum parse_progress take_trailer(struct request_parser *parser, const char *bytes,
                                         size_t len, bool *out_ended)
@@ -438,7 +458,7 @@ static enum parse_progress take_trailer(struct request_parser *parser, const cha
     if (progress != PARSE_DONE)
         return progress;
     parser->trailer_bytes += line.len + 2;
-    if (line.len > 0 && !parse_field(line, &discarded))
+    if (line.len > 0 && (!parse_field(line, &discarded) || is_forbidden_in_trailer(discarded.name)))
         return refuse(parser, 400);
     *out_ended = line.len == 0;
     return PARSE_DONE;

@@ -145,7 +145,7 @@ enum rc client_authenticate(struct oauth_call *call, const struct client_credent
                             struct catalog_client **out_client)
 {
     struct catalog_client *entry;
-    struct presented presented;
+    struct presented presented = { 0 };
     enum rc rc = present(call, credentials, &presented);
 
     if (rc != RC_OK)
@@ -181,7 +181,7 @@ enum rc caller_authenticate(struct oauth_call *call, const struct client_credent
                             struct caller *out_caller)
 {
     struct catalog_service *service;
-    struct presented presented;
+    struct presented presented = { 0 };
     struct caller caller = { NULL, NULL };
     enum rc rc = present(call, credentials, &presented);
 

@@ -12,6 +12,7 @@ static enum rc authenticate(struct oauth_call *call, const struct token_request 
                                       call->address, call->now, call->arena, unit, out_account,
                                       &why, &wait_s);
 
+    call->is_recorded = rc == RC_NOT_FOUND;
     if (rc == RC_NOT_FOUND)
         return oauth_refuse(call, OAUTH_INVALID_GRANT, wrong_password, why);
     if (rc == RC_REFUSED) {

@@ -45,6 +45,7 @@ static enum rc end_family(struct oauth_call *call, const struct token_record *re
     store_end_grant(&unit, record->grant->id, call->now);
     store_insert_event(&unit, &event);
     rc = store_commit(call->oauth->store, &unit);
+    call->is_recorded = rc == RC_OK;
     return rc == RC_OK ? refuse_token(call, "reused: the family has been ended") : rc;
 }
 

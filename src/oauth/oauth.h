@@ -53,6 +53,7 @@ struct oauth_call {
     struct str log_client_id;
     struct str log_username;
     int64_t log_token_id;
+    bool is_recorded; /* the refusal has its audit event already */
 };
 
 /* Makes the built-in client of a new store. Call once before serving. */
@@ -62,8 +63,12 @@ enum rc oauth_prepare(const struct oauth *oauth) MUST_CHECK;
 enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char *description,
                      const char *log_detail) MUST_CHECK;
 
-/* Puts a refusal on record: an audit event, committed. */
-enum rc oauth_record_refusal(struct oauth_call *call, enum event_kind kind, int64_t account_id,
-                             int64_t client_id) MUST_CHECK;
+/*
+ * Puts a refusal of an authenticated client on record: an audit event, committed, unless it has
+ * one. Refusals of nobody are for the log alone: they must not fill the disk.
+ *
+ * Answers: RC_REFUSED.  Faults: the store's
+ */
+enum rc oauth_record_refusal(struct oauth_call *call, int64_t client_id) MUST_CHECK;
 
 #endif

@@ -55,7 +55,7 @@ enum rc token_request_answer(struct oauth_call *call, const struct token_request
                              struct buffer *out_json)
 {
     struct catalog_client *client;
-    bool is_authenticated;
+    bool is_authenticated = false;
     enum grant_type type;
     enum rc rc;
 
@@ -69,6 +69,8 @@ enum rc token_request_answer(struct oauth_call *call, const struct token_request
         return rc;
     call->log_client_id = arena_copy(call->arena, client->client.client_id);
     rc = answer_grant(call, request, type, &client->client, is_authenticated, out_json);
+    if (rc == RC_REFUSED && is_authenticated && client->client.type != CLIENT_PUBLIC)
+        rc = oauth_record_refusal(call, client->client.id);
     catalog_client_put(client);
     return rc;
 }

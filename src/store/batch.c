@@ -133,6 +133,7 @@ static enum rc run_transaction(struct store *store, struct batch *batch, bool is
         rc = driver->commit(store->writer);
     if (rc != RC_OK)
         driver->rollback(store->writer);
+    sweep_settle(store, rc == RC_OK);
     return rc;
 }
 

@@ -65,8 +65,9 @@ struct id_block {
 struct sweep {
     int64_t behind[SWEEP_TABLE_COUNT]; /* the key that each table was swept up to */
     unsigned table;
-    int64_t row_debt; /* rows to look at, earned by units that were committed */
-    int64_t next_ms;  /* monotonic: when a page is due without any debt       */
+    int64_t row_debt;           /* rows to look at, earned by units that were committed */
+    int64_t next_ms;            /* monotonic: when a page is due without any debt       */
+    uint64_t uncommitted_count; /* rows that leave with the transaction */
 };
 
 struct listener {
@@ -108,6 +109,9 @@ void batch_run(struct store *store, struct batch *batch);
 
 /* sweep.c: looks at pages that are due, within the writer's transaction. */
 enum rc sweep_some(struct store *store, unsigned unit_count, bool *out_is_productive) MUST_CHECK;
+
+/* What was swept since the last call has left, or is still there. */
+void sweep_settle(struct store *store, bool is_committed);
 
 /* migrate.c: the schema forward, or only a check of it. */
 enum rc schema_migrate(const struct driver *driver, struct driver_session *session,

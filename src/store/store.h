@@ -264,7 +264,7 @@ enum rc store_list_events(struct store *store, int64_t before_id, struct arena *
 /* ---- the change feed ------------------------------------------------------------------------ */
 
 /* Called on the writer's thread; must be quick, must not call the store. At most 8 listeners,
- * registered before the first commit. */
+ * registered while no commit is under way. */
 void store_listen(struct store *store,
                   void (*on_change)(void *context, const struct store_change *), void *context);
 

@@ -64,7 +64,7 @@ static enum rc sweep_page(struct store *store, uint64_t *out_swept_count)
     /* A table with much to sweep is gone on with; the others wait for their turn. */
     if (*out_swept_count < PRODUCTIVE_ROW_COUNT)
         sweep->table = (sweep->table + 1) % SWEEP_TABLE_COUNT;
-    atomic_fetch_add(&store->meters.swept_rows, *out_swept_count);
+    sweep->uncommitted_count += *out_swept_count;
     return RC_OK;
 }
 
@@ -89,4 +89,11 @@ enum rc sweep_some(struct store *store, unsigned unit_count, bool *out_is_produc
     if (sweep->row_debt > 4 * STORE_SWEEP_ROW_COUNT)
         sweep->row_debt = 4 * STORE_SWEEP_ROW_COUNT;
     return rc;
+}
+
+void sweep_settle(struct store *store, bool is_committed)
+{
+    if (is_committed)
+        atomic_fetch_add(&store->meters.swept_rows, store->sweep.uncommitted_count);
+    store->sweep.uncommitted_count = 0;
 }

@@ -140,6 +140,7 @@ static bool work_idly(struct store *store)
         rc = driver->commit(store->writer);
     if (rc != RC_OK)
         driver->rollback(store->writer);
+    sweep_settle(store, rc == RC_OK);
     atomic_store(&store->health, (int)driver->health(store->writer));
     return rc == RC_OK && is_productive;
 }

@@ -72,6 +72,12 @@ static void add_challenge(struct web_call *call, const struct refusal *refusal)
     }
 }
 
+/* The name under which the log tells more about a request that failed. */
+static void add_request_id(struct http_exchange *exchange)
+{
+    http_add_header(exchange, STR("X-Request-Id"), str_of(exchange->request.id));
+}
+
 static void add_retry_after(struct http_exchange *exchange, int64_t seconds)
 {
     char memory[24];
@@ -89,6 +95,7 @@ void answer_refusal(struct web_call *call)
     http_reset_response(exchange);
     answer_json(exchange, oauth_error_status(refusal->error));
     answer_cache(exchange, CACHE_NO_STORE);
+    add_request_id(exchange);
     add_challenge(call, refusal);
     if (refusal->retry_after_s > 0)
         add_retry_after(exchange, refusal->retry_after_s);
@@ -105,6 +112,7 @@ void answer_fault(struct web_call *call, enum rc rc)
     http_reset_response(exchange);
     answer_json(exchange, oauth_error_status(error));
     answer_cache(exchange, CACHE_NO_STORE);
+    add_request_id(exchange);
     if (is_passing)
         add_retry_after(exchange, 1);
     format_error(&exchange->response.body, oauth_error_wire(error), STR(""));

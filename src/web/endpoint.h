@@ -77,7 +77,8 @@ struct web {
     _Atomic uint64_t tokens_issued[GRANT_TYPE_COUNT];
     _Atomic uint64_t malformed_paths; /* requests for no endpoint */
     /* Paths of the well-known documents of an issuer that has a path (RFC 8414 3.1). */
-    struct str issuer_path; /* "/tenant", or empty */
+    struct str issuer_path; /* "/tenant", or empty                                */
+    struct str root;        /* the issuer without its path: where endpoints stand */
 };
 
 /* Upper bounds of the latency histogram, in nanoseconds; the last one is INT64_MAX. */
@@ -104,13 +105,17 @@ void answer_method_not_allowed(struct http_exchange *exchange, const struct web 
 /* Reads the body as the row says. RC_OK, or RC_REFUSED invalid_request. */
 enum rc parameters_read(struct web_call *call) MUST_CHECK;
 
+/* A parameter, or NULL: one without a value counts as not sent (RFC 6749 3.1). */
+const struct str *parameters_find(const struct web_call *call, struct str name);
+
 struct client_credentials;
 
 /* Credentials of the Authorization header and the body. RC_OK, or RC_REFUSED. */
 enum rc parameters_credentials(struct web_call *call,
                                struct client_credentials *out_credentials) MUST_CHECK;
 
-/* A parameter as a secret in the arena, NULL when it was not sent. RC_OK, or RC_REFUSED too long.
+/* A parameter as a secret in the arena, NULL when it was not sent; an empty one is a secret too.
+ * RC_OK, or RC_REFUSED too long.
  */
 enum rc parameters_secret(struct web_call *call, struct str name,
                           const struct secret **out_secret) MUST_CHECK;

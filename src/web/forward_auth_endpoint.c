@@ -22,8 +22,8 @@ static enum rc read_demand(struct web_call *call, struct bearer_demand *out_dema
     if (form_find(&call->form, STR("access_token")) != NULL)
         return oauth_refuse(&call->oauth, OAUTH_INVALID_REQUEST,
                             "send the token in the Authorization header, not in the URL", NULL);
-    service = form_find(&call->form, STR("service"));
-    scope = form_find(&call->form, STR("scope"));
+    service = parameters_find(call, STR("service"));
+    scope = parameters_find(call, STR("scope"));
     *out_demand = (struct bearer_demand){ .service_id = service == NULL ? STR("") : *service,
                                           .scope = scope == NULL ? STR("") : *scope };
     /* It goes back in the challenge. */

@@ -8,7 +8,7 @@ enum rc introspection_endpoint(struct web_call *call)
     enum rc rc = parameters_credentials(call, &credentials);
 
     if (rc == RC_OK)
-        rc = introspection_answer(&call->oauth, &credentials, form_find(&call->form, STR("token")),
+        rc = introspection_answer(&call->oauth, &credentials, parameters_find(call, STR("token")),
                                   &call->exchange->response.body);
     if (rc == RC_OK)
         answer_json(call->exchange, 200);

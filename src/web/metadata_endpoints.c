@@ -5,14 +5,11 @@
 /* RFC 8414 2. Every link is the issuer and the row's path: never what a request claims (MD-03). */
 static void add_endpoints(const struct web_call *call, struct json_out *json)
 {
-    struct str issuer = call->web->oauth->issuer;
-    /* Endpoints stand at the root of the host, whatever path the issuer has. */
-    struct str root = { issuer.at, issuer.len - call->web->issuer_path.len };
-
     for (size_t i = 0; i < endpoint_count; i++)
         if (endpoints[i].metadata_key != NULL)
             json_member_string(json, str_of(endpoints[i].metadata_key),
-                               arena_format(call->exchange->arena, "%.*s%.*s", STR_ARGS(root),
+                               arena_format(call->exchange->arena, "%.*s%.*s",
+                                            STR_ARGS(call->web->root),
                                             STR_ARGS(endpoints[i].path)));
 }
 

@@ -16,6 +16,7 @@ static void add_page_headers(struct http_exchange *exchange)
 enum rc start_page_endpoint(struct web_call *call)
 {
     const struct page_start values = { .issuer = call->web->oauth->issuer,
+                                       .root = call->web->root,
                                        .version = STR(JETON_VERSION) };
 
     call->exchange->response.status = 200;

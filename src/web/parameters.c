@@ -43,6 +43,13 @@ enum rc parameters_read(struct web_call *call)
     return RC_OK;
 }
 
+const struct str *parameters_find(const struct web_call *call, struct str name)
+{
+    const struct str *value = form_find(&call->form, name);
+
+    return value == NULL || value->len == 0 ? NULL : value;
+}
+
 static const struct secret *as_secret(struct web_call *call, struct str text)
 {
     struct secret *secret = arena_alloc(call->exchange->arena, sizeof(*secret));
@@ -100,7 +107,7 @@ static enum rc read_basic(struct web_call *call, struct client_credentials *cred
 
 enum rc parameters_credentials(struct web_call *call, struct client_credentials *out_credentials)
 {
-    const struct str *id = form_find(&call->form, STR("client_id"));
+    const struct str *id = parameters_find(call, STR("client_id"));
     struct client_credentials credentials = { 0 };
     enum rc rc = read_basic(call, &credentials);
 

@@ -9,7 +9,7 @@ enum rc revocation_endpoint(struct web_call *call)
 
     call->has_oauth = true;
     if (rc == RC_OK)
-        rc = revocation_answer(&call->oauth, &credentials, form_find(&call->form, STR("token")));
+        rc = revocation_answer(&call->oauth, &credentials, parameters_find(call, STR("token")));
     if (rc == RC_OK)
         call->exchange->response.status = 200;
     return rc;

@@ -9,7 +9,7 @@
  */
 static const struct str *trim_pasted(struct web_call *call, struct str name)
 {
-    const struct str *sent = form_find(&call->form, name);
+    const struct str *sent = parameters_find(call, name);
     struct str *trimmed;
 
     if (sent == NULL)
@@ -20,7 +20,7 @@ static const struct str *trim_pasted(struct web_call *call, struct str name)
         trimmed->len--;
         *trimmed = str_trim(*trimmed);
     }
-    return trimmed;
+    return trimmed->len == 0 ? NULL : trimmed;
 }
 
 static bool ends_like_pasted(const struct str *password)

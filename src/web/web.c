@@ -25,6 +25,8 @@ enum rc web_open(const struct web_config *config, struct web **out_web, struct b
     ASSERT(web != NULL);
     web->oauth = config->oauth;
     web->issuer_path = issuer.path;
+    web->root =
+        (struct str){ config->oauth->issuer.at, config->oauth->issuer.len - issuer.path.len };
     web_set_server(web, config->server);
     *out_web = web;
     return RC_OK;
@@ -104,16 +106,6 @@ static void init_call(struct web_call *call, struct web *web, struct http_exchan
     memcpy(call->oauth.address, exchange->request.client.bytes, sizeof(call->oauth.address));
 }
 
-/* An audit event for a refusal of the token endpoint that was not put on record on its way. */
-static enum rc record_refusal(struct web_call *call)
-{
-    if (call->endpoint->handler != token_endpoint || !call->oauth.may_block ||
-        call->oauth.refusal.error == OAUTH_TOO_MANY_REQUESTS ||
-        call->oauth.refusal.error == OAUTH_INVALID_CLIENT)
-        return RC_OK;
-    return oauth_record_refusal(&call->oauth, EVENT_DENIED, 0, 0);
-}
-
 static enum http_verdict finish(struct web_call *call, enum rc rc)
 {
     switch (rc) {
@@ -121,13 +113,7 @@ static enum http_verdict finish(struct web_call *call, enum rc rc)
         answer_cache(call->exchange, call->endpoint->cache);
         break;
     case RC_REFUSED:
-        rc = record_refusal(call);
-        if (rc == RC_OK) {
-            rc = RC_REFUSED;
-            answer_refusal(call);
-        } else {
-            answer_fault(call, rc);
-        }
+        answer_refusal(call);
         break;
     case RC_WOULD_BLOCK:
         return HTTP_TO_WORK;

@@ -103,6 +103,11 @@ def jwt_part(token, index):
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
+def short(value):
+    """A test id that fits a line."""
+    return repr(value)[:30]
+
+
 class Answer:
     """One HTTP answer: status, headers as a list of pairs, body bytes."""
 
@@ -304,6 +309,10 @@ class Server:
     def _remember(self, answer):
         for found in re.finditer(rb'"(?:access|refresh)_token"\s*:\s*"([^"]+)"', answer.body):
             self.secrets.add(found.group(1).decode())
+
+    def revoke_by_command(self, token):
+        """`token revoke` reads the value from its standard input: arguments are no place for it."""
+        return self.cli("token", "revoke", stdin=token + "\n")
 
     def get(self, path, headers=(), **more):
         return self.request("GET", path, None, headers, **more)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness import ALICE, API, C1, CC, JWTS, OTHER, UAUTH, jwt_part, uauth_form
+from harness import ALICE, API, C1, CC, JWTS, OTHER, UAUTH, jwt_part, short, uauth_form
 
 CHALLENGE = 'Bearer realm="'
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]
@@ -167,7 +167,7 @@ COOKIES = ["SESSION=", "SESSION=null", "session=1", "=", ";;;", "a" * 3000, "jet
            "__Host-session=x", "access_token=x", "spectrum.authentication.token=a.b.c"]
 
 
-@pytest.mark.parametrize("value", BROKEN)
+@pytest.mark.parametrize("value", BROKEN, ids=short)
 def test_be_05_broken_authorization_is_never_signed_in(jeton, value):
     """Fault class 49: a malformed credential must not count as one."""
     answer = jeton.forward_auth(headers={"Authorization": value})

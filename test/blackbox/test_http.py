@@ -10,10 +10,10 @@ import time
 import pytest
 
 import raw_requests
-from harness import API, C1, CC, FORM, basic, wait_until
+from harness import API, C1, CC, FORM, basic, short, wait_until
 
 CANARY = b"GET /.well-known/jwks.json HTTP/1.1\r\nHost: canary\r\n\r\n"
-STATUS = re.compile(rb"^HTTP/1\.1 (\d{3}) ", re.MULTILINE)
+STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 TARGET_BYTES_MAX = 8 * 1024
 HEAD_BYTES_MAX = 16 * 1024
 HEADER_COUNT_MAX = 64
@@ -193,7 +193,7 @@ REFLECTING = ["\r\nX-Split: 1", "%0d%0aX-Split: 1", "\nX-Split: 1", "%00", "\u01
               "%E5%98%8D%E5%98%8AX-Split: 1"]
 
 
-@pytest.mark.parametrize("value", REFLECTING)
+@pytest.mark.parametrize("value", REFLECTING, ids=short)
 def test_ht_03_no_value_splits_a_response(jeton, value):
     quoted = value.replace("\r", "%0d").replace("\n", "%0a").replace(" ", "%20")
     ascii_quoted = quoted.encode("utf-8").decode("latin-1")
@@ -231,11 +231,9 @@ def test_ht_03_names_with_odd_characters_are_carried_safely(jeton):
     assert all(byte >= 0x20 or byte in b"\r\n\t" for byte in received.split(b"\r\n\r\n")[0])
 
 
-@pytest.mark.parametrize("name", ["evil\r\nX: 1", "a\nb", "tab\there", "nul\x00", "colon:name", "",
-                                  " lead", "trail ", "x" * 256])
+@pytest.mark.parametrize("name", ["evil\r\nX: 1", "a\nb", "tab\there", "colon:name", "",
+                                  " lead", "trail ", "x" * 256], ids=short)
 def test_ht_03_impossible_names_are_refused_at_registration(jeton, name):
-    if "\x00" in name:
-        pytest.skip("an argument cannot hold NUL")
     done = jeton.cli("user", "add", name, "--password-stdin", stdin="a long enough password\n",
                      status=None)
     assert done.status in (1, 2) and done.err.strip(), done
@@ -461,11 +459,11 @@ def test_ht_06_live_and_ready(jeton):
     assert jeton.get("/readyz").status == 200
 
 
-def test_every_answer_has_its_own_request_id(jeton):
-    seen = {jeton.get("/livez").header("X-Request-Id") for _ in range(20)}
-    assert None not in seen and len(seen) == 20
-    answer = jeton.get("/livez", {"X-Request-Id": "chosen-by-the-client"})
-    assert answer.header("X-Request-Id") != "chosen-by-the-client"
+def test_every_refusal_has_its_own_request_id(jeton):
+    """It is the server's own, so that a line of the log can be found by it."""
+    chosen = {"X-Request-Id": "chosen-by-the-client"}
+    seen = {jeton.post_form("/oauth2/token", {}, chosen).header("X-Request-Id") for _ in range(20)}
+    assert len(seen) == 20 and not seen & {None, "chosen-by-the-client"}
 
 
 def test_server_does_not_tell_its_version(jeton):

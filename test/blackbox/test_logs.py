@@ -117,8 +117,7 @@ def audit(server):
 def kinds(events):
     counted = {}
     for event in events:
-        kind = event.get("kind") or event.get("event")
-        counted[kind] = counted.get(kind, 0) + 1
+        counted[event["event"]] = counted.get(event["event"], 0) + 1
     return counted
 
 
@@ -140,8 +139,8 @@ def test_lg_03_every_act_is_on_record(new_server):
     events = audit(server)
     after = kinds(events)
     acts = {"token_issued": 4, "token_refreshed": 1, "token_revoked": 1, "password_failed": 1,
-            "client_failed": 1, "account_changed": 1, "client_changed": 1, "service_changed": 1,
-            "key_changed": 1}
+            "client_authentication_failed": 1, "account_changed": 1, "client_changed": 1,
+            "service_changed": 1, "key_changed": 1}
     for kind, count in acts.items():
         grown = after.get(kind, 0) - before.get(kind, 0)
         assert grown == count or (kind in ("key_changed", "account_changed") and grown >= count), \
@@ -149,7 +148,7 @@ def test_lg_03_every_act_is_on_record(new_server):
     text = json.dumps(events)
     assert "127.0.0.9" in text and "127.0.0.8" in text
     for event in events:
-        assert AT.fullmatch(event["at"]) or isinstance(event["at"], int), event
+        assert AT.fullmatch(event["at"]), event
 
 
 def test_lg_03_grants_and_denials_are_logged_with_client_and_address(jeton):
@@ -164,7 +163,7 @@ def test_lg_03_grants_and_denials_are_logged_with_client_and_address(jeton):
 
 
 def test_lg_03_log_line_carries_the_request_id(jeton):
-    answer = jeton.token({"grant_type": "client_credentials"}, client=CC)
+    answer = jeton.token({"grant_type": "client_credentials"}, client=(CC[0], "wrong"))
     assert answer.header("X-Request-Id") in jeton.log()
 
 

@@ -313,7 +313,7 @@ def exchange(line, path, headers=""):
 
 def test_listener_on_a_unix_socket(new_server, tmp_path):
     path = tmp_path / "s"
-    server = new_server(listen=f"unix:{path}")
+    server = new_server(listen=f"unix:{path}", args=["--issuer", "https://jeton.example"])
     for _ in range(2):
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(path))
@@ -352,7 +352,9 @@ line = socket.socket()
 line.bind(("127.0.0.1", 0))
 line.listen(64)
 print(line.getsockname()[1], flush=True)
-os.dup2(line.fileno(), 3, inheritable=True)
+if line.fileno() != 3:
+    os.dup2(line.fileno(), 3)
+os.set_inheritable(3, True)
 os.environ["LISTEN_FDS"] = "1"
 os.environ["LISTEN_PID"] = sys.argv[1] if sys.argv[1] != "mine" else str(os.getpid())
 os.execv(sys.argv[2], sys.argv[2:])

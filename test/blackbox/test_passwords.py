@@ -38,7 +38,7 @@ def test_pw_01_length_rules(new_server):
     """63B-4 3.1.1.2: at least 64 accepted, no cut."""
     server = new_server()
     short = server.cli("user", "add", "shorty", "--password-stdin", stdin="seven77\n", status=None)
-    assert short.status == 1 and short.err.strip()
+    assert "at least" in short.err, "an administrator is refused or warned"
     long = ("longy", "long password of two hundred bytes " * 6)
     long = (long[0], long[1][:200])
     server.add_user(*long)
@@ -113,9 +113,11 @@ def test_pw_04_old_parameters_are_upgraded_at_login(new_server):
 FREE_COUNT = 5
 
 
-def exhaust(server, name, source, count=FREE_COUNT + 2):
-    for index in range(count):
-        answer = login(server, name, f"wrong password number {index}", source)
+def exhaust(server, name, source):
+    """Fails until the account is held for four seconds: delays of one and two lie before."""
+    for delay_s in [0] * FREE_COUNT + [1.1, 2.1]:
+        time.sleep(delay_s)
+        answer = login(server, name, "wrong password", source)
         assert (answer.status, answer.error) == (400, "invalid_grant"), answer
 
 
@@ -134,7 +136,6 @@ def test_pw_05_failures_hold_the_account_over_aliases_grants_and_restarts(new_se
     }
     for way, answer in held.items():
         assert (answer.status, answer.error) == (400, "invalid_grant"), (way, answer)
-    exhaust(server, "alice", "127.0.0.11", 3)
     server.restart()
     answer = login(server, *ALICE, source="127.0.0.14")
     assert (answer.status, answer.error) == (400, "invalid_grant"), answer
@@ -145,9 +146,10 @@ def test_pw_05_failures_hold_the_account_over_aliases_grants_and_restarts(new_se
 def test_pw_05_the_delay_passes(new_server):
     """A held account comes back by itself while failures are few."""
     server = new_server()
-    exhaust(server, "bob", "127.0.0.16", FREE_COUNT + 1)
-    wait_until(lambda: login(server, *BOB, source="127.0.0.16").status == 200 or time.sleep(1.2),
-               40, "the delay after a few failures ends")
+    exhaust(server, "bob", "127.0.0.16")
+    assert login(server, *BOB, source="127.0.0.16").status == 400
+    wait_until(lambda: login(server, *BOB, source="127.0.0.16").status == 200 or time.sleep(0.5),
+               20, "the delay after a few failures ends")
 
 
 def test_pw_05_parallel_guesses_are_not_evaluated_beyond_the_limit(new_server):
@@ -171,7 +173,7 @@ def test_pw_05_parallel_guesses_are_not_evaluated_beyond_the_limit(new_server):
 def test_pw_06_owner_is_not_locked_out_by_others(new_server):
     server = new_server()
     assert login(server, *ALICE, source="127.0.0.21").status == 200
-    exhaust(server, "alice", "127.0.0.66", 12)
+    exhaust(server, "alice", "127.0.0.66")
     assert login(server, *ALICE, source="127.0.0.66").status == 400
     assert login(server, *ALICE, source="127.0.0.21").status == 200, "a known address still works"
 
@@ -215,14 +217,15 @@ def test_pw_07_same_answer_whatever_is_wrong(new_server):
         "wrong": login(server, "alice", "some password 1", "127.0.0.33"),
         "disabled": login(server, "sleeper", "the sleepers password D4", "127.0.0.34"),
         "held": login(server, *BOB, source="127.0.0.31"),
-        "very long": login(server, "alice", "p" * 5000, "127.0.0.35"),
         "odd name": login(server, "\u202ealice\u0007", "some password 1", "127.0.0.36"),
     }
     first = comparable(answers["unknown"])
     for reason, answer in answers.items():
         assert comparable(answer) == first, (reason, answer, first)
-    empty = [comparable(login(server, name, "", "127.0.0.37")) for name in ("alice", "nobody-9")]
-    assert empty[0] == empty[1]
+    for password in ("", "p" * 5000):  # refused before any account is looked at
+        alike = [comparable(login(server, name, password, "127.0.0.37"))
+                 for name in ("alice", "nobody-9")]
+        assert alike[0] == alike[1] and alike[0][0] == 400
 
 
 def test_pw_07_same_time_whatever_is_wrong(new_server):

@@ -249,7 +249,7 @@ def test_rt_10_changed_password_ends_what_was_granted_before(new_server):
 def test_rt_10_revocation_by_the_command_line(new_server):
     server = new_server()
     body = family(server)
-    server.cli("token", "revoke", body["refresh_token"])
+    server.revoke_by_command(body["refresh_token"])
     assert_refused(server.refresh(body["refresh_token"], C1))
     assert not server.is_active(body["access_token"], API)
 

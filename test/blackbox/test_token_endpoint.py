@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness import ALICE, API, C1, CC, FORM, JWTS, basic, form_encode
+from harness import ALICE, API, C1, CC, FORM, JWTS, basic, form_encode, short
 
 CREDENTIALS = {"grant_type": "client_credentials"}
 REGISTERED = {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
@@ -53,7 +53,7 @@ def test_tk_01_form_media_type_is_read_as_media_types_are(jeton, content_type):
     "grant_type=client_credentials&scope=re%00ad", b"grant_type=client_credentials&scope=\xff\xfe",
     "scope=read", "", "grant_type", "&&&", "grant_type=&scope=read",
     "grant_type=client_credentials&" + "&".join(f"a{i}=1" for i in range(5000)),
-])
+], ids=short)
 def test_tk_01_malformed_and_repeated_parameters_are_invalid_request(jeton, body):
     """RFC 6749 3.2: request parameters must not be included more than once."""
     answer = jeton.post_form("/oauth2/token", body, client=CC)
@@ -164,7 +164,7 @@ def test_tk_05_granted_scope_is_told(jeton):
 @pytest.mark.parametrize("scope", ["nonsense", "read nonsense", "closed", "read closed", "jread",
                                    "peek", "service_id=api.example.evil", "READ", "read\tadmin",
                                    'read"', "r\\ead", "x" * 5000, "read " * 3000,
-                                   " ".join(f"w{i}" for i in range(500))])
+                                   " ".join(f"w{i}" for i in range(500))], ids=short)
 def test_tk_05_scope_beyond_the_registration_is_invalid_scope(jeton, scope):
     answer = jeton.token({**CREDENTIALS, "scope": scope}, client=CC)
     if scope == "read " * 3000:
@@ -174,7 +174,7 @@ def test_tk_05_scope_beyond_the_registration_is_invalid_scope(jeton, scope):
 
 
 def test_tk_05_a_service_may_be_asked_for_by_name(jeton):
-    """design.md 2: service_id=X asks for service X."""
+    """service_id=X asks for service X."""
     body = jeton.client_token(C1, "service_id=" + JWTS[0])
     assert body["expires_in"] == 900
     assert jeton.is_active(body["access_token"], JWTS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import ALICE, API, C1, UAUTH, UAUTH_SERVICE, form_encode, jwt_part, uauth_form
+from harness import ALICE, API, C1, UAUTH, UAUTH_SERVICE, form_encode, jwt_part, short, uauth_form
 
 PATHS = ["/oauth2/token", "/oauth2/token/"]
 
@@ -102,24 +102,25 @@ def test_t7_get_is_405_and_names_post(jeton):
 
 @pytest.mark.parametrize("body", [
     '["password"]', '"password"', "null", "{", '{"grant_type":"password"', "", "{}x",
-    '{"grant_type":"password","grant_type":"password"}', '{"grant_type":1}',
+    '{"grant_type":"password","grant_type":"password"}',
     '{"grant_type":["password"]}', '{"grant_type":{"a":"password"}}', '{"grant_type":null}',
     '{"grant_type":"pass\\u0000word"}', '{"grant_type":"\\ud800"}', b'{"grant_type":"\xff"}',
     "[" * 2000, '{"a":' * 500,
-])
+], ids=short)
 def test_t7_malformed_json_is_invalid_request(jeton, body):
     answer = jeton.post_json("/oauth2/token/", body)
-    assert answer.status == 400 and answer.error in ("invalid_request", "unsupported_grant_type"), \
-        answer
-    if answer.error == "unsupported_grant_type":
-        assert body == '{"grant_type":"pass\\u0000word"}'
+    assert (answer.status, answer.error) == (400, "invalid_request"), answer
 
 
-def test_t7_json_with_members_of_other_types_is_invalid_request(jeton):
-    for member, value in [("username", 5), ("password", True), ("scope", ["service_id=" + UAUTH]),
-                          ("username", None), ("password", {})]:
+def test_t7_json_members_of_other_types(jeton):
+    """Arrays and objects are malformed, null is as if absent, numbers count as their text."""
+    for member, value, error in [
+            ("scope", ["service_id=" + UAUTH], "invalid_request"),
+            ("password", {}, "invalid_request"), ("username", None, "invalid_request"),
+            ("username", 5, "invalid_grant"), ("password", True, "invalid_grant"),
+            ("grant_type", 1, "unsupported_grant_type")]:
         answer = jeton.post_json("/oauth2/token/", {**uauth_form(), member: value})
-        assert (answer.status, answer.error) == (400, "invalid_request"), (member, value, answer)
+        assert (answer.status, answer.error) == (400, error), (member, value, answer)
 
 
 def test_t7_unknown_members_are_ignored(jeton):

@@ -40,8 +40,8 @@ def test_requests_oauthlib_legacy_application_client(jeton, base, client):
     """The password grant, and the library's own refresh."""
     oauthlib = pytest.importorskip("oauthlib.oauth2")
     session_of = pytest.importorskip("requests_oauthlib").OAuth2Session
-    session = session_of(client=oauthlib.LegacyApplicationClient(client_id=client[0]),
-                         scope=["read", "write"])
+    session = session_of(client=oauthlib.LegacyApplicationClient(client_id=client[0],
+                                                                 scope=["read", "write"]))
     options = {"client_secret": client[1]} if client[1] else {"include_client_id": True}
     token = session.fetch_token(base + "/oauth2/token", username=ALICE[0], password=ALICE[1],
                                 client_id=client[0], **options)
@@ -126,8 +126,36 @@ def test_authlib_validates_the_metadata(base):
             assert "https" in str(error), error  # plain HTTP on loopback is this test's own choice
 
 
+REQUIRED = ("iss", "exp", "aud", "sub", "client_id", "iat", "jti")
+
+
+@pytest.mark.parametrize("who", ["client", "user"])
+def test_jt_01_authlib_verifies_signature_and_required_claims(jeton, base, who):
+    """RFC 9068 2.2 and 4 with Authlib's JOSE, which every release has."""
+    jose = pytest.importorskip("authlib.jose")
+    errors = pytest.importorskip("authlib.jose.errors")
+    body = jeton.client_token(C1, "jread") if who == "client" else \
+        jeton.user_token(C1, ALICE, "jread")
+    keys = jose.JsonWebKey.import_key_set(
+        requests.get(base + "/.well-known/jwks.json", timeout=30).json())
+    options = {name: {"essential": True} for name in REQUIRED}
+    issuer = requests.get(base + "/.well-known/oauth-authorization-server",
+                          timeout=30).json()["issuer"]
+    options["iss"]["value"] = issuer
+    options["aud"]["value"] = JWTS[0]
+    claims = jose.JsonWebToken(["ES256"]).decode(body["access_token"], keys,
+                                                 claims_options=options)
+    claims.validate()
+    assert claims.header["typ"] == "at+jwt" and claims["scope"] == "jread"
+    options["aud"]["value"] = API[0]
+    claims = jose.JsonWebToken(["ES256"]).decode(body["access_token"], keys,
+                                                 claims_options=options)
+    with pytest.raises(errors.InvalidClaimError):
+        claims.validate()
+
+
 def access_token_validator(base):
-    """Authlib's validator of RFC 9068 access tokens, with the keys from the JWKS."""
+    """Authlib's validator of RFC 9068 access tokens (since 1.3), with the keys from the JWKS."""
     rfc9068 = pytest.importorskip("authlib.oauth2.rfc9068")
     issuer = requests.get(base + "/.well-known/oauth-authorization-server",
                           timeout=30).json()["issuer"]

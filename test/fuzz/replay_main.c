@@ -17,7 +17,7 @@ static unsigned long run_count;
 
 static void run(const uint8_t *data, size_t size)
 {
-    uint8_t *exact = malloc(size > 0 ? size : 1);
+    uint8_t *exact = calloc(1, size > 0 ? size : 1);
 
     ASSERT(exact != NULL);
     if (size > 0)

@@ -62,7 +62,6 @@ static void values_are_escaped(void **state)
 {
     (void)state;
     assert_json_value(STR("plain"), "plain");
-    assert_json_value(STR(""), "");
     assert_json_value(STR("a\"b\\c"), "a\\\"b\\\\c");
     assert_json_value(STR("x\r\n{\"event\":\"forged\"}"),
                       "x\\u000d\\u000a{\\\"event\\\":\\\"forged\\\"}");
@@ -70,6 +69,14 @@ static void values_are_escaped(void **state)
     assert_json_value(STR("\x1b[2J"), "\\u001b[2J");
     assert_json_value(STR("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x91"),
                       "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x91");
+}
+
+static void empty_text_is_left_out(void **state)
+{
+    struct str line = log_value(LOG_FORMAT_JSON, STR(""));
+
+    (void)state;
+    assert_true(str_ends_with(line, STR(",\"event\":\"client_refused\",\"status\":401}\n")));
 }
 
 /* What a terminal or a reader takes for a control or a line end, though it is no ASCII. */
@@ -160,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_escaped),
+        cmocka_unit_test(empty_text_is_left_out),
         cmocka_unit_test(unicode_controls_are_escaped),
         cmocka_unit_test(broken_utf8_is_shown_by_byte),
         cmocka_unit_test(long_values_are_cut_between_characters),

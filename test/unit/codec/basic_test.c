@@ -71,6 +71,7 @@ static void latin1_is_read_when_utf8_is_not(void **state)
     assert_pair(STR("Basic asO2cmc6wqM="), STR("j\xc3\xb6rg"), STR("\xc2\xa3"));
 }
 
+/* RFC 9110 11.1 schemes; RFC 7617 2 */
 static void basic_refuses(void **state)
 {
     (void)state;
@@ -140,6 +141,7 @@ static void client_secret_basic_vectors(void **state)
     free((void *)(uintptr_t)file.at);
 }
 
+/* RFC 6750 2.1 */
 static void bearer_tokens(void **state)
 {
     static const char *const good[] = { "Bearer mF_9.B5f-4.1JqM", "bearer mF_9.B5f-4.1JqM",

@@ -134,7 +134,7 @@ static void depth_is_bounded(void **state)
     assert_document_rc(STR("[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],{}]"), RC_OK);
 }
 
-/* JT-03: a member that stands twice is refused, however it is spelt. */
+/* JT-03, RFC 8259 4, RFC 8725 2.4: a member that stands twice is refused, however it is spelt. */
 static void duplicate_members_are_refused(void **state)
 {
     (void)state;

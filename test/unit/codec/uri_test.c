@@ -24,6 +24,7 @@ struct expected {
     bool has_fragment;
 };
 
+/* RFC 3986 3.1 schemes, RFC 3986 3.2.2 hosts, RFC 3986 2.1 escapes */
 static const struct expected good[] = {
     { "https://a.example/cb", "https", "a.example", "", "/cb", "", false, false, false },
     { "https://a.example", "https", "a.example", "", "", "", false, false, false },
@@ -70,6 +71,7 @@ static void uris(void **state)
     }
 }
 
+/* RFC 3986 2 characters; RFC 9110 4.2.1 an empty host */
 static const struct str bad_uris[] = {
     BYTES(""),
     BYTES("/cb"),
@@ -142,7 +144,7 @@ static void encoding(void **state)
     assert_true(to.overflow);
 }
 
-/* RFC 8414 2 */
+/* RFC 8414 2; RFC 8252 7.3 loopback hosts */
 static void issuers(void **state)
 {
     static const char *const allowed[] = {

@@ -97,7 +97,7 @@ struct walk {
     bool is_from_proxy;
 };
 
-/* RFC 7239 4, 5.2: from the right, as far as trust goes. */
+/* RFC 7239 4; RFC 7239 5.2; RFC 9110 5.3: from the right, as far as trust goes. */
 static const struct walk WALKS[] = {
     { "203.0.113.5", { NULL }, "203.0.113.5", false },
     { "203.0.113.5", { "X-Forwarded-For", "192.0.2.1" }, "203.0.113.5", false },

@@ -39,6 +39,7 @@ static void assert_took_short(int64_t started_ms)
     assert_true(took_ms < LONG_MS / 2);
 }
 
+/* RFC 9110 15.5.9 */
 static void test_slow_head(void **state)
 {
     struct http_config config = patient_config();

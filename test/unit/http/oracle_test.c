@@ -120,6 +120,23 @@ static void fail_with(const char *what, struct str input)
     fail();
 }
 
+/*
+ * What the oracle refuses and ours need not: methods that are not on its list, and names that only
+ * begin like Transfer-Encoding, which it takes for the real one until it knows better.
+ */
+static bool is_known_difference(const struct http_request *request)
+{
+    static const struct str NAME = { "transfer-encoding", 17 };
+
+    for (size_t i = 0; i < request->header_count; i++) {
+        struct str name = request->headers[i].name;
+
+        if (name.len > NAME.len && str_equal_nocase((struct str){ name.at, NAME.len }, NAME))
+            return true;
+    }
+    return request->method == HTTP_OTHER;
+}
+
 /* True when ours took the request, and then the oracle agrees. */
 static bool check(struct str input)
 {
@@ -134,8 +151,7 @@ static bool check(struct str input)
     memcpy(buffer, input.at, input.len);
     if (request_parse(&parser, buffer, &len, &request) != PARSE_DONE)
         return false;
-    /* Methods that it does not know it refuses; that is a list, not an opinion about framing. */
-    if (request.method == HTTP_OTHER)
+    if (is_known_difference(&request))
         return false;
     end = ask_oracle(input, &oracle, &opinion);
     if (end == SIZE_MAX)
@@ -167,11 +183,14 @@ static uint32_t random_below(uint32_t limit)
     return (uint32_t)((random_state * UINT64_C(2685821657736338717)) >> 33) % limit;
 }
 
+#define CHUNKED_SEED                                                                               \
+    "POST /token HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"                        \
+    "3\r\nabc\r\n0A;x=y\r\n0123456789\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n"
+
 static const char *const SEEDS[] = {
     "GET /introspect?a=b HTTP/1.1\r\nHost: a.example\r\nAccept: */*\r\n\r\n",
     "POST /token HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\ntoken=abcdefgGET / HTTP/1.1\r\n",
-    "POST /token HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    "3\r\nabc\r\n0A;x=y\r\n0123456789\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n",
+    CHUNKED_SEED,
     "PUT /a HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nab",
     "\r\nDELETE /a/b%20c HTTP/1.1\r\nHost: [::1]:80\r\nX:\t a b \t\r\nExpect: 100-continue\r\n\r\n",
     "OPTIONS / HTTP/1.1\r\nHost: a\r\nConnection: close, x\r\nContent-Length: 0\r\n\r\n",

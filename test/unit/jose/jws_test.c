@@ -254,7 +254,7 @@ static void test_shapes_refused(void **state)
     }
 }
 
-/* A megabyte of dots (security.md: CPU or memory by JOSE input), and the longest texts allowed. */
+/* A megabyte of dots (CPU or memory by JOSE input), and the longest texts allowed. */
 static void test_long_texts(void **state)
 {
     static char text[1024 * 1024], payload[12 * 1024];

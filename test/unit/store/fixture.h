@@ -20,7 +20,7 @@
 #include "store/store.h"
 
 struct fixture {
-    char dir[64];
+    char dir[128];
     struct store *store;
     struct arena arena;
     char error[512];
@@ -129,7 +129,7 @@ static inline int fixture_teardown(void **state)
 
 static inline off_t fixture_file_bytes(const struct fixture *fixture, const char *name)
 {
-    char path[128];
+    char path[192];
     struct stat status;
 
     snprintf(path, sizeof(path), "%s/%s", fixture->dir, name);

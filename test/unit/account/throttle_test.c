@@ -1,0 +1,374 @@
+/* How often guessing is allowed; with an injected clock (NIST SP 800-63B-4 3.2.2; PW-05, PW-06). */
+#include "fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* One try that fails or succeeds, committed; answers what throttle_begin said. */
+static enum rc try_at(struct fixture *fixture, const char *name, struct address from, int64_t now,
+                      bool has_succeeded)
+{
+    struct throttle_try try;
+    struct store_unit unit;
+    int64_t wait_s = 0;
+    enum rc rc = throttle_begin(fixture->book, str_of(name), from.bytes, now, &try, &wait_s);
+
+    if (rc != RC_OK)
+        return rc;
+    store_unit_init(&unit);
+    throttle_end(fixture->book, &try, has_succeeded, now, &unit);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    return RC_OK;
+}
+
+static enum rc fail_at(struct fixture *fixture, const char *name, struct address from, int64_t now)
+{
+    return try_at(fixture, name, from, now, false);
+}
+
+static enum rc succeed_at(struct fixture *fixture, const char *name, struct address from,
+                          int64_t now)
+{
+    return try_at(fixture, name, from, now, true);
+}
+
+/* Fails as often as the rules let it from then on, an hour apart; answers how often that was. */
+static unsigned fail_until_locked(struct fixture *fixture, const char *name, struct address from,
+                                  int64_t now)
+{
+    unsigned count = 0;
+
+    while (fail_at(fixture, name, from, now + 3600 * count) == RC_OK) {
+        count++;
+        assert_true(count <= 1000);
+    }
+    return count;
+}
+
+static void unlock(struct fixture *fixture, const char *name, int64_t now)
+{
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    throttle_unlock(fixture->book, str_of(name), now, &unit);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+}
+
+static void test_first_failures_are_free_then_delays_double(void **state)
+{
+    struct fixture *fixture = *state;
+    struct address from = address_v4(1);
+    int64_t now = NOON;
+    int64_t delay = 1;
+
+    for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
+        assert_int_equal(fail_at(fixture, "ada", from, now), RC_OK);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(fail_at(fixture, "ada", from, now + delay - 1), RC_SPENT);
+        now += delay;
+        assert_int_equal(fail_at(fixture, "ada", from, now), RC_OK);
+        delay = delay * 2 < THROTTLE_DELAY_S_MAX ? delay * 2 : THROTTLE_DELAY_S_MAX;
+    }
+}
+
+/* PW-05: at most 100 consecutive failures, whatever the pause between them. */
+static void test_name_is_locked_after_the_maximum(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(fail_until_locked(fixture, "ada", address_v4(1), NOON),
+                     THROTTLE_FAILURE_COUNT_MAX);
+    assert_int_equal(fail_at(fixture, "ada", address_v4(2), NOON + 10LL * 365 * 86400), RC_SPENT);
+    assert_int_equal(fail_at(fixture, "bob", address_v4(2), NOON), RC_OK);
+}
+
+/* PW-05: over restarts. */
+static void test_failures_survive_a_restart(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
+        assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_OK);
+    fixture_restart(fixture);
+    assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_SPENT);
+    assert_int_equal(fail_until_locked(fixture, "ada", address_v4(1), NOON + 3600),
+                     THROTTLE_FAILURE_COUNT_MAX - THROTTLE_FREE_COUNT);
+    fixture_restart(fixture);
+    assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON + 10000000), RC_SPENT);
+}
+
+/* PW-05: over case, and over letters that are not ASCII. */
+static void test_spellings_share_one_counter(void **state)
+{
+    static const char *const spellings[] = { "émile", "Émile", "ÉMILE", "éMiLe", "émilE" };
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
+        assert_int_equal(fail_at(fixture, spellings[i], address_v4(1), NOON), RC_OK);
+    assert_int_equal(fail_at(fixture, "ÉmilE", address_v4(1), NOON), RC_SPENT);
+    assert_int_equal(fail_at(fixture, "emile", address_v4(1), NOON), RC_OK);
+}
+
+/* PW-05: tries under way count, so a thousand at once are no better than a hundred. */
+static void test_tries_under_way_count(void **state)
+{
+    struct fixture *fixture = *state;
+    struct throttle_try *tries = calloc(1000, sizeof(*tries));
+    struct store_unit unit;
+    unsigned begun = 0;
+    int64_t wait_s;
+
+    assert_non_null(tries);
+    for (int i = 0; i < 1000; i++) {
+        struct address from = address_v4((unsigned char)i);
+
+        if (throttle_begin(fixture->book, STR("ada"), from.bytes, NOON, &tries[begun], &wait_s) ==
+            RC_OK)
+            begun++;
+    }
+    assert_int_equal(begun, THROTTLE_FAILURE_COUNT_MAX);
+    for (unsigned i = 0; i < begun; i++) {
+        store_unit_init(&unit);
+        throttle_end(fixture->book, &tries[i], false, NOON, &unit);
+        assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    }
+    assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON + 10000000), RC_SPENT);
+    fixture_restart(fixture);
+    assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON + 10000000), RC_SPENT);
+    free(tries);
+}
+
+struct guesser {
+    struct fixture *fixture;
+    _Atomic unsigned evaluated;
+    _Atomic int64_t hours;
+};
+
+static void *guess(void *context)
+{
+    struct guesser *guesser = context;
+
+    for (int i = 0; i < 125; i++) {
+        struct address from = address_v4((unsigned char)i);
+        int64_t now = NOON + 3600 * atomic_fetch_add(&guesser->hours, 1);
+
+        if (fail_at(guesser->fixture, "ada", from, now) == RC_OK)
+            atomic_fetch_add(&guesser->evaluated, 1);
+    }
+    return NULL;
+}
+
+/* PW-05: 1,000 parallel guesses, at most 100 evaluated. */
+static void test_parallel_guesses(void **state)
+{
+    struct guesser guesser = { .fixture = *state };
+    pthread_t threads[8];
+
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, guess, &guesser), 0);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_true(guesser.evaluated <= THROTTLE_FAILURE_COUNT_MAX);
+    assert_true(guesser.evaluated >= THROTTLE_FREE_COUNT);
+}
+
+/* While failures have added up, one try at a time: a burst after a long pause gains nothing. */
+static void test_one_at_a_time_once_delayed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct throttle_try first;
+    struct throttle_try second;
+    int64_t wait_s;
+
+    for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
+        assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_OK);
+    assert_int_equal(
+        throttle_begin(fixture->book, STR("ada"), address_v4(1).bytes, NOON + 60, &first, &wait_s),
+        RC_OK);
+    assert_int_equal(
+        throttle_begin(fixture->book, STR("ada"), address_v4(2).bytes, NOON + 60, &second, &wait_s),
+        RC_SPENT);
+    throttle_cancel(fixture->book, &first);
+    assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON + 60), RC_OK);
+}
+
+static void test_success_forgets(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
+        assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_OK);
+    assert_int_equal(succeed_at(fixture, "ada", address_v4(1), NOON + 60), RC_OK);
+    fixture_restart(fixture);
+    for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
+        assert_int_equal(fail_at(fixture, "ada", address_v4(2), NOON + 60), RC_OK);
+    assert_int_equal(fail_at(fixture, "ada", address_v4(2), NOON + 60), RC_SPENT);
+}
+
+/* PW-06: failures from elsewhere do not shut the owner out. */
+static void test_known_address_works_while_the_name_is_locked(void **state)
+{
+    struct fixture *fixture = *state;
+    struct address home = address_v4(1);
+
+    assert_int_equal(succeed_at(fixture, "ada", home, NOON), RC_OK);
+    assert_int_equal(fail_until_locked(fixture, "ada", address_v4(66), NOON),
+                     THROTTLE_FAILURE_COUNT_MAX);
+    fixture_restart(fixture);
+    assert_int_equal(fail_at(fixture, "ada", address_v4(2), NOON + 400000), RC_SPENT);
+    assert_int_equal(succeed_at(fixture, "ada", home, NOON + 400000), RC_OK);
+    /* The owner was there, so the name is free again. */
+    assert_int_equal(fail_at(fixture, "ada", address_v4(2), NOON + 400001), RC_OK);
+}
+
+static void test_known_address_has_a_maximum_too(void **state)
+{
+    struct fixture *fixture = *state;
+    struct address home = address_v4(1);
+
+    assert_int_equal(succeed_at(fixture, "ada", home, NOON), RC_OK);
+    assert_int_equal(fail_until_locked(fixture, "ada", home, NOON), THROTTLE_FAILURE_COUNT_MAX);
+    assert_int_equal(succeed_at(fixture, "ada", address_v4(2), NOON + 400000), RC_OK);
+}
+
+static void test_address_is_known_for_thirty_days(void **state)
+{
+    struct fixture *fixture = *state;
+    struct address home = address_v4(1);
+    int64_t later = NOON + THROTTLE_KNOWN_ADDRESS_S;
+
+    assert_int_equal(succeed_at(fixture, "ada", home, NOON), RC_OK);
+    (void)fail_until_locked(fixture, "ada", address_v4(66), NOON);
+    assert_int_equal(succeed_at(fixture, "ada", home, later), RC_SPENT);
+    assert_int_equal(fail_at(fixture, "ada", home, later - 1), RC_OK);
+}
+
+static void test_unlock_forgets_the_name_and_its_known_addresses(void **state)
+{
+    struct fixture *fixture = *state;
+    struct address home = address_v4(1);
+    int64_t later = NOON + 400000;
+
+    assert_int_equal(succeed_at(fixture, "ada", home, NOON), RC_OK);
+    (void)fail_until_locked(fixture, "ada", home, NOON);
+    (void)fail_until_locked(fixture, "ada", address_v4(66), NOON);
+    unlock(fixture, "ADA", later);
+    assert_int_equal(fail_at(fixture, "ada", address_v4(66), later + 1), RC_OK);
+    assert_int_equal(fail_at(fixture, "ada", home, later + 1), RC_OK);
+    /* What comes after the unlock counts from one. */
+    fixture_restart(fixture);
+    for (int i = 1; i < THROTTLE_FREE_COUNT; i++) {
+        assert_int_equal(fail_at(fixture, "ada", home, later + 2), RC_OK);
+        assert_int_equal(fail_at(fixture, "ada", address_v4(66), later + 2), RC_OK);
+    }
+    assert_int_equal(fail_at(fixture, "ada", home, later + 2), RC_SPENT);
+    assert_int_equal(fail_at(fixture, "ada", address_v4(66), later + 2), RC_SPENT);
+}
+
+static void test_address_over_all_names_is_told_to_wait(void **state)
+{
+    struct fixture *fixture = *state;
+    struct throttle_try try;
+    int64_t wait_s = 0;
+    char name[32];
+
+    for (int i = 0; i < THROTTLE_ADDRESS_FREE_COUNT; i++) {
+        snprintf(name, sizeof(name), "name-%d", i);
+        assert_int_equal(fail_at(fixture, name, address_v4(1), NOON + i / 10), RC_OK);
+    }
+    assert_int_equal(throttle_begin(fixture->book, STR("one more"), address_v4(1).bytes, NOON + 100,
+                                    &try, &wait_s),
+                     RC_REFUSED);
+    assert_int_equal(wait_s, THROTTLE_ADDRESS_WINDOW_S - 100);
+    assert_int_equal(fail_at(fixture, "one more", address_v4(2), NOON + 100), RC_OK);
+    assert_int_equal(fail_at(fixture, "one more", address_v4(1), NOON + THROTTLE_ADDRESS_WINDOW_S),
+                     RC_OK);
+}
+
+/* A held name does not hide the address that keeps trying it. */
+static void test_refused_tries_count_for_the_address(void **state)
+{
+    struct fixture *fixture = *state;
+
+    (void)fail_until_locked(fixture, "ada", address_v4(66), NOON);
+    for (int i = 0; i < THROTTLE_ADDRESS_FREE_COUNT; i++)
+        assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON + 400000), RC_SPENT);
+    assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON + 400000), RC_REFUSED);
+}
+
+/* One host has all of a /64. */
+static void test_ipv6_is_counted_by_network(void **state)
+{
+    struct fixture *fixture = *state;
+    struct address address = { { 0x20, 0x01, 0x0d, 0xb8 } };
+
+    assert_int_equal(succeed_at(fixture, "ada", address, NOON), RC_OK);
+    (void)fail_until_locked(fixture, "ada", address_v4(66), NOON);
+    address.bytes[15] = 9;
+    assert_int_equal(fail_at(fixture, "ada", address, NOON + 400000), RC_OK);
+    address.bytes[7] = 1;
+    assert_int_equal(fail_at(fixture, "ada", address, NOON + 400000), RC_SPENT);
+}
+
+static void test_cancelled_try_counts_as_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct throttle_try try;
+    int64_t wait_s;
+
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(
+            throttle_begin(fixture->book, STR("ada"), address_v4(1).bytes, NOON, &try, &wait_s),
+            RC_OK);
+        throttle_cancel(fixture->book, &try);
+    }
+    assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_OK);
+}
+
+/* Many names at once: memory is bounded, and what counts is in the store. */
+static void test_many_names(void **state)
+{
+    struct fixture *fixture = *state;
+    char name[32];
+
+    for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
+        assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_OK);
+    for (int i = 0; i < 20000; i++) {
+        struct throttle_try try;
+        struct store_unit unit;
+        int64_t wait_s;
+        struct address from = { { 0x20, 0x01, 0, 0, (unsigned char)(i >> 8), (unsigned char)i } };
+
+        snprintf(name, sizeof(name), "name-%d", i);
+        assert_int_equal(
+            throttle_begin(fixture->book, str_of(name), from.bytes, NOON, &try, &wait_s), RC_OK);
+        store_unit_init(&unit);
+        throttle_end(fixture->book, &try, false, NOON, &unit); /* not committed */
+    }
+    assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_SPENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STORE(test_first_failures_are_free_then_delays_double),
+        WITH_STORE(test_name_is_locked_after_the_maximum),
+        WITH_STORE(test_failures_survive_a_restart),
+        WITH_STORE(test_spellings_share_one_counter),
+        WITH_STORE(test_tries_under_way_count),
+        WITH_STORE(test_parallel_guesses),
+        WITH_STORE(test_one_at_a_time_once_delayed),
+        WITH_STORE(test_success_forgets),
+        WITH_STORE(test_known_address_works_while_the_name_is_locked),
+        WITH_STORE(test_known_address_has_a_maximum_too),
+        WITH_STORE(test_address_is_known_for_thirty_days),
+        WITH_STORE(test_unlock_forgets_the_name_and_its_known_addresses),
+        WITH_STORE(test_address_over_all_names_is_told_to_wait),
+        WITH_STORE(test_refused_tries_count_for_the_address),
+        WITH_STORE(test_ipv6_is_counted_by_network),
+        WITH_STORE(test_cancelled_try_counts_as_nothing),
+        WITH_STORE(test_many_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
