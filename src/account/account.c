@@ -67,8 +67,8 @@ static void add_event(struct store_unit *unit, int64_t account_id, int64_t at, s
 }
 
 enum rc account_create(struct store *store, const struct account *draft,
-                       const struct secret *password, struct password_cost cost, int64_t *out_id,
-                       struct buffer *out_error)
+                       const struct secret *password, struct password_cost cost, struct str detail,
+                       int64_t *out_id, struct buffer *out_error)
 {
     char hash[PASSWORD_HASH_BYTES_MAX];
     struct store_unit unit;
@@ -90,7 +90,7 @@ enum rc account_create(struct store *store, const struct account *draft,
     account.password_hash = str_of(hash);
     store_unit_init(&unit);
     store_insert_account(&unit, &account);
-    add_event(&unit, account.id, account.created_at, STR("added"));
+    add_event(&unit, account.id, account.created_at, detail);
     rc = store_commit(store, &unit);
     if (rc == RC_EXISTS)
         buffer_append_str(out_error, STR("an account of that name exists already"));
@@ -101,7 +101,7 @@ enum rc account_create(struct store *store, const struct account *draft,
 
 enum rc account_change_password(struct store *store, int64_t account_id,
                                 const struct secret *password, struct password_cost cost,
-                                int64_t now, struct buffer *out_error)
+                                struct str detail, int64_t now, struct buffer *out_error)
 {
     __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
     char hash[PASSWORD_HASH_BYTES_MAX];
@@ -122,7 +122,7 @@ enum rc account_change_password(struct store *store, int64_t account_id,
     account.password_hash = str_of(hash);
     store_unit_init(&unit);
     store_update_account(&unit, &account);
-    add_event(&unit, account_id, now, STR("password changed"));
+    add_event(&unit, account_id, now, detail);
     return store_commit(store, &unit);
 }
 

@@ -42,13 +42,14 @@ enum rc account_password_check(const struct secret *password, struct buffer *out
  * Makes an account with a hashed password, and an event. On a thread that may hash.
  *
  * draft        name, full_name, email, is_admin and created_at are read
+ * detail       the event's: who did it, in a few words
  *
  * Answers: RC_OK · RC_EXISTS the name is taken · RC_INVALID with out_error.  Faults: store,
  * RC_CRYPTO
  */
 enum rc account_create(struct store *store, const struct account *draft,
-                       const struct secret *password, struct password_cost cost, int64_t *out_id,
-                       struct buffer *out_error) MUST_CHECK;
+                       const struct secret *password, struct password_cost cost, struct str detail,
+                       int64_t *out_id, struct buffer *out_error) MUST_CHECK;
 
 /*
  * Replaces the password. The account's living grants are the caller's to end (RT-10). On a thread
@@ -58,7 +59,8 @@ enum rc account_create(struct store *store, const struct account *draft,
  */
 enum rc account_change_password(struct store *store, int64_t account_id,
                                 const struct secret *password, struct password_cost cost,
-                                int64_t now, struct buffer *out_error) MUST_CHECK;
+                                struct str detail, int64_t now,
+                                struct buffer *out_error) MUST_CHECK;
 
 /* What a check needs. */
 struct account_door {

@@ -1,6 +1,6 @@
 #include "base/clock.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static int64_t read_ns(clockid_t clock)
@@ -34,19 +34,39 @@ int64_t clock_monotonic_ms(void)
     return clock_monotonic_ns() / 1000000;
 }
 
+/* "2026-11-22T06:13:28" of a second. */
+static void format_second(int64_t second, char *out_text, size_t max_bytes)
+{
+    time_t time = (time_t)second;
+    struct tm parts;
+
+    gmtime_r(&time, &parts);
+    strftime(out_text, max_bytes, "%Y-%m-%dT%H:%M:%S", &parts);
+}
+
 void clock_format_utc(int64_t unix_ms, char out_text[static CLOCK_TEXT_BYTES])
 {
+    enum { SECOND_TEXT_BYTES = 19 };
+    /* Log lines come many to a second: the calendar is asked once for each. */
+    static _Thread_local int64_t known_second = -1;
+    static _Thread_local char known_text[SECOND_TEXT_BYTES + 1];
     const int64_t last_ms = INT64_C(253402300799999);
-    time_t seconds;
-    struct tm parts;
-    size_t len;
+    unsigned ms;
 
     if (unix_ms < 0)
         unix_ms = 0;
     else if (unix_ms > last_ms)
         unix_ms = last_ms;
-    seconds = (time_t)(unix_ms / 1000);
-    gmtime_r(&seconds, &parts);
-    len = strftime(out_text, CLOCK_TEXT_BYTES, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(out_text + len, CLOCK_TEXT_BYTES - len, ".%03dZ", (int)(unix_ms % 1000));
+    if (unix_ms / 1000 != known_second) {
+        known_second = unix_ms / 1000;
+        format_second(known_second, known_text, sizeof(known_text));
+    }
+    ms = (unsigned)(unix_ms % 1000);
+    memcpy(out_text, known_text, SECOND_TEXT_BYTES);
+    out_text[SECOND_TEXT_BYTES] = '.';
+    out_text[SECOND_TEXT_BYTES + 1] = (char)('0' + ms / 100);
+    out_text[SECOND_TEXT_BYTES + 2] = (char)('0' + ms / 10 % 10);
+    out_text[SECOND_TEXT_BYTES + 3] = (char)('0' + ms % 10);
+    out_text[SECOND_TEXT_BYTES + 4] = 'Z';
+    out_text[SECOND_TEXT_BYTES + 5] = '\0';
 }

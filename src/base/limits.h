@@ -36,7 +36,8 @@ enum {
     /* Lanes: requests that wait for a thread before the next one is told 503. */
     LANE_WORK_QUEUE_MAX = 1024,
     LANE_WORK_THREAD_COUNT = 16, /* they wait for commits, so more than cores: batches of 16 */
-    LANE_HASH_BUDGET_MS = 500,   /* password hashing queued at most this long */
+    LANE_HASH_BUDGET_MS = 500,   /* what has waited longer for a hash is told 503 */
+    LANE_HASH_QUEUE_MAX = 256,   /* far more than that lets through on any machine */
 
     /* Parameters of a form, query or JSON object. OAuth requests have below 20. */
     FORM_FIELD_COUNT_MAX = 64,

@@ -5,11 +5,13 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/rc.h"
 
 static enum log_level log_least = LOG_INFO;
 static bool log_as_json = true;
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
+static const char *const level_columns[] = { "debug", "info ", "warn ", "error" };
 
 void log_init(enum log_level least, enum log_format format)
 {
@@ -50,21 +52,44 @@ static bool is_unsafe(unsigned point)
            (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
 }
 
-/* Both formats share one escaping: JSON's. A byte that is not UTF-8 is shown by its value. */
+/* How many bytes at the front stand for themselves. */
+static size_t plain_bytes(struct str value)
+{
+    size_t len = 0;
+
+    while (len < value.len && value.at[len] >= 0x20 && value.at[len] < 0x7f &&
+           value.at[len] != '"' && value.at[len] != '\\')
+        len++;
+    return len;
+}
+
+/* Appends the first character, which needs a look; returns the bytes it took. A byte that is not
+ * UTF-8 is shown by its value. */
+static size_t append_special(struct buffer *line, struct str value)
+{
+    size_t len = str_utf8_sequence(value);
+    struct str sequence = { value.at, len == 0 ? 1 : len };
+    unsigned point = len == 0 ? (unsigned char)value.at[0] : code_point(sequence);
+
+    if (len == 0 || is_unsafe(point))
+        buffer_append_format(line, "\\u%04x", point);
+    else if (point == '"' || point == '\\')
+        buffer_append_format(line, "\\%c", (int)point);
+    else
+        buffer_append_str(line, sequence);
+    return sequence.len;
+}
+
+/* Both formats share one escaping: JSON's. */
 static void append_escaped(struct buffer *line, struct str value)
 {
     while (value.len > 0) {
-        size_t len = str_utf8_sequence(value);
-        struct str sequence = { value.at, len == 0 ? 1 : len };
-        unsigned point = len == 0 ? (unsigned char)value.at[0] : code_point(sequence);
+        size_t plain = plain_bytes(value);
 
-        if (len == 0 || is_unsafe(point))
-            buffer_append_format(line, "\\u%04x", point);
-        else if (point == '"' || point == '\\')
-            buffer_append_format(line, "\\%c", (int)point);
-        else
-            buffer_append_str(line, sequence);
-        value = str_from(value, sequence.len);
+        buffer_append(line, value.at, plain);
+        value = str_from(value, plain);
+        if (value.len > 0)
+            value = str_from(value, append_special(line, value));
     }
 }
 
@@ -80,11 +105,26 @@ static struct str cut(struct str value)
     return (struct str){ value.at, len };
 }
 
+/* Without printf: a line is written for every token that is issued. */
+static void append_text(struct buffer *line, const char *text)
+{
+    buffer_append_str(line, str_of(text));
+}
+
+static void append_number(struct buffer *line, int64_t number)
+{
+    if (number < 0)
+        buffer_append_byte(line, '-');
+    buffer_append_u64(line, number < 0 ? -(uint64_t)number : (uint64_t)number);
+}
+
 static void append_field(struct buffer *line, const struct log_field *field)
 {
-    buffer_append_format(line, log_as_json ? ",\"%s\":" : " %s=", field->name);
+    append_text(line, log_as_json ? ",\"" : " ");
+    append_text(line, field->name);
+    append_text(line, log_as_json ? "\":" : "=");
     if (field->is_number) {
-        buffer_append_format(line, "%lld", (long long)field->number);
+        append_number(line, field->number);
         return;
     }
     buffer_append_byte(line, '"');
@@ -92,20 +132,28 @@ static void append_field(struct buffer *line, const struct log_field *field)
     buffer_append_byte(line, '"');
 }
 
+static void append_start(struct buffer *line, enum log_level level, const char *event)
+{
+    char at[CLOCK_TEXT_BYTES];
+
+    clock_format_utc(clock_now_ms(), at);
+    append_text(line, log_as_json ? "{\"at\":\"" : "");
+    append_text(line, at);
+    append_text(line, log_as_json ? "\",\"level\":\"" : " ");
+    append_text(line, log_as_json ? level_names[level] : level_columns[level]);
+    append_text(line, log_as_json ? "\",\"event\":\"" : " ");
+    append_text(line, event);
+    append_text(line, log_as_json ? "\"" : "");
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-    char memory[LOG_LINE_BYTES_MAX];
+    UNINITIALIZED char memory[LOG_LINE_BYTES_MAX];
     struct buffer line = buffer_over(memory, sizeof(memory) - 2);
-    char at[CLOCK_TEXT_BYTES];
     size_t whole_bytes;
     ssize_t written;
 
-    clock_format_utc(clock_now_ms(), at);
-    if (log_as_json)
-        buffer_append_format(&line, "{\"at\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", at,
-                             level_names[level], event);
-    else
-        buffer_append_format(&line, "%s %-5s %s", at, level_names[level], event);
+    append_start(&line, level, event);
     whole_bytes = line.len;
     for (; fields->name != NULL; fields++) {
         if (!fields->is_number && fields->text.len == 0)

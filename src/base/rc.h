@@ -40,6 +40,19 @@ bool rc_is_fault(enum rc rc);
 
 _Noreturn void rc_assert_failed(const char *promise, const char *file, int line);
 
+/*
+ * Marks a large local that is filled before it is read, so that it is not also zeroed first. Every
+ * other local is (-ftrivial-auto-var-init), which costs nothing for small ones.
+ */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define UNINITIALIZED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef UNINITIALIZED
+#define UNINITIALIZED
+#endif
+
 /* AUTO(type) declares a handle that type_cleanup(&handle) closes on every way out of the scope. */
 #define AUTO(type) __attribute__((cleanup(type##_cleanup))) struct type
 

@@ -21,12 +21,26 @@ void secret_wipe(struct secret *secret)
 
 bool secret_bytes_equal(const void *a, const void *b, size_t len)
 {
-    const volatile unsigned char *left = a;
-    const volatile unsigned char *right = b;
-    unsigned char difference = 0;
+    const unsigned char *left = a;
+    const unsigned char *right = b;
+    uint64_t difference = 0;
 
-    for (size_t i = 0; i < len; i++)
-        difference = (unsigned char)(difference | (left[i] ^ right[i]));
+    for (; len >= sizeof(uint64_t); len -= sizeof(uint64_t)) {
+        uint64_t x;
+        uint64_t y;
+
+        memcpy(&x, left, sizeof(x));
+        memcpy(&y, right, sizeof(y));
+        left += sizeof(x);
+        right += sizeof(y);
+        difference |= x ^ y;
+        /* Keeps the compiler from leaving early once a difference is known. */
+        __asm__ volatile("" : "+r"(difference));
+    }
+    for (; len > 0; len--) {
+        difference |= (uint64_t)(*left++ ^ *right++);
+        __asm__ volatile("" : "+r"(difference));
+    }
     return difference == 0;
 }
 

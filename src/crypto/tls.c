@@ -2,17 +2,46 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include "base/clock.h"
+#include "crypto/random.h"
+
+enum {
+    TICKET_NAME_BYTES = 16,
+    TICKET_KEY_BYTES = 32,
+    TICKET_KEY_LIFETIME_S = 12 * 3600 /* then it opens tickets for as long again */
+};
+
+/* What session tickets are sealed with: lives in memory only. */
+struct ticket_key {
+    unsigned char name[TICKET_NAME_BYTES];
+    unsigned char cipher_key[TICKET_KEY_BYTES];
+    unsigned char mac_key[TICKET_KEY_BYTES];
+    int64_t made_at_ms; /* monotonic; 0: no key */
+};
+
+/* Belongs to an SSL_CTX, which lives on in its streams when the context has been replaced. */
+struct ticket_keys {
+    pthread_mutex_t mutex;
+    struct ticket_key current;
+    struct ticket_key previous;
+};
+
 struct tls_context {
     SSL_CTX *ssl_ctx; /* each stream holds a reference of its own */
 };
+
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+static int ticket_keys_index;
 
 struct tls_stream {
     SSL *ssl;
@@ -70,6 +99,119 @@ static enum rc read_key(const char *file, EVP_PKEY **out_key, struct buffer *out
     return RC_OK;
 }
 
+static bool is_fresh(const struct ticket_key *key, int64_t now_ms, int64_t lifetime_s)
+{
+    return key->made_at_ms != 0 && now_ms - key->made_at_ms < lifetime_s * 1000;
+}
+
+/* The key to seal with; a new one when the old one has served its time. */
+static struct ticket_key sealing_key(struct ticket_keys *keys)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    struct ticket_key key;
+
+    pthread_mutex_lock(&keys->mutex);
+    if (!is_fresh(&keys->current, now_ms, TICKET_KEY_LIFETIME_S)) {
+        keys->previous = keys->current;
+        random_bytes(&keys->current, sizeof(keys->current));
+        keys->current.made_at_ms = now_ms;
+    }
+    key = keys->current;
+    pthread_mutex_unlock(&keys->mutex);
+    return key;
+}
+
+/* False when no key of that name is in use; *out_is_old asks for a new ticket. */
+static bool find_opening_key(struct ticket_keys *keys, const unsigned char *name,
+                             struct ticket_key *out_key, bool *out_is_old)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    bool is_found = false;
+
+    pthread_mutex_lock(&keys->mutex);
+    for (int old = 0; old < 2 && !is_found; old++) {
+        const struct ticket_key *key = old == 0 ? &keys->current : &keys->previous;
+
+        is_found = is_fresh(key, now_ms, 2 * (int64_t)TICKET_KEY_LIFETIME_S) &&
+                   memcmp(key->name, name, TICKET_NAME_BYTES) == 0;
+        if (is_found) {
+            *out_key = *key;
+            *out_is_old = !is_fresh(key, now_ms, TICKET_KEY_LIFETIME_S);
+        }
+    }
+    pthread_mutex_unlock(&keys->mutex);
+    return is_found;
+}
+
+/* RFC 9325 3.4: ticket keys are changed, or forward secrecy ends with the process. */
+static int seal_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                       EVP_MAC_CTX *mac, int is_sealing)
+{
+    struct ticket_keys *keys = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ticket_keys_index);
+    char digest[] = "SHA256";
+    struct ticket_key key;
+    OSSL_PARAM params[3];
+    bool is_old = false;
+    bool is_set;
+
+    if (is_sealing) {
+        key = sealing_key(keys);
+        memcpy(name, key.name, TICKET_NAME_BYTES);
+        random_bytes(iv, (size_t)EVP_CIPHER_get_iv_length(EVP_aes_256_cbc()));
+    } else if (!find_opening_key(keys, name, &key, &is_old)) {
+        return 0; /* a full handshake */
+    }
+    params[0] =
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac_key, TICKET_KEY_BYTES);
+    params[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
+    params[2] = OSSL_PARAM_construct_end();
+    is_set =
+        EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key.cipher_key, iv, is_sealing) == 1 &&
+        EVP_MAC_CTX_set_params(mac, params) == 1;
+    OPENSSL_cleanse(&key, sizeof(key));
+    if (!is_set)
+        return -1;
+    return is_old ? 2 : 1;
+}
+
+static void free_ticket_keys(void *parent, void *keys_pointer, CRYPTO_EX_DATA *data, int index,
+                             long argument, void *context)
+{
+    struct ticket_keys *keys = keys_pointer;
+
+    (void)parent;
+    (void)data;
+    (void)index;
+    (void)argument;
+    (void)context;
+    if (keys == NULL)
+        return;
+    pthread_mutex_destroy(&keys->mutex);
+    explicit_bzero(keys, sizeof(*keys));
+    free(keys);
+}
+
+static void make_index(void)
+{
+    ticket_keys_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_ticket_keys);
+    ASSERT(ticket_keys_index >= 0);
+}
+
+static bool set_up_tickets(SSL_CTX *ssl_ctx)
+{
+    struct ticket_keys *keys = calloc(1, sizeof(*keys));
+
+    ASSERT(keys != NULL);
+    pthread_once(&index_once, make_index);
+    pthread_mutex_init(&keys->mutex, NULL);
+    if (SSL_CTX_set_ex_data(ssl_ctx, ticket_keys_index, keys) != 1) {
+        free(keys);
+        return false;
+    }
+    return SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl_ctx, seal_ticket) == 1 &&
+           SSL_CTX_set_num_tickets(ssl_ctx, 1) == 1;
+}
+
 /* RFC 7301 3.2: the one protocol spoken here, or a fatal no_application_protocol. */
 static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                            const unsigned char *in, unsigned in_len, void *context)
@@ -86,7 +228,7 @@ static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* BCP 195 (RFC 9325) 3.1, 3.2, 4.2: versions, no renegotiation, forward secrecy, AEAD only. */
+/* RFC 9325 3.1, 3.3, 3.5, 4.1: versions, no compression or renegotiation, forward secrecy, AEAD. */
 static bool set_up(SSL_CTX *ssl_ctx)
 {
     static const unsigned char SESSION_CONTEXT[] = "jeton";
@@ -105,8 +247,7 @@ static bool set_up(SSL_CTX *ssl_ctx)
            SSL_CTX_set_cipher_list(ssl_ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
            SSL_CTX_set_ciphersuites(ssl_ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                              "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-           SSL_CTX_set1_groups_list(ssl_ctx, groups) == 1 &&
-           SSL_CTX_set_num_tickets(ssl_ctx, 1) == 1 &&
+           SSL_CTX_set1_groups_list(ssl_ctx, groups) == 1 && set_up_tickets(ssl_ctx) &&
            SSL_CTX_set_session_id_context(ssl_ctx, SESSION_CONTEXT, sizeof(SESSION_CONTEXT) - 1) ==
                1;
 }

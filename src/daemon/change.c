@@ -11,14 +11,19 @@ enum {
 
 _Static_assert((int)GRANTS_PER_UNIT < (int)STORE_UNIT_STEP_COUNT_MAX, "an event must fit too");
 
-void change_event(struct store_unit *unit, enum event_kind kind, int64_t account_id,
-                  int64_t client_id, struct str detail)
+struct str change_detail(struct command_context *context, const char *act)
+{
+    return arena_format(context->arena, "%s by uid %u", act, context->uid);
+}
+
+void change_event(struct command_context *context, struct store_unit *unit, enum event_kind kind,
+                  int64_t account_id, int64_t client_id, const char *act)
 {
     struct event event = { .at = clock_now_s(),
                            .kind = kind,
                            .account_id = account_id,
                            .client_id = client_id,
-                           .detail = detail };
+                           .detail = change_detail(context, act) };
 
     store_insert_event(unit, &event);
 }
@@ -47,8 +52,8 @@ static enum rc end_page(struct command_context *context, const struct grant *gra
     store_unit_init(&unit);
     for (size_t i = 0; i < count; i++)
         store_end_grant(&unit, grants[i].id, now);
-    change_event(&unit, EVENT_GRANT_ENDED, grants[0].account_id, grants[0].client_id,
-                 STR("by the operator"));
+    change_event(context, &unit, EVENT_GRANT_ENDED, grants[0].account_id, grants[0].client_id,
+                 "ended");
     return store_commit(context->store, &unit);
 }
 

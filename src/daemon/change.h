@@ -7,9 +7,12 @@
 
 #include "daemon/command.h"
 
+/* "added by uid 0", in the context's arena: what an audit event says of an act of an operator. */
+struct str change_detail(struct command_context *context, const char *act);
+
 /* Adds an audit event of now. A service's id stands where a client's does. */
-void change_event(struct store_unit *unit, enum event_kind kind, int64_t account_id,
-                  int64_t client_id, struct str detail);
+void change_event(struct command_context *context, struct store_unit *unit, enum event_kind kind,
+                  int64_t account_id, int64_t client_id, const char *act);
 
 /* Commits; on a fault or an answer writes the line. An exit status. */
 int change_commit(struct command_context *context, struct store_unit *unit);

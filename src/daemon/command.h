@@ -35,7 +35,8 @@ struct command_context {
     const struct secret *input; /* the line read from stdin; NULL when none was wanted */
     struct sink *out;
     struct sink *err;
-    const char *name; /* "user add", for messages */
+    unsigned uid;     /* of who asks, for the audit trail */
+    const char *name; /* "user add", for messages         */
 };
 
 enum {

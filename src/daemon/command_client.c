@@ -240,7 +240,7 @@ static int run_add(struct command_context *context, const struct options *option
     store_unit_init(&unit);
     if (rc == RC_OK) {
         store_insert_client(&unit, &client);
-        change_event(&unit, EVENT_CLIENT_CHANGED, 0, client.id, STR("added"));
+        change_event(context, &unit, EVENT_CLIENT_CHANGED, 0, client.id, "added");
     }
     if (rc != RC_OK)
         return command_fault(context, rc);
@@ -251,13 +251,13 @@ static int run_add(struct command_context *context, const struct options *option
 }
 
 /* Commits a changed client with its event. */
-static int update(struct command_context *context, const struct client *client, struct str detail)
+static int update(struct command_context *context, const struct client *client, const char *act)
 {
     struct store_unit unit;
 
     store_unit_init(&unit);
     store_update_client(&unit, client);
-    change_event(&unit, EVENT_CLIENT_CHANGED, 0, client->id, detail);
+    change_event(context, &unit, EVENT_CLIENT_CHANGED, 0, client->id, act);
     return change_commit(context, &unit);
 }
 
@@ -276,7 +276,7 @@ static int run_secret(struct command_context *context, const struct options *opt
     status =
         change_secret(context, options_has(options, "secret-stdin"), &client.secret_hash, &made);
     if (status == STATUS_DONE)
-        status = update(context, &client, STR("secret replaced"));
+        status = update(context, &client, "secret replaced");
     if (status != STATUS_DONE)
         return status;
     return show_done(context, &made, options->arguments[0], "has a new secret");
@@ -295,7 +295,7 @@ static int run_disable(struct command_context *context, const struct options *op
     if (status != STATUS_DONE)
         return status;
     client.is_disabled = true;
-    status = update(context, &client, STR("disabled"));
+    status = update(context, &client, "disabled");
     if (status != STATUS_DONE)
         return status;
     rc = change_end_grants(context, 0, client.id, &count);
@@ -318,7 +318,7 @@ static int run_enable(struct command_context *context, const struct options *opt
     if (status != STATUS_DONE)
         return status;
     client.is_disabled = false;
-    status = update(context, &client, STR("enabled"));
+    status = update(context, &client, "enabled");
     if (status == STATUS_DONE)
         command_note(context, "client '%s' is enabled", options->arguments[0]);
     return status;

@@ -129,7 +129,7 @@ static int run_add(struct command_context *context, const struct options *option
     store_unit_init(&unit);
     if (rc == RC_OK) {
         store_insert_service(&unit, &service);
-        change_event(&unit, EVENT_SERVICE_CHANGED, 0, service.id, STR("added"));
+        change_event(context, &unit, EVENT_SERVICE_CHANGED, 0, service.id, "added");
     }
     if (rc != RC_OK)
         return command_fault(context, rc);
@@ -140,13 +140,13 @@ static int run_add(struct command_context *context, const struct options *option
 }
 
 /* Commits a changed service with its event. */
-static int update(struct command_context *context, const struct service *service, struct str detail)
+static int update(struct command_context *context, const struct service *service, const char *act)
 {
     struct store_unit unit;
 
     store_unit_init(&unit);
     store_update_service(&unit, service);
-    change_event(&unit, EVENT_SERVICE_CHANGED, 0, service->id, detail);
+    change_event(context, &unit, EVENT_SERVICE_CHANGED, 0, service->id, act);
     return change_commit(context, &unit);
 }
 
@@ -161,7 +161,7 @@ static int run_secret(struct command_context *context, const struct options *opt
         status = change_secret(context, options_has(options, "secret-stdin"), &service.secret_hash,
                                &made);
     if (status == STATUS_DONE)
-        status = update(context, &service, STR("secret replaced"));
+        status = update(context, &service, "secret replaced");
     if (status != STATUS_DONE)
         return status;
     return show_done(context, &made, options->arguments[0], "has a new secret");
@@ -180,7 +180,7 @@ static int run_disable(struct command_context *context, const struct options *op
     if (status != STATUS_DONE)
         return status;
     service.is_disabled = true;
-    status = update(context, &service, STR("disabled"));
+    status = update(context, &service, "disabled");
     if (status != STATUS_DONE)
         return status;
     rc = change_end_grants_of_service(context, service.service_id, &count);
@@ -203,7 +203,7 @@ static int run_enable(struct command_context *context, const struct options *opt
     if (status != STATUS_DONE)
         return status;
     service.is_disabled = false;
-    status = update(context, &service, STR("enabled"));
+    status = update(context, &service, "enabled");
     if (status == STATUS_DONE)
         command_note(context, "service '%s' is enabled", options->arguments[0]);
     return status;

@@ -8,7 +8,7 @@
  * is to end the grant. Its id, its value and its grant lead here by different ways.
  */
 
-enum { ROW_JSON_BYTES = 64 * 1024 };
+enum { ROW_JSON_BYTES = 256 * 1024 };
 
 static const char *const kind_texts[TOKEN_KIND_COUNT] = {
     [TOKEN_ACCESS] = "access",
@@ -280,7 +280,7 @@ static int revoke_one(struct command_context *context, const struct token *row)
                            .kind =
                                row->kind == TOKEN_REFRESH ? EVENT_GRANT_ENDED : EVENT_TOKEN_REVOKED,
                            .token_id = row->id,
-                           .detail = STR("by the operator") };
+                           .detail = change_detail(context, "revoked") };
     struct token_facts facts = { .row = *row };
     struct store_unit unit;
     enum rc rc;
@@ -452,10 +452,12 @@ static int run_explain(struct command_context *context, const struct options *op
     sink_format(out, "expires   %s\naccount   %.*s\nclient    %.*s\n",
                 facts.row.expires_at == 0 ? "never" : at, STR_ARGS(subject_text(&facts)),
                 STR_ARGS(facts.client.client_id));
-    if (facts.has_grant)
-        sink_format(out, "grant     %lld\nscope     %.*s\naudience  %.*s\n",
-                    (long long)facts.grant.id, STR_ARGS(facts.grant.scope),
-                    STR_ARGS(facts.grant.audience));
+    if (facts.has_grant) {
+        sink_format(out, "grant     %lld\nscope     %.*s\naudience  ", (long long)facts.grant.id,
+                    STR_ARGS(facts.grant.scope));
+        sink_str(out, facts.grant.audience);
+        sink_text(out, "\n");
+    }
     return explain_reasons(context, &facts);
 }
 

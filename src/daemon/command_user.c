@@ -78,8 +78,8 @@ static int run_add(struct command_context *context, const struct options *option
         return command_refuse(context, "--full-name: %.*s", STR_ARGS(buffer_str(&error)));
     if (email_check(draft.email, &error) != RC_OK)
         return command_refuse(context, "--email: %.*s", STR_ARGS(buffer_str(&error)));
-    rc =
-        account_create(context->store, &draft, context->input, context->checker->cost, &id, &error);
+    rc = account_create(context->store, &draft, context->input, context->checker->cost,
+                        change_detail(context, "added"), &id, &error);
     if (rc == RC_EXISTS)
         return command_refuse(context, "an account '%s' exists already; choose another name",
                               options->arguments[0]);
@@ -119,7 +119,7 @@ static int run_passwd(struct command_context *context, const struct options *opt
     if (status != STATUS_DONE)
         return status;
     rc = account_change_password(context->store, account.id, context->input, context->checker->cost,
-                                 clock_now_s(), &error);
+                                 change_detail(context, "password changed"), clock_now_s(), &error);
     if (rc == RC_INVALID)
         return command_refuse(context, "%.*s", STR_ARGS(buffer_str(&error)));
     if (rc != RC_OK)
@@ -143,8 +143,8 @@ static int set_disabled(struct command_context *context, const struct options *o
     account.is_disabled = is_disabled;
     store_unit_init(&unit);
     store_update_account(&unit, &account);
-    change_event(&unit, EVENT_ACCOUNT_CHANGED, account.id, 0,
-                 is_disabled ? STR("disabled") : STR("enabled"));
+    change_event(context, &unit, EVENT_ACCOUNT_CHANGED, account.id, 0,
+                 is_disabled ? "disabled" : "enabled");
     status = change_commit(context, &unit);
     if (status != STATUS_DONE)
         return status;
@@ -175,7 +175,7 @@ static int run_unlock(struct command_context *context, const struct options *opt
         return status;
     store_unit_init(&unit);
     throttle_unlock(context->throttle, account.name, clock_now_s(), &unit);
-    change_event(&unit, EVENT_ACCOUNT_CHANGED, account.id, 0, STR("unlocked"));
+    change_event(context, &unit, EVENT_ACCOUNT_CHANGED, account.id, 0, "unlocked");
     status = change_commit(context, &unit);
     if (status == STATUS_DONE)
         command_note(context, "failed sign-ins of '%s' are forgotten", options->arguments[0]);

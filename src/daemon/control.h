@@ -20,7 +20,7 @@
 enum {
     CONTROL_WORD_COUNT_MAX = 1024,
     CONTROL_REQUEST_BYTES_MAX = 256 * 1024,
-    CONTROL_CONNECTION_COUNT_MAX = 8, /* lists may be slow; more are told to try again */
+    CONTROL_CONNECTION_COUNT_MAX = 8, /* lists may be slow; more have to wait */
     CONTROL_READ_TIMEOUT_S = 10,
     CONTROL_WRITE_TIMEOUT_S = 60 /* somebody reads a list page by page */
 };

@@ -12,12 +12,15 @@
 #include "daemon/control.h"
 #include "daemon/control_wire.h"
 
+enum { QUEUE_COUNT = 128, BUSY_POLL_MS = 5 };
+
 /* A command under way. The accepting thread alone starts and joins; the slot's own thread ends. */
 struct control_slot {
     pthread_t thread;
     bool is_started;
     _Atomic bool is_done;
     int fd;
+    unsigned uid; /* of who asks */
     struct house *house;
 };
 
@@ -111,10 +114,10 @@ static void run_request(struct control_slot *slot, const struct control_request 
 
     sink_init(&out, take_out, &slot->fd);
     sink_init(&err, take_err, &slot->fd);
-    status = house_run_command(slot->house, request->word_count, request->words,
+    status = house_run_command(slot->house, slot->uid, request->word_count, request->words,
                                request->has_input ? &request->input : NULL, &out, &err);
     log_event(LOG_INFO, "command", LOG_STR("noun", noun), LOG_STR("verb", verb),
-              LOG_INT("status", status));
+              LOG_INT("uid", slot->uid), LOG_INT("status", status));
     status_byte = (char)status;
     (void)write_part(slot->fd, CONTROL_STATUS, (struct str){ &status_byte, 1 });
 }
@@ -132,6 +135,8 @@ static void *slot_main(void *context)
     secret_wipe(&request->input);
     free(request->bytes);
     free(request);
+    /* The accepting thread closes it, with the next call or at the end; the caller must not wait. */
+    shutdown(slot->fd, SHUT_RDWR);
     atomic_store(&slot->is_done, true);
     return NULL;
 }
@@ -147,13 +152,16 @@ static void slot_join(struct control_slot *slot)
     slot->is_started = false;
 }
 
-static bool is_peer_welcome(int fd)
+static bool is_peer_welcome(int fd, unsigned *out_uid)
 {
     struct ucred peer;
     socklen_t len = sizeof(peer);
 
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-           (peer.uid == geteuid() || peer.uid == 0);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 ||
+        (peer.uid != geteuid() && peer.uid != 0))
+        return false;
+    *out_uid = peer.uid;
+    return true;
 }
 
 static struct control_slot *find_slot(struct control_server *server)
@@ -171,21 +179,16 @@ static struct control_slot *find_slot(struct control_server *server)
     return found;
 }
 
-static void serve_one(struct control_server *server, int fd)
+static void serve_one(struct control_server *server, struct control_slot *slot)
 {
     const struct timeval read_timeout = { .tv_sec = CONTROL_READ_TIMEOUT_S };
     const struct timeval write_timeout = { .tv_sec = CONTROL_WRITE_TIMEOUT_S };
-    struct control_slot *slot = find_slot(server);
+    int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
-    if (!is_peer_welcome(fd)) {
-        log_event(LOG_WARN, "control_refused", LOG_TEXT("why", "another user"));
-        close(fd);
+    if (fd < 0)
         return;
-    }
-    if (slot == NULL) {
-        (void)write_part(fd, CONTROL_ERR,
-                         STR("jeton: the server is busy with other commands; try again\n"));
-        (void)write_part(fd, CONTROL_STATUS, STR("\001"));
+    if (!is_peer_welcome(fd, &slot->uid)) {
+        log_event(LOG_WARN, "control_refused", LOG_TEXT("why", "another user"));
         close(fd);
         return;
     }
@@ -199,23 +202,22 @@ static void serve_one(struct control_server *server, int fd)
         close(fd);
 }
 
+/* While every slot is taken, further callers wait in the socket's queue. */
 static void *server_main(void *context)
 {
     struct control_server *server = context;
-    struct pollfd fds[2] = { { .fd = server->listen_fd, .events = POLLIN },
-                             { .fd = server->stop_fd, .events = POLLIN } };
 
     for (;;) {
-        if (poll(fds, 2, -1) < 0)
-            continue;
-        if (fds[1].revents != 0)
-            return NULL;
-        if (fds[0].revents != 0) {
-            int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        struct control_slot *slot = find_slot(server);
+        struct pollfd fds[2] = { { .fd = server->stop_fd, .events = POLLIN },
+                                 { .fd = server->listen_fd, .events = POLLIN } };
 
-            if (fd >= 0)
-                serve_one(server, fd);
-        }
+        if (poll(fds, slot == NULL ? 1 : 2, slot == NULL ? BUSY_POLL_MS : -1) < 0)
+            continue;
+        if (fds[0].revents != 0)
+            return NULL;
+        if (slot != NULL && fds[1].revents != 0)
+            serve_one(server, slot);
     }
 }
 
@@ -234,8 +236,7 @@ static bool listen_in(const char *data, struct control_server *server)
     if (unlink(address.sun_path) != 0 && errno != ENOENT)
         return false;
     return bind(server->listen_fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
-           chmod(address.sun_path, 0600) == 0 &&
-           listen(server->listen_fd, CONTROL_CONNECTION_COUNT_MAX) == 0;
+           chmod(address.sun_path, 0600) == 0 && listen(server->listen_fd, QUEUE_COUNT) == 0;
 }
 
 static void server_free(struct control_server *server)

@@ -175,8 +175,8 @@ static struct token_room *open_room(struct command_context *context)
     return NULL;
 }
 
-int house_run_command(struct house *house, int argc, char *const *argv, const struct secret *input,
-                      struct sink *out, struct sink *err)
+int house_run_command(struct house *house, unsigned uid, int argc, char *const *argv,
+                      const struct secret *input, struct sink *out, struct sink *err)
 {
     __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
     struct command_context context = { .store = house->store,
@@ -190,6 +190,7 @@ int house_run_command(struct house *house, int argc, char *const *argv, const st
                                        .input = input,
                                        .out = out,
                                        .err = err,
+                                       .uid = uid,
                                        .name = "" };
     int status;
 

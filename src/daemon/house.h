@@ -44,8 +44,8 @@ enum rc house_open_room(struct house *house, struct str issuer) MUST_CHECK;
 
 void house_close(struct house *house);
 
-/* Runs a command line over the house; an exit status. Sinks are flushed. */
-int house_run_command(struct house *house, int argc, char *const *argv, const struct secret *input,
-                      struct sink *out, struct sink *err);
+/* Runs a command line of the user uid over the house; an exit status. Sinks are flushed. */
+int house_run_command(struct house *house, unsigned uid, int argc, char *const *argv,
+                      const struct secret *input, struct sink *out, struct sink *err);
 
 #endif

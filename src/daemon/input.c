@@ -1,6 +1,7 @@
 #include "daemon/input.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -9,6 +10,8 @@ static enum rc refuse(struct buffer *out_error, const char *words)
     buffer_append_str(out_error, str_of(words));
     return RC_INVALID;
 }
+
+static volatile sig_atomic_t was_interrupted;
 
 /* Reads to the end, or to the first line's end on a terminal. A byte too many is enough to know. */
 static enum rc read_bytes(unsigned char *out_bytes, size_t max, bool is_terminal, size_t *out_len,
@@ -19,10 +22,11 @@ static enum rc read_bytes(unsigned char *out_bytes, size_t max, bool is_terminal
     while (len < max) {
         ssize_t got = read(STDIN_FILENO, out_bytes + len, max - len);
 
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && errno == EINTR && !was_interrupted)
             continue;
         if (got < 0)
-            return refuse(out_error, "standard input cannot be read");
+            return refuse(out_error,
+                          was_interrupted ? "interrupted" : "standard input cannot be read");
         if (got == 0)
             break;
         len += (size_t)got;
@@ -40,6 +44,22 @@ static void ask(const char *words)
     (void)written;
 }
 
+static void note_signal(int number)
+{
+    (void)number;
+    was_interrupted = 1;
+}
+
+/* Signals end the reading, not the process: the terminal must show again what is typed. */
+static void catch_signals(void)
+{
+    const struct sigaction action = { .sa_handler = note_signal };
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
 /* As read_bytes, unseen. */
 static enum rc read_terminal(unsigned char *out_bytes, size_t max, size_t *out_len,
                              struct buffer *out_error)
@@ -50,6 +70,7 @@ static enum rc read_terminal(unsigned char *out_bytes, size_t max, size_t *out_l
 
     if (tcgetattr(STDIN_FILENO, &before) != 0)
         return refuse(out_error, "the terminal cannot be used");
+    catch_signals();
     unseen = before;
     unseen.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
     ask("one line, not shown: ");

@@ -13,7 +13,7 @@
 enum {
     ERROR_BYTES = 512,
     /* A folder that is held is a server's that starts or stops, or another command's. */
-    HELD_RETRY_COUNT = 200,
+    HELD_RETRY_COUNT = 600,
     HELD_RETRY_MS = 50
 };
 
@@ -98,8 +98,8 @@ static enum rc run_here(struct call *call, const char *data, int *out_status)
                     "jeton: made %s/master.key, which opens all that is sealed in the "
                     "store: keep a copy of it elsewhere\n",
                     data);
-    *out_status =
-        house_run_command(&house, call->argc, call->argv, call->input, call->out, call->err);
+    *out_status = house_run_command(&house, getuid(), call->argc, call->argv, call->input,
+                                    call->out, call->err);
     house_close(&house);
     return RC_OK;
 }
@@ -132,6 +132,7 @@ static int run_line(struct call *call, const struct command_line *line)
     char bytes[ERROR_BYTES];
     struct buffer error = buffer_over(bytes, sizeof(bytes));
     const struct command *command = line->command;
+    int status;
 
     call->line = line;
     if (command->wants_input != NULL && command->wants_input(&line->options)) {
@@ -142,7 +143,9 @@ static int run_line(struct call *call, const struct command_line *line)
         }
         call->input = &input;
     }
-    return run(call);
+    status = run(call);
+    call->input = NULL;
+    return status;
 }
 
 static int run_command(int argc, char *const *argv, struct sink *out, struct sink *err)

@@ -385,6 +385,11 @@ static void receive(struct http_loop *loop, struct connection *connection)
 
         if (exchange == NULL)
             exchange = connection->exchange = loop_take_exchange(loop);
+        if (exchange == NULL) {
+            loop_count(&loop->counts.connections_refused);
+            connection_close(loop, connection);
+            return;
+        }
         io = io_read(connection, exchange->input + exchange->input_len,
                      PARSE_INPUT_BYTES_MAX - exchange->input_len, &len);
         if (io == IO_ENDED) {

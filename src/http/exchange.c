@@ -28,7 +28,8 @@ struct exchange *exchange_new(void)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     struct exchange *exchange = (struct exchange *)(void *)memory;
 
-    ASSERT(memory != MAP_FAILED);
+    if (memory == MAP_FAILED)
+        return NULL;
     exchange->input = memory + INPUT_AT;
     exchange->body_memory = memory + BODY_AT;
     exchange->arena = (struct arena){ .slab = memory + ARENA_AT, .slab_bytes = ARENA_BYTES };

@@ -33,7 +33,7 @@ struct exchange {
     char *body_memory;
 };
 
-/* Maps a new one; aborts when there is no memory. */
+/* Maps a new one; NULL when there is no memory. */
 struct exchange *exchange_new(void);
 
 void exchange_free(struct exchange *exchange);

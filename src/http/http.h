@@ -203,7 +203,7 @@ void http_server_close(struct http_server *server);
 struct http_counts {
     uint64_t connections_accepted;
     uint64_t connections_open;
-    uint64_t connections_refused;  /* over a cap */
+    uint64_t connections_refused;  /* over a cap, or out of memory */
     uint64_t requests;
     uint64_t requests_malformed;
     uint64_t timeouts;

@@ -9,35 +9,34 @@
 
 #include "base/clock.h"
 
-enum {
-    STACK_BYTES = 1024 * 1024,
-    /* A first guess, about an Argon2id hash of 19 MiB; the measured times soon replace it. */
-    FIRST_SERVICE_NS = 20 * 1000 * 1000,
-    AVERAGE_SHIFT = 3 /* a new time counts one eighth */
+enum { STACK_BYTES = 1024 * 1024 };
+
+struct entry {
+    void *job;
+    int64_t pushed_ns; /* 0 in a lane without a budget */
 };
 
 struct worker_lane {
     struct lane_options options;
     pthread_mutex_t mutex;
     pthread_cond_t has_job;
-    void **jobs; /* a ring of options.capacity */
+    struct entry *entries; /* a ring of options.capacity */
     size_t first;
     size_t count;
     unsigned sleeping_count;
-    bool is_waking;     /* a thread was signalled and does not run yet */
-    int64_t service_ns; /* moving average */
+    bool is_waking; /* a thread was signalled and does not run yet */
     bool is_stopping;
     pthread_t *threads;
     unsigned thread_count; /* started */
 };
 
-static void *pop(struct worker_lane *lane)
+static struct entry pop(struct worker_lane *lane)
 {
-    void *job = lane->jobs[lane->first];
+    struct entry entry = lane->entries[lane->first];
 
     lane->first = lane->first + 1 == lane->options.capacity ? 0 : lane->first + 1;
     lane->count--;
-    return job;
+    return entry;
 }
 
 /*
@@ -53,10 +52,10 @@ static void wake_one(struct worker_lane *lane)
     pthread_cond_signal(&lane->has_job);
 }
 
-/* With the mutex held. NULL when the lane stops. */
-static void *wait_for_job(struct worker_lane *lane)
+/* With the mutex held. No job when the lane stops. */
+static struct entry wait_for_entry(struct worker_lane *lane)
 {
-    void *job;
+    struct entry entry;
 
     while (lane->count == 0 && !lane->is_stopping) {
         lane->sleeping_count++;
@@ -65,31 +64,39 @@ static void *wait_for_job(struct worker_lane *lane)
         lane->is_waking = false;
     }
     if (lane->is_stopping)
-        return NULL;
-    job = pop(lane);
+        return (struct entry){ NULL, 0 };
+    entry = pop(lane);
     wake_one(lane);
-    return job;
+    return entry;
+}
+
+static int64_t now_if_budgeted(const struct worker_lane *lane)
+{
+    return lane->options.budget_ms > 0 ? clock_monotonic_ns() : 0;
+}
+
+static void take_turn(const struct worker_lane *lane, struct entry entry)
+{
+    int64_t budget_ns = (int64_t)lane->options.budget_ms * 1000000;
+
+    if (now_if_budgeted(lane) - entry.pushed_ns > budget_ns)
+        lane->options.refuse(entry.job);
+    else
+        lane->options.run(entry.job);
 }
 
 static void *thread_main(void *context)
 {
     struct worker_lane *lane = context;
-    bool is_timed = lane->options.budget_ms > 0;
-    void *job;
+    struct entry entry;
 
     if (lane->options.nice != 0)
         setpriority(PRIO_PROCESS, (id_t)gettid(), lane->options.nice);
     pthread_mutex_lock(&lane->mutex);
-    for (job = wait_for_job(lane); job != NULL; job = wait_for_job(lane)) {
-        int64_t started_ns;
-
+    while ((entry = wait_for_entry(lane)).job != NULL) {
         pthread_mutex_unlock(&lane->mutex);
-        started_ns = is_timed ? clock_monotonic_ns() : 0;
-        lane->options.run(job);
-        if (is_timed)
-            started_ns = clock_monotonic_ns() - started_ns;
+        take_turn(lane, entry);
         pthread_mutex_lock(&lane->mutex);
-        lane->service_ns += is_timed ? (started_ns - lane->service_ns) >> AVERAGE_SHIFT : 0;
     }
     pthread_mutex_unlock(&lane->mutex);
     return NULL;
@@ -123,11 +130,11 @@ enum rc lane_open(const struct lane_options *options, struct worker_lane **out_l
     struct worker_lane *lane = calloc(1, sizeof(*lane));
 
     ASSERT(lane != NULL && options->capacity > 0 && options->thread_count > 0);
+    ASSERT(options->budget_ms == 0 || options->refuse != NULL);
     lane->options = *options;
-    lane->jobs = calloc(options->capacity, sizeof(*lane->jobs));
+    lane->entries = calloc(options->capacity, sizeof(*lane->entries));
     lane->threads = calloc(options->thread_count, sizeof(*lane->threads));
-    ASSERT(lane->jobs != NULL && lane->threads != NULL);
-    lane->service_ns = FIRST_SERVICE_NS;
+    ASSERT(lane->entries != NULL && lane->threads != NULL);
     pthread_mutex_init(&lane->mutex, NULL);
     pthread_cond_init(&lane->has_job, NULL);
     for (unsigned i = 0; i < options->thread_count; i++) {
@@ -141,27 +148,18 @@ enum rc lane_open(const struct lane_options *options, struct worker_lane **out_l
     return RC_OK;
 }
 
-/* With the mutex held. */
-static bool is_full(const struct worker_lane *lane)
-{
-    int64_t wait_ns = (int64_t)lane->count * lane->service_ns / lane->options.thread_count;
-
-    if (lane->is_stopping || lane->count == lane->options.capacity)
-        return true;
-    return lane->options.budget_ms > 0 && wait_ns > (int64_t)lane->options.budget_ms * 1000000;
-}
-
 enum rc lane_push(struct worker_lane *lane, void *job)
 {
+    struct entry entry = { job, now_if_budgeted(lane) };
     size_t last;
 
     pthread_mutex_lock(&lane->mutex);
-    if (is_full(lane)) {
+    if (lane->is_stopping || lane->count == lane->options.capacity) {
         pthread_mutex_unlock(&lane->mutex);
         return RC_BUSY;
     }
     last = lane->first + lane->count;
-    lane->jobs[last < lane->options.capacity ? last : last - lane->options.capacity] = job;
+    lane->entries[last < lane->options.capacity ? last : last - lane->options.capacity] = entry;
     lane->count++;
     wake_one(lane);
     pthread_mutex_unlock(&lane->mutex);
@@ -191,7 +189,7 @@ void lane_stop(struct worker_lane *lane)
 
 void *lane_take_back(struct worker_lane *lane)
 {
-    return lane->count > 0 ? pop(lane) : NULL;
+    return lane->count > 0 ? pop(lane).job : NULL;
 }
 
 void lane_close(struct worker_lane *lane)
@@ -201,6 +199,6 @@ void lane_close(struct worker_lane *lane)
     pthread_cond_destroy(&lane->has_job);
     pthread_mutex_destroy(&lane->mutex);
     free(lane->threads);
-    free(lane->jobs);
+    free(lane->entries);
     free(lane);
 }

@@ -12,7 +12,10 @@
 
 enum {
     EVENT_COUNT = 256,
-    ACCEPT_COUNT = 64, /* per listener and round: the connections there are want to be served too */
+    /* Per listener and round: connections that are there already want to be served too, and where
+       there are several loops, none should take them all. */
+    ACCEPT_COUNT = 64,
+    ACCEPT_SHARED_COUNT = 4,
     ACCEPT_PAUSE_MS = 100,
     /* Exchanges kept for the next request, with the pages they have touched. */
     FREE_EXCHANGE_MAX = 256,
@@ -78,7 +81,8 @@ struct exchange *loop_take_exchange(struct http_loop *loop)
 
     if (exchange == NULL) {
         exchange = exchange_new();
-        exchange->loop = loop;
+        if (exchange != NULL)
+            exchange->loop = loop;
         return exchange;
     }
     loop->free_exchanges = exchange->next;
@@ -191,7 +195,9 @@ static bool accept_one(struct http_loop *loop, const struct listener *listener)
 
 static void accept_some(struct http_loop *loop, const struct listener *listener)
 {
-    for (int i = 0; i < ACCEPT_COUNT && accept_one(loop, listener); i++)
+    int count = loop->server->config.loop_count > 1 ? ACCEPT_SHARED_COUNT : ACCEPT_COUNT;
+
+    for (int i = 0; i < count && accept_one(loop, listener); i++)
         continue;
 }
 

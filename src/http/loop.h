@@ -88,7 +88,7 @@ void loop_wake(struct http_loop *loop);
 /* Hands an exchange back from a lane. */
 void loop_complete(struct http_loop *loop, struct exchange *exchange);
 
-/* An empty exchange; never NULL. */
+/* An empty exchange; NULL when there is no memory for one more. */
 struct exchange *loop_take_exchange(struct http_loop *loop);
 
 /* Wipes it and keeps it for the next one. */

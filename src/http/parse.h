@@ -9,7 +9,9 @@
  * in origin-form; no folded lines; no space before the colon; no control byte in a value; exactly
  * one Host (HTTP/1.0 may leave it out); at most one Content-Length, digits only; no
  * Transfer-Encoding but "chunked" alone, and never both. Chunk extensions and trailer fields are
- * checked and skipped (RFC 9112 7.1.1, 7.1.2).
+ * checked and skipped (RFC 9112 7.1.1, 7.1.2); what frames or routes a message is refused there.
+ * Stricter than the standard: no tab inside a value, none behind a value that frames the message,
+ * no absolute-form, no empty Host.
  *
  * How the bytes are cut into reads never changes the outcome: a line is judged when it is whole,
  * and a limit is passed at the same byte whether the rest is there or not.

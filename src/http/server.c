@@ -8,8 +8,7 @@
 #include "crypto/random.h"
 
 enum {
-    HASH_QUEUE_MAX = 1024, /* the budget ends it long before */
-    HASH_NICE = 10,        /* measured: keeps the fast lane's p99 while jobs still finish */
+    HASH_NICE = 10,       /* measured: keeps the fast lane's p99 while jobs still finish */
     /* Descriptors that are not connections: listeners, loops, the store, logs, and some to spare.
      */
     OTHER_DESCRIPTOR_COUNT = 128
@@ -76,6 +75,15 @@ static char *copy_text(const char *text)
     return copy;
 }
 
+/* Hands an exchange back that its lane could not take, or not in time. */
+static void refuse_on_lane(void *job)
+{
+    struct exchange *exchange = job;
+
+    exchange->lane_was_full = true;
+    loop_complete(exchange->loop, exchange);
+}
+
 /* Runs on a thread of a lane. */
 static void serve_on_lane(void *job)
 {
@@ -91,10 +99,8 @@ static void serve_on_lane(void *job)
     }
     ASSERT(lane != exchange->public.lane);
     exchange->public.lane = lane;
-    if (lane_push(server->lanes[lane], exchange) != RC_OK) {
-        exchange->lane_was_full = true;
-        loop_complete(exchange->loop, exchange);
-    }
+    if (lane_push(server->lanes[lane], exchange) != RC_OK)
+        refuse_on_lane(exchange);
 }
 
 static enum rc open_lanes(struct http_server *server, struct buffer *out_error)
@@ -107,11 +113,12 @@ static enum rc open_lanes(struct http_server *server, struct buffer *out_error)
     };
     const struct lane_options hash = {
         .name = "hash",
-        .capacity = HASH_QUEUE_MAX,
+        .capacity = LANE_HASH_QUEUE_MAX,
         .thread_count = server->config.hash_thread_count,
         .nice = HASH_NICE,
         .budget_ms = LANE_HASH_BUDGET_MS,
         .run = serve_on_lane,
+        .refuse = refuse_on_lane,
     };
 
     if (lane_open(&work, &server->lanes[LANE_WORK]) != RC_OK ||

@@ -28,7 +28,10 @@ static enum rc present(struct oauth_call *call, const struct client_credentials 
         *out_presented = (struct presented){ credentials->basic_id, credentials->basic_secret };
     else
         *out_presented = (struct presented){ credentials->body_id, credentials->body_secret };
+    /* What is longer is nobody's id, and must not fill log, throttle and audit trail. */
     call->log_client_id = out_presented->id;
+    if (call->log_client_id.len > CLIENT_ID_BYTES_MAX)
+        call->log_client_id.len = CLIENT_ID_BYTES_MAX;
     return RC_OK;
 }
 
@@ -46,16 +49,15 @@ static struct str throttle_name(struct oauth_call *call, struct str id)
 static enum rc end_try(struct oauth_call *call, struct throttle_try *try, bool has_succeeded,
                        int64_t client_id)
 {
-    struct event event = { .at = call->now, .kind = EVENT_CLIENT_FAILED, .client_id = client_id };
+    struct event event = { .kind = EVENT_CLIENT_FAILED,
+                           .client_id = client_id,
+                           .detail = call->log_client_id };
     struct store_unit unit;
 
     store_unit_init(&unit);
     throttle_end(call->oauth->door->throttle, try, has_succeeded, call->now, &unit);
-    if (!has_succeeded) {
-        memcpy(event.address, call->address, sizeof(event.address));
-        event.detail = call->log_client_id;
-        store_insert_event(&unit, &event);
-    }
+    if (!has_succeeded)
+        oauth_add_event(call, event, &unit);
     return unit.step_count == 0 ? RC_OK : store_commit(call->oauth->store, &unit);
 }
 
@@ -84,6 +86,10 @@ static enum rc check_throttled(struct oauth_call *call, const struct secret *sec
     if (rc != RC_OK)
         return rc;
     verdict = secret_check(call->oauth->secrets, secret, stored_hash, memory, true);
+    if (rc_is_fault(verdict)) {
+        throttle_cancel(throttle, &try);
+        return verdict;
+    }
     rc = end_try(call, &try, verdict == RC_OK, client_id);
     if (rc != RC_OK)
         return rc;
@@ -106,12 +112,16 @@ static enum rc check_secret(struct oauth_call *call, const struct secret *secret
     return check_throttled(call, secret, stored_hash, memory, client_id);
 }
 
-static const struct secret no_secret;
-
-/* An id that is nobody's: the work of a check, then the same refusal. */
-static enum rc check_nobody(struct oauth_call *call, const struct secret *secret)
+/*
+ * Where no secret would do, as for an id that is nobody's: the work of a check, then the same
+ * refusal (CA-05). Without a secret there is no work for a confidential client either.
+ */
+static enum rc check_in_vain(struct oauth_call *call, const struct secret *secret,
+                             int64_t client_id)
 {
-    return check_secret(call, secret == NULL ? &no_secret : secret, STR(""), NULL, 0);
+    if (secret == NULL)
+        return refuse_client(call, "no secret sent");
+    return check_secret(call, secret, STR(""), NULL, client_id);
 }
 
 static enum rc check_client(struct oauth_call *call, struct catalog_client *entry,
@@ -129,11 +139,11 @@ static enum rc check_client(struct oauth_call *call, struct catalog_client *entr
         break;
     case CLIENT_PUBLIC: /* CA-10: a secret that a public client sends proves nothing */
         if (!is_empty)
-            return refuse_client(call, "public client sent a secret");
+            rc = check_in_vain(call, secret, entry->client.id);
         break;
     case CLIENT_EMPTY_SECRET:
         if (secret == NULL || !is_empty)
-            return refuse_client(call, "secret is not the empty one");
+            rc = check_in_vain(call, secret, entry->client.id);
         break;
     }
     if (rc == RC_OK && entry->client.is_disabled)
@@ -152,7 +162,7 @@ enum rc client_authenticate(struct oauth_call *call, const struct client_credent
         return rc;
     rc = catalog_find_client(call->oauth->catalog, presented.id, call->may_block, &entry);
     if (rc == RC_NOT_FOUND)
-        return check_nobody(call, presented.secret);
+        return check_in_vain(call, presented.secret, 0);
     if (rc != RC_OK)
         return rc;
     rc = check_client(call, entry, presented.secret);
@@ -194,6 +204,7 @@ enum rc caller_authenticate(struct oauth_call *call, const struct client_credent
         rc = check_service(call, service, presented.secret);
     } else if (rc == RC_NOT_FOUND) {
         rc = client_authenticate(call, credentials, &caller.client);
+        ASSERT(rc != RC_OK || caller.client != NULL);
         /* RFC 7662 2.1: naming oneself is not enough here. */
         if (rc == RC_OK && caller.client->client.type != CLIENT_CONFIDENTIAL)
             rc = refuse_client(call, "only confidential clients may introspect");

@@ -34,7 +34,8 @@ enum rc grant_password_answer(struct oauth_call *call, const struct token_reques
     struct store_unit unit;
     enum rc rc;
 
-    if (request->username == NULL || request->password == NULL)
+    /* RFC 6749 3.2: without a value is as if omitted. */
+    if (request->username == NULL || request->password == NULL || request->password->len == 0)
         return oauth_refuse(
             call, OAUTH_INVALID_REQUEST,
             request->username == NULL ? "username is missing" : "password is missing", NULL);
@@ -49,6 +50,7 @@ enum rc grant_password_answer(struct oauth_call *call, const struct token_reques
     if (rc != RC_OK)
         return rc;
     plan.account_id = account.id;
+    plan.password_hash = account.password_hash;
     plan.has_refresh =
         is_authenticated && (client->grant_types & 1u << GRANT_TYPE_REFRESH_TOKEN) != 0;
     return token_issue(call, &plan, &unit, out_json);

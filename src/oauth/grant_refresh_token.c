@@ -32,18 +32,16 @@ static void derive_replay_key(struct oauth_call *call, const struct secret *refr
 
 static enum rc end_family(struct oauth_call *call, const struct token_record *record)
 {
-    struct event event = { .at = call->now,
-                           .kind = EVENT_REFRESH_REUSED,
+    struct event event = { .kind = EVENT_REFRESH_REUSED,
                            .account_id = record->grant->account_id,
                            .client_id = record->grant->client_id,
                            .token_id = record->row.id };
     struct store_unit unit;
     enum rc rc;
 
-    memcpy(event.address, call->address, sizeof(event.address));
     store_unit_init(&unit);
     store_end_grant(&unit, record->grant->id, call->now);
-    store_insert_event(&unit, &event);
+    oauth_add_event(call, event, &unit);
     rc = store_commit(call->oauth->store, &unit);
     call->is_recorded = rc == RC_OK;
     return rc == RC_OK ? refuse_token(call, "reused: the family has been ended") : rc;
@@ -88,6 +86,8 @@ static enum rc answer_again(struct oauth_call *call, const struct token_request 
         rc = is_answer_unused(call, record->row.id, &is_unused);
     if (rc == RC_NOT_FOUND || (rc == RC_OK && !is_unused))
         return end_family(call, record);
+    if (rc == RC_OK && grant_is_ended(record->grant)) /* RT-06 */
+        return refuse_token(call, "revoked meanwhile");
     return rc == RC_OK ? open_replay(call, request->refresh_token, sealed, out_json) : rc;
 }
 
@@ -137,10 +137,14 @@ static enum rc check_record(struct oauth_call *call, const struct client *client
         return refuse_token(call, "revoked");
     if (record->row.expires_at <= call->now)
         return refuse_token(call, "expired");
+    /* The client's lifetimes may have been shortened since. */
+    if (refresh_expiry(client, record->grant->created_at, call->now) <= call->now)
+        return refuse_token(call, "its family has lived long enough");
     return check_account(call, record->grant->account_id);
 }
 
-/* A narrower scope needs a grant of its own, which ends with the family. */
+/* A narrower scope needs a grant of its own, which ends with the family; so does an audience that
+ * has changed because words moved to another service. */
 static enum rc find_access_grant(struct oauth_call *call, const struct permission *permission,
                                  struct live_grant *family, struct store_unit *unit,
                                  struct live_grant **out_grant)
@@ -149,9 +153,11 @@ static enum rc find_access_grant(struct oauth_call *call, const struct permissio
                               .client_id = family->client_id,
                               .scope = permission->scope,
                               .audience = permission->audience,
-                              .parent_id = family->id };
+                              .parent_id = family->id,
+                              .expires_at = call->now + permission->shape.lifetime_s };
 
-    if (str_equal(permission->scope, family->scope)) {
+    if (str_equal(permission->scope, family->scope) &&
+        str_equal(permission->audience, family->audience)) {
         *out_grant = grant_hold(family);
         return RC_OK;
     }
@@ -182,21 +188,7 @@ static enum rc seal_answer(struct oauth_call *call, const struct token_request *
     return rc;
 }
 
-static enum rc draft_rotation(struct oauth_call *call, const struct client *client,
-                              const struct token_record *record, struct live_grant *access_grant,
-                              struct rotation *rotation)
-{
-    struct token_room *tokens = call->oauth->tokens;
-    int64_t expires_at = refresh_expiry(client, record->grant->created_at, call->now);
-    enum rc rc = token_draft_access(tokens, access_grant, rotation->permission.shape, call->now,
-                                    call->arena, &rotation->access);
-
-    if (rc == RC_OK)
-        rc = token_draft_refresh(tokens, record->grant, expires_at, call->now, call->arena,
-                                 &rotation->refresh);
-    return rc;
-}
-
+/* The answer is written first, as the store keeps it sealed; it leaves only after the commit. */
 static enum rc commit_rotation(struct oauth_call *call, const struct token_request *request,
                                const struct token_record *record, struct rotation *rotation,
                                struct buffer *out_json)
@@ -204,9 +196,8 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
     struct token_answer answer = { .access_token = rotation->access.value,
                                    .refresh_token = rotation->refresh.value,
                                    .scope = rotation->permission.scope,
-                                   .expires_in_s = rotation->permission.shape.lifetime_s };
-    struct event event = { .at = call->now,
-                           .kind = EVENT_TOKEN_REFRESHED,
+                                   .expires_in_s = rotation->access.row.expires_at - call->now };
+    struct event event = { .kind = EVENT_TOKEN_REFRESHED,
                            .account_id = record->grant->account_id,
                            .client_id = record->grant->client_id,
                            .token_id = rotation->access.row.id };
@@ -214,19 +205,42 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
     struct str sealed;
     enum rc rc;
 
-    memcpy(event.address, call->address, sizeof(event.address));
     token_answer_format(&answer, out_json);
     rc = seal_answer(call, request, str_from(buffer_str(out_json), answer_start), &sealed);
+    if (rc == RC_OK) {
+        store_insert_token(&rotation->unit, &rotation->access.row);
+        store_insert_token(&rotation->unit, &rotation->refresh.row);
+        store_insert_replay(&rotation->unit, record->row.id, call->now + OAUTH_REFRESH_REPLAY_S,
+                            sealed);
+        oauth_add_event(call, event, &rotation->unit);
+        rc = store_commit(call->oauth->store, &rotation->unit);
+    }
+    if (rc != RC_OK) {
+        explicit_bzero(out_json->at + answer_start, out_json->len - answer_start);
+        out_json->len = answer_start;
+    }
+    return rc;
+}
+
+/* Drafts the access token under its grant, commits, and lets the fast lane know. */
+static enum rc finish_rotation(struct oauth_call *call, const struct token_request *request,
+                               const struct token_record *record, struct rotation *rotation,
+                               struct buffer *out_json)
+{
+    struct live_grant *grant;
+    enum rc rc =
+        find_access_grant(call, &rotation->permission, record->grant, &rotation->unit, &grant);
+
     if (rc != RC_OK)
         return rc;
-    store_insert_token(&rotation->unit, &rotation->access.row);
-    store_insert_token(&rotation->unit, &rotation->refresh.row);
-    store_insert_replay(&rotation->unit, record->row.id, call->now + OAUTH_REFRESH_REPLAY_S,
-                        sealed);
-    store_insert_event(&rotation->unit, &event);
-    rc = store_commit(call->oauth->store, &rotation->unit);
-    if (rc != RC_OK)
-        out_json->len = answer_start;
+    rc = token_issue_draft_access(call, grant, rotation->permission.shape, &rotation->access);
+    if (rc == RC_OK)
+        rc = commit_rotation(call, request, record, rotation, out_json);
+    if (rc == RC_OK) {
+        token_enter(call->oauth->tokens, &rotation->access, call->now);
+        call->log_token_id = rotation->access.row.id;
+    }
+    grant_put(token_room_grants(call->oauth->tokens), grant);
     return rc;
 }
 
@@ -235,32 +249,17 @@ static enum rc rotate(struct oauth_call *call, const struct token_request *reque
                       const struct client *client, const struct token_record *record,
                       struct rotation *rotation, struct buffer *out_json)
 {
-    struct grant_book *grants = token_room_grants(call->oauth->tokens);
-    struct live_grant *access_grant;
-    struct store_unit *unit = &rotation->unit;
-    struct store_unit children;
-    enum rc rc;
+    int64_t expires_at = refresh_expiry(client, record->grant->created_at, call->now);
+    enum rc rc = token_draft_refresh(call->oauth->tokens, record->grant, expires_at, call->now,
+                                     call->arena, &rotation->refresh);
 
-    store_unit_init(unit);
-    store_unit_init(&children);
-    rc = find_access_grant(call, &rotation->permission, record->grant, &children, &access_grant);
     if (rc != RC_OK)
         return rc;
-    rc = draft_rotation(call, client, record, access_grant, rotation);
-    if (rc == RC_OK) {
-        /* The one step that may say no stands first. */
-        store_spend_token(unit, record->row.id, record->row.grant_id, rotation->refresh.row.id,
-                          call->now, record->row.expires_at);
-        for (unsigned i = 0; i < children.step_count; i++)
-            unit->steps[unit->step_count++] = children.steps[i];
-        rc = commit_rotation(call, request, record, rotation, out_json);
-    }
-    if (rc == RC_OK) {
-        token_enter(call->oauth->tokens, &rotation->access, call->now);
-        call->log_token_id = rotation->access.row.id;
-    }
-    grant_put(grants, access_grant);
-    return rc;
+    store_unit_init(&rotation->unit);
+    /* The one step that may say no stands first. */
+    store_spend_token(&rotation->unit, record->row.id, record->row.grant_id,
+                      rotation->refresh.row.id, call->now, record->row.expires_at);
+    return finish_rotation(call, request, record, rotation, out_json);
 }
 
 static enum rc answer_record(struct oauth_call *call, const struct token_request *request,
@@ -288,7 +287,8 @@ enum rc grant_refresh_token_answer(struct oauth_call *call, const struct token_r
     struct token_record record;
     enum rc rc;
 
-    if (request->refresh_token == NULL)
+    /* RFC 6749 3.2: without a value is as if omitted. */
+    if (request->refresh_token == NULL || request->refresh_token->len == 0)
         return oauth_refuse(call, OAUTH_INVALID_REQUEST, "refresh_token is missing", NULL);
     if (!call->may_block)
         return RC_WOULD_BLOCK;

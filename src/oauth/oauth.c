@@ -12,21 +12,27 @@ enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char
     return RC_REFUSED;
 }
 
+void oauth_add_event(const struct oauth_call *call, struct event event, struct store_unit *unit)
+{
+    event.at = call->now;
+    memcpy(event.address, call->address, sizeof(event.address));
+    store_insert_event(unit, &event);
+}
+
 enum rc oauth_record_refusal(struct oauth_call *call, int64_t client_id)
 {
     struct str error = oauth_error_wire(call->refusal.error);
     const char *why = call->refusal.log_detail == NULL ? "" : call->refusal.log_detail;
-    struct event event = { .at = call->now, .kind = EVENT_DENIED, .client_id = client_id };
+    struct event event = { .kind = EVENT_DENIED, .client_id = client_id };
     struct store_unit unit;
     enum rc rc;
 
     if (call->is_recorded)
         return RC_REFUSED;
-    memcpy(event.address, call->address, sizeof(event.address));
     event.detail =
         arena_format(call->arena, "%.*s%s%s", STR_ARGS(error), *why == '\0' ? "" : ": ", why);
     store_unit_init(&unit);
-    store_insert_event(&unit, &event);
+    oauth_add_event(call, event, &unit);
     rc = store_commit(call->oauth->store, &unit);
     return rc == RC_OK ? RC_REFUSED : rc;
 }

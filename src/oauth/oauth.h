@@ -19,6 +19,7 @@
 #include "account/account.h"
 #include "account/secret_check.h"
 #include "base/arena.h"
+#include "crypto/seal.h"
 #include "oauth/error.h"
 #include "store/catalog.h"
 #include "token/token_room.h"
@@ -28,7 +29,19 @@
 
 enum {
     OAUTH_LIFETIME_DEFAULT_S = 3600, /* of access tokens whose audience is the issuer */
-    OAUTH_REFRESH_REPLAY_S = 10      /* a lost answer may be asked for again this long */
+    OAUTH_REFRESH_REPLAY_S = 10,     /* a lost answer may be asked for again this long */
+
+    /* A success response of the token endpoint: a token, and a scope that may need escaping. */
+    OAUTH_ANSWER_BYTES_MAX = TOKEN_VALUE_BYTES_MAX + 6 * SCOPE_BYTES_MAX + 1024,
+
+    /*
+     * What one call takes from the arena at the most. A refresh takes most: its scope and audience
+     * twice (and once the default scope, elsewhere), accounts, a JWT and its claims, the unit, and
+     * two sealed answers, as it may lose the race to another and read that one's.
+     */
+    OAUTH_ARENA_BYTES_MAX = 3 * 2 * SCOPE_BYTES_MAX + 4 * 2048 + TOKEN_VALUE_BYTES_MAX * 3 / 2 +
+                            (int)sizeof(struct store_unit) +
+                            2 * (OAUTH_ANSWER_BYTES_MAX + SEAL_OVERHEAD_BYTES) + 4096
 };
 
 struct oauth {
@@ -42,7 +55,7 @@ struct oauth {
 
 struct oauth_call {
     const struct oauth *oauth;
-    struct arena *arena; /* the request's */
+    struct arena *arena; /* the request's: OAUTH_ARENA_BYTES_MAX */
     int64_t now;
     bool may_block;
     bool may_hash;
@@ -62,6 +75,9 @@ enum rc oauth_prepare(const struct oauth *oauth) MUST_CHECK;
 /* Sets the refusal and answers RC_REFUSED. */
 enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char *description,
                      const char *log_detail) MUST_CHECK;
+
+/* Adds an audit event to a unit; its time and address are the call's. */
+void oauth_add_event(const struct oauth_call *call, struct event event, struct store_unit *unit);
 
 /*
  * Puts a refusal of an authenticated client on record: an audit event, committed, unless it has

@@ -3,20 +3,18 @@
 enum rc revocation_end(struct oauth_call *call, const struct token_record *record)
 {
     bool is_family = record->row.kind == TOKEN_REFRESH;
-    struct event event = { .at = call->now,
-                           .kind = is_family ? EVENT_GRANT_ENDED : EVENT_TOKEN_REVOKED,
+    struct event event = { .kind = is_family ? EVENT_GRANT_ENDED : EVENT_TOKEN_REVOKED,
                            .account_id = record->grant->account_id,
                            .client_id = record->grant->client_id,
                            .token_id = record->row.id };
     struct store_unit unit;
 
-    memcpy(event.address, call->address, sizeof(event.address));
     store_unit_init(&unit);
     if (is_family)
         store_end_grant(&unit, record->grant->id, call->now);
     else
         store_revoke_token(&unit, record->row.id, call->now, record->row.expires_at);
-    store_insert_event(&unit, &event);
+    oauth_add_event(call, event, &unit);
     call->log_token_id = record->row.id;
     return store_commit(call->oauth->store, &unit);
 }

@@ -24,8 +24,8 @@ bool scope_contains(struct str whole, struct str part)
     return true;
 }
 
-/* RFC 6749 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), single spaces between. */
-static bool is_sound_scope(struct str scope)
+/* RFC 6749 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ) */
+bool scope_is_sound(struct str scope)
 {
     bool was_space = true;
 
@@ -198,7 +198,7 @@ enum rc scope_permit(struct oauth_call *call, const struct client *client, bool 
         rc = default_scope(&builder, &words);
     if (rc != RC_OK)
         return rc;
-    if (!is_sound_scope(words))
+    if (!scope_is_sound(words))
         return refuse_scope(call, "the scope is malformed", NULL);
     if (by_service && words.len == 0)
         return refuse_scope(call, "scope is missing: service_id=SERVICE", NULL);

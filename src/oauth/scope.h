@@ -35,6 +35,10 @@ struct permission {
 enum rc scope_permit(struct oauth_call *call, const struct client *client, bool by_service,
                      const struct str *requested, struct permission *out_permission) MUST_CHECK;
 
+/* RFC 6749 3.3: words of the allowed characters with single spaces between them; SCOPE_BYTES_MAX.
+ * An empty scope is sound, too. */
+bool scope_is_sound(struct str scope);
+
 /* True when every word of `part` is one of `whole`. */
 bool scope_contains(struct str whole, struct str part);
 

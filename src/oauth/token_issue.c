@@ -54,6 +54,17 @@ int64_t refresh_expiry(const struct client *client, int64_t family_created_at, i
     return idle_end < absolute_end ? idle_end : absolute_end;
 }
 
+enum rc token_issue_draft_access(struct oauth_call *call, struct live_grant *grant,
+                                 struct token_shape shape, struct token_draft *out_draft)
+{
+    enum rc rc =
+        token_draft_access(call->oauth->tokens, grant, shape, call->now, call->arena, out_draft);
+
+    return rc == RC_TOO_LARGE ? oauth_refuse(call, OAUTH_INVALID_SCOPE,
+                                             "the scope is too long for a signed token", NULL)
+                              : rc;
+}
+
 static enum rc find_grant(struct oauth_call *call, const struct issue_plan *plan,
                           struct store_unit *unit, struct live_grant **out_grant)
 {
@@ -63,55 +74,161 @@ static enum rc find_grant(struct oauth_call *call, const struct issue_plan *plan
                           .scope = plan->permission.scope,
                           .audience = plan->permission.audience };
 
-    if (plan->has_refresh)
-        return grant_draft_family(grants, &like, call->now, unit, out_grant);
-    return grant_find_standing(grants, &like, call->now, out_grant);
+    if (!plan->has_refresh)
+        return grant_find_standing(grants, &like, call->now, out_grant);
+    /* A last refresh at the end of the family's life gives an access token of full life. */
+    like.expires_at =
+        call->now + plan->client->refresh_lifetime_s + plan->permission.shape.lifetime_s;
+    return grant_draft_family(grants, &like, call->now, unit, out_grant);
 }
 
-static void add_event(struct oauth_call *call, const struct issue_plan *plan, int64_t token_id,
-                      struct store_unit *unit)
+/* ---- the second look ------------------------------------------------------------------------ */
+
+static enum rc look_at_client(struct oauth_call *call, const struct issue_plan *plan)
 {
-    struct event event = { .at = call->now,
-                           .kind = EVENT_TOKEN_ISSUED,
+    struct catalog_client *entry;
+    bool is_disabled;
+    enum rc rc =
+        catalog_find_client_by_id(call->oauth->catalog, plan->client->id, call->may_block, &entry);
+
+    if (rc != RC_OK)
+        return rc;
+    is_disabled = entry->client.is_disabled;
+    catalog_client_put(entry);
+    return is_disabled ? RC_NOT_FOUND : RC_OK;
+}
+
+static enum rc look_at_services(struct oauth_call *call, struct str audience)
+{
+    struct str service_id;
+
+    while (str_next_word(&audience, &service_id)) {
+        struct catalog_service *entry;
+        bool is_disabled;
+        enum rc rc =
+            catalog_find_service(call->oauth->catalog, service_id, call->may_block, &entry);
+
+        if (rc != RC_OK)
+            return rc;
+        is_disabled = entry->service.is_disabled;
+        catalog_service_put(entry);
+        if (is_disabled)
+            return RC_NOT_FOUND;
+    }
+    return RC_OK;
+}
+
+static enum rc look_at_account(struct oauth_call *call, const struct issue_plan *plan)
+{
+    struct account account;
+    enum rc rc;
+
+    if (plan->account_id == 0)
+        return RC_OK;
+    rc = store_find_account(call->oauth->store, plan->account_id, call->arena, &account);
+    if (rc == RC_OK &&
+        (account.is_disabled || !str_equal(account.password_hash, plan->password_hash)))
+        rc = RC_NOT_FOUND;
+    return rc;
+}
+
+static enum rc end_again(struct oauth_call *call, const struct live_grant *grant)
+{
+    struct event event = { .kind = EVENT_GRANT_ENDED,
+                           .account_id = grant->account_id,
+                           .client_id = grant->client_id,
+                           .detail = STR("no longer permitted when it was committed") };
+    struct store_unit unit;
+    enum rc rc;
+
+    store_unit_init(&unit);
+    store_end_grant(&unit, grant->id, call->now);
+    oauth_add_event(call, event, &unit);
+    rc = store_commit(call->oauth->store, &unit);
+    if (rc != RC_OK)
+        return rc;
+    call->is_recorded = true;
+    return oauth_refuse(call, OAUTH_INVALID_GRANT, "the grant is no longer permitted",
+                        "disabled or changed meanwhile");
+}
+
+/*
+ * Whoever disables a client, an account or a service commits that first and ends the grants that
+ * there are then (RT-10). A grant that was committed before is among them; one that came later is
+ * found here, by a look after its own commit, and nobody knows its tokens yet.
+ */
+static enum rc look_again(struct oauth_call *call, const struct issue_plan *plan,
+                          const struct live_grant *grant)
+{
+    enum rc rc = look_at_client(call, plan);
+
+    if (rc == RC_OK)
+        rc = look_at_services(call, plan->permission.audience);
+    if (rc == RC_OK)
+        rc = look_at_account(call, plan);
+    if (rc == RC_NOT_FOUND || (rc == RC_OK && grant_is_ended(grant)))
+        return end_again(call, grant);
+    return rc;
+}
+
+/* ---- issuing -------------------------------------------------------------------------------- */
+
+/* Access token, and refresh token where the plan has one. */
+struct issue_drafts {
+    struct token_draft access;
+    struct token_draft refresh;
+};
+
+static enum rc draft_tokens(struct oauth_call *call, const struct issue_plan *plan,
+                            struct live_grant *grant, struct issue_drafts *out_drafts)
+{
+    int64_t refresh_expires_at = refresh_expiry(plan->client, call->now, call->now);
+    enum rc rc = token_issue_draft_access(call, grant, plan->permission.shape, &out_drafts->access);
+
+    if (rc != RC_OK || !plan->has_refresh)
+        return rc;
+    return token_draft_refresh(call->oauth->tokens, grant, refresh_expires_at, call->now,
+                               call->arena, &out_drafts->refresh);
+}
+
+static enum rc commit_tokens(struct oauth_call *call, const struct issue_plan *plan,
+                             const struct issue_drafts *drafts, struct store_unit *unit)
+{
+    struct event event = { .kind = EVENT_TOKEN_ISSUED,
                            .account_id = plan->account_id,
                            .client_id = plan->client->id,
-                           .token_id = token_id };
+                           .token_id = drafts->access.row.id };
 
-    memcpy(event.address, call->address, sizeof(event.address));
-    store_insert_event(unit, &event);
+    store_insert_token(unit, &drafts->access.row);
+    if (plan->has_refresh)
+        store_insert_token(unit, &drafts->refresh.row);
+    oauth_add_event(call, event, unit);
+    return store_commit(call->oauth->store, unit);
 }
 
 static enum rc issue_under(struct oauth_call *call, const struct issue_plan *plan,
                            struct live_grant *grant, struct store_unit *unit,
                            struct buffer *out_json)
 {
-    struct token_room *tokens = call->oauth->tokens;
-    struct token_draft access;
-    struct token_draft refresh = { .value = STR("") };
-    struct token_answer answer = { .scope = plan->permission.scope,
-                                   .expires_in_s = plan->permission.shape.lifetime_s,
-                                   .is_uauth = plan->is_uauth,
-                                   .expires_in_as_string = plan->permission.expires_in_as_string };
-    enum rc rc =
-        token_draft_access(tokens, grant, plan->permission.shape, call->now, call->arena, &access);
+    struct issue_drafts drafts = { .refresh = { .value = STR("") } };
+    enum rc rc = draft_tokens(call, plan, grant, &drafts);
 
-    if (rc == RC_OK && plan->has_refresh)
-        rc = token_draft_refresh(tokens, grant, refresh_expiry(plan->client, call->now, call->now),
-                                 call->now, call->arena, &refresh);
+    if (rc == RC_OK)
+        rc = commit_tokens(call, plan, &drafts, unit);
+    if (rc == RC_OK)
+        rc = look_again(call, plan, grant);
     if (rc != RC_OK)
         return rc;
-    store_insert_token(unit, &access.row);
-    if (plan->has_refresh)
-        store_insert_token(unit, &refresh.row);
-    add_event(call, plan, access.row.id, unit);
-    rc = store_commit(call->oauth->store, unit);
-    if (rc != RC_OK)
-        return rc;
-    token_enter(tokens, &access, call->now);
-    call->log_token_id = access.row.id;
-    answer.access_token = access.value;
-    answer.refresh_token = refresh.value;
-    token_answer_format(&answer, out_json);
+    token_enter(call->oauth->tokens, &drafts.access, call->now);
+    call->log_token_id = drafts.access.row.id;
+    token_answer_format(
+        &(struct token_answer){ .access_token = drafts.access.value,
+                                .refresh_token = drafts.refresh.value,
+                                .scope = plan->permission.scope,
+                                .expires_in_s = drafts.access.row.expires_at - call->now,
+                                .is_uauth = plan->is_uauth,
+                                .expires_in_as_string = plan->permission.expires_in_as_string },
+        out_json);
     return RC_OK;
 }
 

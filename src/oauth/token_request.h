@@ -34,7 +34,8 @@ enum rc token_request_answer(struct oauth_call *call, const struct token_request
 /* What a grant has decided to issue. */
 struct issue_plan {
     const struct client *client;
-    int64_t account_id; /* 0: the client itself */
+    int64_t account_id;       /* 0: the client itself                      */
+    struct str password_hash; /* the one that was verified, of the account */
     struct permission permission;
     bool has_refresh;
     bool is_uauth; /* the answer has u-Auth's members */
@@ -54,10 +55,18 @@ void token_answer_format(const struct token_answer *answer, struct buffer *out_j
 
 /*
  * Drafts the tokens of a plan, adds them and the audit event to the unit, commits it, and writes
- * the answer. The unit may hold steps already; they are committed with it.
+ * the answer. The unit may hold steps already; they are committed with it. Client, account and
+ * services are looked at once more after the commit: what was disabled meanwhile gets nothing.
+ *
+ * Answers: RC_OK · RC_REFUSED.  Faults: the store's, RC_CRYPTO
  */
 enum rc token_issue(struct oauth_call *call, const struct issue_plan *plan, struct store_unit *unit,
                     struct buffer *out_json) MUST_CHECK;
+
+/* token_draft_access, with a refusal for a scope that no JWT of ours can hold. */
+enum rc token_issue_draft_access(struct oauth_call *call, struct live_grant *grant,
+                                 struct token_shape shape,
+                                 struct token_draft *out_draft) MUST_CHECK;
 
 /* Absolute and idle life of a refresh token that is issued now (ASVS 10.4.8). */
 int64_t refresh_expiry(const struct client *client, int64_t family_created_at, int64_t now);

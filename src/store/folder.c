@@ -55,6 +55,26 @@ static enum rc report_folder(const char *verb, const char *path, struct buffer *
     return error == ENOENT || error == ENOTDIR ? RC_INVALID : RC_UNAVAILABLE;
 }
 
+/* A folder that was just made is on disk only when the one above it is. */
+static enum rc sync_parent(struct str dir, struct buffer *out_error)
+{
+    char path[FOLDER_PATH_BYTES_MAX];
+    enum rc rc = folder_path(dir, "..", path, out_error);
+    int fd;
+
+    if (rc != RC_OK)
+        return rc;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return RC_OK; /* one may write into a folder that one may not read */
+    if (fsync(fd) != 0) {
+        buffer_append_format(out_error, "cannot sync %s: %s", path, strerror(errno));
+        rc = RC_UNAVAILABLE;
+    }
+    close(fd);
+    return rc;
+}
+
 enum rc folder_check(struct str dir, bool may_make, struct buffer *out_error)
 {
     char path[FOLDER_PATH_BYTES_MAX];
@@ -64,8 +84,12 @@ enum rc folder_check(struct str dir, bool may_make, struct buffer *out_error)
     if (rc != RC_OK)
         return rc;
     path[dir.len] = '\0';
-    if (may_make && mkdir(path, 0700) != 0 && errno != EEXIST)
+    if (may_make && mkdir(path, 0700) == 0)
+        rc = sync_parent(dir, out_error);
+    else if (may_make && errno != EEXIST)
         return report_folder("make", path, out_error);
+    if (rc != RC_OK)
+        return rc;
     if (stat(path, &status) != 0)
         return report_folder("open", path, out_error);
     if (!S_ISDIR(status.st_mode)) {

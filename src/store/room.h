@@ -81,7 +81,8 @@ struct store_meters {
 
 struct store {
     const struct driver *driver;
-    struct store_config config; /* data_dir is a copy */
+    struct store_config config;
+    char *data_dir; /* what config.data_dir refers to */
     struct driver_session *writer;
     pthread_t writer_thread;
     _Atomic int health; /* the writer's, enum driver_health */

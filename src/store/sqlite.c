@@ -65,9 +65,10 @@ struct driver_session {
     sqlite3 *db;
     sqlite3_stmt *current; /* of query, next, finish */
     enum driver_health health;
-    int wal_page_count;  /* of the log, after the last commit */
-    int wait_page_count; /* of the log, from where on a checkpoint waits for readers */
-    int lock_fd;         /* the writer's; -1: none */
+    int wal_page_count;        /* of the log, after the last commit */
+    int checkpoint_page_count; /* of the log, from where on the next checkpoint is due     */
+    int wait_page_count;       /* of the log, from where on a checkpoint waits for readers */
+    int lock_fd;               /* the writer's; -1: none */
     struct prepared prepared[TEXT_COUNT];
 };
 
@@ -306,12 +307,20 @@ static enum rc sqlite_run_text(struct driver_session *session, const char *text)
     return RC_OK;
 }
 
+static void expect_short_log(struct driver_session *session)
+{
+    session->checkpoint_page_count = CHECKPOINT_PAGE_COUNT;
+    session->wait_page_count = CHECKPOINT_PAGE_COUNT_MAX;
+}
+
 static int note_wal(void *context, sqlite3 *db, const char *database, int page_count)
 {
     struct driver_session *session = context;
 
     (void)db;
     (void)database;
+    if (page_count < session->wal_page_count)
+        expect_short_log(session); /* it began anew */
     session->wal_page_count = page_count;
     return SQLITE_OK;
 }
@@ -322,17 +331,18 @@ static void sqlite_upkeep(struct driver_session *session)
     int mode = waits ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
     int state;
 
-    if (session->health == HEALTH_STOPPED || session->wal_page_count < CHECKPOINT_PAGE_COUNT)
+    if (session->health == HEALTH_STOPPED ||
+        session->wal_page_count < session->checkpoint_page_count)
         return;
     /* By hand and not by SQLite's own hook, which would swallow the error of a failed fsync. */
     state = sqlite3_wal_checkpoint_v2(session->db, NULL, mode, NULL, NULL);
     if (state != SQLITE_OK && (state & 0xff) != SQLITE_BUSY)
         (void)fault_of(session, WHILE_WRITING);
-    /* A reader that stays (a shell left open, say) must not hold up every commit from now on. */
-    session->wait_page_count = CHECKPOINT_PAGE_COUNT_MAX;
-    if (waits && state != SQLITE_OK)
-        session->wait_page_count += session->wal_page_count;
-    session->wal_page_count = 0;
+    /* As long as readers keep the log from beginning anew, neither every commit is followed by a
+     * checkpoint nor every checkpoint held up by one reader that stays (a shell left open, say). */
+    session->checkpoint_page_count = session->wal_page_count + CHECKPOINT_PAGE_COUNT;
+    if (waits)
+        session->wait_page_count = session->wal_page_count + CHECKPOINT_PAGE_COUNT_MAX;
 }
 
 static enum driver_health sqlite_health(const struct driver_session *session)
@@ -458,7 +468,7 @@ static enum rc sqlite_open(const struct store_config *config, enum session_role 
     if (session == NULL)
         return RC_UNAVAILABLE;
     session->lock_fd = -1;
-    session->wait_page_count = CHECKPOINT_PAGE_COUNT_MAX;
+    expect_short_log(session);
     if (is_writer)
         rc = folder_lock(config->data_dir, &session->lock_fd, out_error);
     if (rc == RC_OK)

@@ -29,26 +29,25 @@ static void free_store(struct store *store)
     pthread_cond_destroy(&store->readers.returned);
     for (index = 0; index < SEQUENCE_COUNT; index++)
         pthread_mutex_destroy(&store->ids[index].lock);
-    free((void *)(uintptr_t)store->config.data_dir.at);
+    free(store->data_dir);
     free(store);
 }
 
 static struct store *new_store(const struct store_config *config)
 {
     struct store *store = calloc(1, sizeof(*store));
-    char *dir = malloc(config->data_dir.len + 1);
 
-    if (store == NULL || dir == NULL) {
+    if (store == NULL)
+        return NULL;
+    store->data_dir =
+        strndup(config->data_dir.len > 0 ? config->data_dir.at : "", config->data_dir.len);
+    if (store->data_dir == NULL) {
         free(store);
-        free(dir);
         return NULL;
     }
-    if (config->data_dir.len > 0)
-        memcpy(dir, config->data_dir.at, config->data_dir.len);
-    dir[config->data_dir.len] = '\0';
     store->driver = &driver_sqlite;
     store->config = *config;
-    store->config.data_dir = (struct str){ dir, config->data_dir.len };
+    store->config.data_dir = str_of(store->data_dir);
     store->readers.max_count = config->reader_count == 0 ? READER_COUNT : config->reader_count;
     if (store->readers.max_count > READER_COUNT_MAX)
         store->readers.max_count = READER_COUNT_MAX;

@@ -22,22 +22,26 @@ void token_jti_format(const unsigned char handle[static TOKEN_HANDLE_BYTES],
     base64url_encode((struct str){ (const char *)handle, TOKEN_HANDLE_BYTES }, &text);
 }
 
-/* Draws an id and fills the row's common part. */
-static enum rc draft_row(struct token_room *room, enum token_kind kind, int64_t grant_id,
-                         int64_t expires_at, int64_t now, struct token *out_row)
+/* Draws an id and fills the draft's common part. */
+static enum rc draft_row(struct token_room *room, struct live_grant *grant, enum token_kind kind,
+                         int64_t expires_at, int64_t now, struct token_draft *out_draft)
 {
-    bool is_short =
-        kind == TOKEN_ACCESS && expires_at != 0 && expires_at - now <= SHORT_LIFETIME_S_MAX;
-    struct token row = { .grant_id = grant_id,
-                         .kind = kind,
-                         .format = TOKEN_OPAQUE,
-                         .issued_at = now,
-                         .expires_at = expires_at };
-    enum rc rc =
-        store_next_id(room->store, is_short ? SEQUENCE_TOKEN : SEQUENCE_LONG_TOKEN, &row.id);
+    struct token_draft draft = { .grant = grant, .epoch = live_epoch(room->live) };
+    bool is_short;
+    enum rc rc;
 
+    /* No token outlives the record of its grant. */
+    if (grant->expires_at != 0 && (expires_at == 0 || expires_at > grant->expires_at))
+        expires_at = grant->expires_at;
+    is_short = kind == TOKEN_ACCESS && expires_at != 0 && expires_at - now <= SHORT_LIFETIME_S_MAX;
+    draft.row = (struct token){ .grant_id = grant->id,
+                                .kind = kind,
+                                .format = TOKEN_OPAQUE,
+                                .issued_at = now,
+                                .expires_at = expires_at };
+    rc = store_next_id(room->store, is_short ? SEQUENCE_TOKEN : SEQUENCE_LONG_TOKEN, &draft.row.id);
     if (rc == RC_OK)
-        *out_row = row;
+        *out_draft = draft;
     return rc;
 }
 
@@ -113,8 +117,8 @@ enum rc token_draft_access(struct token_room *room, struct live_grant *grant,
                            struct token_shape shape, int64_t now, struct arena *arena,
                            struct token_draft *out_draft)
 {
-    struct token_draft draft = { .grant = grant };
-    enum rc rc = draft_row(room, TOKEN_ACCESS, grant->id, now + shape.lifetime_s, now, &draft.row);
+    struct token_draft draft;
+    enum rc rc = draft_row(room, grant, TOKEN_ACCESS, now + shape.lifetime_s, now, &draft);
 
     if (rc != RC_OK)
         return rc;
@@ -130,8 +134,8 @@ enum rc token_draft_access(struct token_room *room, struct live_grant *grant,
 enum rc token_draft_refresh(struct token_room *room, struct live_grant *grant, int64_t expires_at,
                             int64_t now, struct arena *arena, struct token_draft *out_draft)
 {
-    struct token_draft draft = { .grant = grant };
-    enum rc rc = draft_row(room, TOKEN_REFRESH, grant->id, expires_at, now, &draft.row);
+    struct token_draft draft;
+    enum rc rc = draft_row(room, grant, TOKEN_REFRESH, expires_at, now, &draft);
 
     if (rc != RC_OK)
         return rc;
@@ -142,6 +146,7 @@ enum rc token_draft_refresh(struct token_room *room, struct live_grant *grant, i
 
 void token_enter(struct token_room *room, const struct token_draft *draft, int64_t now)
 {
-    /* Nobody but the caller knows the token yet, so nothing can have happened to it. */
-    live_put(room->live, &draft->row, draft->grant, live_epoch(room->live), now);
+    /* From the commit on others may know the token: a replayed refresh hands it out, the command
+     * line lists it. The draft's epoch is from before, so a revocation since then is seen. */
+    live_put(room->live, &draft->row, draft->grant, draft->epoch, now);
 }

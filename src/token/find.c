@@ -84,7 +84,7 @@ static enum rc read_row(struct token_room *room, const struct claim *claim,
 static enum rc find_in_store(struct token_room *room, const struct claim *claim, int64_t now,
                              struct live_view *out_view)
 {
-    uint64_t epoch = live_epoch(room->live);
+    struct live_epoch epoch = live_epoch(room->live);
     struct token_record record;
     enum rc rc = read_row(room, claim, &record);
 

@@ -7,21 +7,36 @@
 
 enum {
     FIRST_BUCKET_COUNT = 1024,
-    SUBJECT_BYTES_MAX = 32,
-    /* Escaping may make six bytes of one; scope, audience and three names, and the member names. */
-    INTROSPECTION_BYTES_MAX = 6 * (2 * SCOPE_BYTES_MAX + 4 * CLIENT_ID_BYTES_MAX) + 1024,
-    LOAD_ARENA_BYTES = 256 * 1024
+    /* Escaping may make six bytes of one: scope, audience, three names and the issuer; then the
+     * quotes and commas of the audience's words, and the member names. */
+    INTROSPECTION_BYTES_MAX =
+        6 * (2 * SCOPE_BYTES_MAX + 3 * CLIENT_ID_BYTES_MAX + TOKEN_ISSUER_BYTES_MAX) +
+        3 * SCOPE_WORD_COUNT_MAX + 256,
+    LOAD_ARENA_BYTES = 256 * 1024,
+    STANDING_TRY_COUNT = 4
+};
+
+_Static_assert((int)ACCOUNT_NAME_BYTES_MAX <= (int)CLIENT_ID_BYTES_MAX, "a name is no longer");
+_Static_assert((int)TOKEN_ISSUER_BYTES_MAX <= (int)SCOPE_BYTES_MAX, "nor is such an audience");
+
+/* A row on its way from the store into the book, on the stack of who reads it. */
+struct loading {
+    int64_t id;
+    bool has_ended; /* the feed said so since the reading began */
+    struct loading *next;
 };
 
 struct grant_book {
     struct store *store;
     struct catalog *catalog;
     struct str issuer;
+    _Atomic size_t bytes;
     pthread_mutex_t lock; /* guards all below, and every drop of a count to zero */
     struct live_grant **by_id;
     struct live_grant **by_standing;
     size_t bucket_count; /* of both; a power of two */
     size_t count;
+    struct loading *loading;
 };
 
 enum rc grant_book_new(struct store *store, struct catalog *catalog, struct str issuer,
@@ -154,6 +169,12 @@ struct live_grant *grant_hold(struct live_grant *grant)
     return grant;
 }
 
+static void live_grant_free(struct grant_book *book, struct live_grant *grant)
+{
+    atomic_fetch_sub_explicit(&book->bytes, grant->own_bytes, memory_order_relaxed);
+    free(grant);
+}
+
 void grant_put(struct grant_book *book, struct live_grant *grant)
 {
     unsigned count = atomic_load_explicit(&grant->reference_count, memory_order_relaxed);
@@ -173,7 +194,7 @@ void grant_put(struct grant_book *book, struct live_grant *grant)
     if (grant == NULL)
         return;
     parent = grant->parent;
-    free(grant);
+    live_grant_free(book, grant);
     if (parent != NULL)
         grant_put(book, parent); /* at most one level: a parent has none */
 }
@@ -186,7 +207,16 @@ void grant_mark_ended(struct grant_book *book, int64_t id)
     grant = find_id(book, id);
     if (grant != NULL)
         atomic_store_explicit(&grant->is_ended, true, memory_order_release);
+    /* Who reads this grant's row right now may have seen it living. */
+    for (struct loading *loading = book->loading; loading != NULL; loading = loading->next)
+        if (loading->id == id)
+            loading->has_ended = true;
     pthread_mutex_unlock(&book->lock);
+}
+
+size_t grant_book_bytes(const struct grant_book *book)
+{
+    return atomic_load_explicit(&book->bytes, memory_order_relaxed);
 }
 
 size_t grant_book_count(struct grant_book *book)
@@ -238,25 +268,30 @@ static struct str take(char **at, struct str text)
 }
 
 /* One allocation: the struct and all its texts. */
-static struct live_grant *live_grant_new(const struct grant_book *book, const struct grant *row,
+static struct live_grant *live_grant_new(struct grant_book *book, const struct grant *row,
                                          const struct grant_names *names, struct arena *arena)
 {
     struct buffer fragment =
         buffer_over(arena_alloc(arena, INTROSPECTION_BYTES_MAX), INTROSPECTION_BYTES_MAX);
     struct live_grant *grant;
+    size_t own_bytes;
     char *at;
 
     format_introspection(book, row, names, &fragment);
     ASSERT(!fragment.overflow);
-    grant = malloc(sizeof(*grant) + row->scope.len + row->audience.len + names->client.len +
-                   names->username.len + names->subject.len + fragment.len);
+    own_bytes = sizeof(*grant) + row->scope.len + row->audience.len + names->client.len +
+                names->username.len + names->subject.len + fragment.len;
+    grant = malloc(own_bytes);
     ASSERT(grant != NULL);
+    atomic_fetch_add_explicit(&book->bytes, own_bytes, memory_order_relaxed);
     at = (char *)(grant + 1);
     *grant = (struct live_grant){ .id = row->id,
                                   .account_id = row->account_id,
                                   .client_id = row->client_id,
                                   .is_family = row->is_family,
                                   .created_at = row->created_at,
+                                  .expires_at = row->expires_at,
+                                  .own_bytes = own_bytes,
                                   .scope = take(&at, row->scope),
                                   .audience = take(&at, row->audience),
                                   .client_name = take(&at, names->client),
@@ -292,12 +327,37 @@ static enum rc find_names(struct grant_book *book, const struct grant *row, stru
     return RC_OK;
 }
 
-/* Puts a new live_grant in the book, unless another thread was quicker: then answers that one. */
-static struct live_grant *enter(struct grant_book *book, struct live_grant *grant)
+static void loading_begin(struct grant_book *book, struct loading *loading)
+{
+    pthread_mutex_lock(&book->lock);
+    loading->next = book->loading;
+    book->loading = loading;
+    pthread_mutex_unlock(&book->lock);
+}
+
+static void loading_end(struct grant_book *book, struct loading *loading)
+{
+    struct loading **link = &book->loading;
+
+    pthread_mutex_lock(&book->lock);
+    while (*link != loading)
+        link = &(*link)->next;
+    *link = loading->next;
+    pthread_mutex_unlock(&book->lock);
+}
+
+/*
+ * Puts a new live_grant in the book, unless another thread was quicker: then answers that one.
+ * loading is NULL for a grant that is only drafted.
+ */
+static struct live_grant *enter(struct grant_book *book, struct live_grant *grant,
+                                const struct loading *loading)
 {
     struct live_grant *standing;
 
     pthread_mutex_lock(&book->lock);
+    if (loading != NULL && loading->has_ended)
+        atomic_store_explicit(&grant->is_ended, true, memory_order_release);
     standing = find_id(book, grant->id);
     if (standing == NULL) {
         if (book->count > book->bucket_count)
@@ -311,11 +371,12 @@ static struct live_grant *enter(struct grant_book *book, struct live_grant *gran
         return grant;
     if (grant->parent != NULL)
         grant_put(book, grant->parent);
-    free(grant);
+    live_grant_free(book, grant);
     return standing;
 }
 
-static enum rc make_live(struct grant_book *book, const struct grant *row, struct arena *arena,
+static enum rc make_live(struct grant_book *book, const struct grant *row,
+                         const struct loading *loading, struct arena *arena,
                          struct live_grant **out_grant)
 {
     struct live_grant *parent = NULL;
@@ -329,43 +390,27 @@ static enum rc make_live(struct grant_book *book, const struct grant *row, struc
         return rc;
     grant = live_grant_new(book, row, &names, arena);
     grant->parent = parent;
-    *out_grant = enter(book, grant);
+    *out_grant = enter(book, grant, loading);
     return RC_OK;
 }
 
 /*
- * A grant may end between the read of its row and its entry in the book, and the feed's mark then
- * finds nothing to mark. So the row is read once more after the entry.
+ * A grant may end between the read of its row and its entry in the book, where the feed's mark
+ * would find nothing to mark. So the book knows of the reading from before it begins.
  */
-static enum rc confirm_living(struct grant_book *book, struct live_grant *grant,
-                              struct arena *arena)
-{
-    struct grant row;
-    enum rc rc = store_find_grant(book->store, grant->id, arena, &row);
-
-    if (rc == RC_OK && row.ended_at != 0)
-        atomic_store_explicit(&grant->is_ended, true, memory_order_release);
-    return rc;
-}
-
 static enum rc load(struct grant_book *book, int64_t id, struct arena *arena,
                     struct live_grant **out_grant)
 {
-    struct live_grant *grant = NULL;
+    struct loading loading = { .id = id };
     struct grant row;
-    enum rc rc = store_find_grant(book->store, id, arena, &row);
+    enum rc rc;
 
+    loading_begin(book, &loading);
+    rc = store_find_grant(book->store, id, arena, &row);
     if (rc == RC_OK)
-        rc = make_live(book, &row, arena, &grant);
-    if (rc != RC_OK)
-        return rc;
-    rc = confirm_living(book, grant, arena);
-    if (rc != RC_OK) {
-        grant_put(book, grant);
-        return rc;
-    }
-    *out_grant = grant;
-    return RC_OK;
+        rc = make_live(book, &row, &loading, arena, out_grant);
+    loading_end(book, &loading);
+    return rc;
 }
 
 enum rc grant_find(struct grant_book *book, int64_t id, bool may_block,
@@ -429,6 +474,20 @@ static enum rc insert_standing(struct grant_book *book, const struct grant *like
     return rc;
 }
 
+static enum rc find_or_insert_standing(struct grant_book *book, const struct grant *like,
+                                       int64_t now, struct arena *arena, struct grant *out_row)
+{
+    enum rc rc = RC_EXISTS;
+
+    /* What was inserted by the quicker one may have ended again when it is looked for. */
+    for (int try = 0; try < STANDING_TRY_COUNT && rc == RC_EXISTS; try++) {
+        rc = store_find_standing_grant(book->store, like, arena, out_row);
+        if (rc == RC_NOT_FOUND)
+            rc = insert_standing(book, like, now, out_row);
+    }
+    return rc == RC_EXISTS ? RC_BUSY : rc;
+}
+
 enum rc grant_find_standing(struct grant_book *book, const struct grant *like, int64_t now,
                             struct live_grant **out_grant)
 {
@@ -442,11 +501,7 @@ enum rc grant_find_standing(struct grant_book *book, const struct grant *like, i
         return RC_OK;
     }
     arena_init(&arena, LOAD_ARENA_BYTES);
-    rc = store_find_standing_grant(book->store, like, &arena, &row);
-    if (rc == RC_NOT_FOUND)
-        rc = insert_standing(book, like, now, &row);
-    if (rc == RC_EXISTS)
-        rc = store_find_standing_grant(book->store, like, &arena, &row);
+    rc = find_or_insert_standing(book, like, now, &arena, &row);
     if (rc == RC_OK)
         rc = load(book, row.id, &arena, out_grant);
     arena_deinit(&arena);
@@ -465,7 +520,7 @@ enum rc grant_draft_family(struct grant_book *book, const struct grant *like, in
     row.is_family = true;
     row.created_at = now;
     arena_init(&arena, LOAD_ARENA_BYTES);
-    rc = make_live(book, &row, &arena, out_grant);
+    rc = make_live(book, &row, NULL, &arena, out_grant);
     arena_deinit(&arena);
     if (rc == RC_OK) {
         /* The unit's texts must outlive its commit: the live_grant's do. */

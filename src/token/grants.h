@@ -20,12 +20,15 @@
 
 struct grant_book;
 
+enum { TOKEN_ISSUER_BYTES_MAX = 512 };
+
 struct live_grant {
     int64_t id;
     int64_t account_id;
     int64_t client_id;
     bool is_family;
     int64_t created_at;
+    int64_t expires_at; /* of the record: no token may outlive it; 0: never */
     struct str scope;
     struct str audience;
     struct str client_name;    /* client_id, the text */
@@ -35,6 +38,7 @@ struct live_grant {
     struct live_grant *parent; /* the family that a narrowed grant belongs to, or NULL */
     _Atomic bool is_ended;
     _Atomic unsigned reference_count;
+    size_t own_bytes; /* of this struct and its texts */
     struct live_grant *next_by_id;
     struct live_grant *next_standing;
 };
@@ -61,7 +65,8 @@ enum rc grant_find_standing(struct grant_book *book, const struct grant *like, i
 
 /*
  * A grant of its own for a family, or a narrowed child of one (parent_id). Only drafted: the
- * caller's unit gets the insert, and the live_grant is good once that is committed.
+ * caller's unit gets the insert, and the live_grant is good once that is committed. Its texts are
+ * the unit's, so it is held until then.
  */
 enum rc grant_draft_family(struct grant_book *book, const struct grant *like, int64_t now,
                            struct store_unit *unit, struct live_grant **out_grant) MUST_CHECK;
@@ -79,7 +84,8 @@ static inline bool grant_is_ended(const struct live_grant *grant)
 /* The feed's word that a grant has ended. Never blocks. */
 void grant_mark_ended(struct grant_book *book, int64_t id);
 
-/* Grants in memory now, for the metrics. */
+/* Grants in memory now, for the metrics, and the bytes that they take. */
 size_t grant_book_count(struct grant_book *book);
+size_t grant_book_bytes(const struct grant_book *book);
 
 #endif

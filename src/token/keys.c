@@ -7,7 +7,11 @@
 #include "base/clock.h"
 #include "jose/jose.h"
 
-enum { KEYS_ARENA_BYTES = KEY_COUNT_MAX * 16 * 1024, JWKS_BYTES_MAX = KEY_COUNT_MAX * 1024 };
+enum {
+    KEYS_ARENA_BYTES = KEY_COUNT_MAX * 16 * 1024,
+    JWKS_BYTES_MAX = KEY_COUNT_MAX * 1024,
+    SERVICE_PAGE_COUNT = 32
+};
 
 struct ring_key {
     struct signer *signer;
@@ -23,7 +27,7 @@ struct ring_key {
 
 struct key_ring {
     struct store *store;
-    unsigned char master_key[SEAL_KEY_BYTES];
+    const unsigned char *master_key; /* the caller's: no copy outside of its locked page */
     _Atomic bool is_stale;
     pthread_mutex_t make_lock; /* one thread at a time makes keys */
     pthread_rwlock_t lock;     /* guards what follows             */
@@ -76,6 +80,32 @@ static enum rc draft_key(const struct signer *signer, const unsigned char *maste
     return rc;
 }
 
+/* How long a token that is signed today may live: longer than any overlap a caller has in mind when
+ * a service's JWTs do. */
+static enum rc find_longest_lifetime(struct store *store, struct arena *arena,
+                                     int64_t *in_out_longest_s)
+{
+    struct service *rows = arena_alloc(arena, SERVICE_PAGE_COUNT * sizeof(*rows));
+    struct arena page;
+    int64_t after_id = 0;
+    size_t count;
+    enum rc rc;
+
+    arena_init(&page, KEYS_ARENA_BYTES);
+    do {
+        count = 0;
+        arena_reset(&page);
+        rc = store_list_services(store, after_id, &page, rows, SERVICE_PAGE_COUNT, &count);
+        for (size_t i = 0; rc == RC_OK && i < count; i++) {
+            after_id = rows[i].id;
+            if (rows[i].format == TOKEN_JWT && rows[i].lifetime_s > *in_out_longest_s)
+                *in_out_longest_s = rows[i].lifetime_s;
+        }
+    } while (rc == RC_OK && count > 0);
+    arena_deinit(&page);
+    return rc;
+}
+
 /* Adds the retirement of the current keys of an algorithm to the unit. */
 static enum rc retire_current(struct store *store, enum signing_alg alg, int64_t retires_at,
                               struct arena *arena, struct store_unit *unit)
@@ -108,6 +138,8 @@ static enum rc commit_new_key(struct store *store, struct key *key, const struct
     enum rc rc = draft_key(signer, master_key, arena, key);
 
     store_unit_init(&unit);
+    if (rc == RC_OK)
+        rc = find_longest_lifetime(store, arena, &overlap_s);
     if (rc == RC_OK)
         rc = retire_current(store, key->alg, key->signs_from + overlap_s, arena, &unit);
     if (rc == RC_OK)
@@ -264,6 +296,40 @@ static enum rc reload(struct key_ring *ring, int64_t now)
     return RC_OK;
 }
 
+/* Reads the keys if they have changed; make_lock is held. */
+static enum rc refresh_locked(struct key_ring *ring, int64_t now)
+{
+    enum rc rc = RC_OK;
+
+    if (atomic_exchange(&ring->is_stale, false))
+        rc = reload(ring, now);
+    if (rc != RC_OK)
+        atomic_store(&ring->is_stale, true);
+    return rc;
+}
+
+static enum rc refresh(struct key_ring *ring, int64_t now)
+{
+    enum rc rc;
+
+    if (!atomic_load(&ring->is_stale))
+        return RC_OK;
+    pthread_mutex_lock(&ring->make_lock);
+    rc = refresh_locked(ring, now);
+    pthread_mutex_unlock(&ring->make_lock);
+    return rc;
+}
+
+/* A key that is to retire signs only as long as its successor has not come (KY-02). */
+static bool is_better(const struct ring_key *key, const struct ring_key *best)
+{
+    if (best == NULL)
+        return true;
+    if ((key->retires_at == 0) != (best->retires_at == 0))
+        return key->retires_at == 0;
+    return key->signs_from > best->signs_from;
+}
+
 static struct ring_key *find_signing(struct key_ring *ring, enum signing_alg alg, int64_t now)
 {
     struct ring_key *best = NULL;
@@ -273,8 +339,7 @@ static struct ring_key *find_signing(struct key_ring *ring, enum signing_alg alg
         struct ring_key *key = ring->keys[i];
 
         if (key->alg == alg && key->signs_from <= now &&
-            (key->retires_at == 0 || key->retires_at > now) &&
-            (best == NULL || key->signs_from > best->signs_from))
+            (key->retires_at == 0 || key->retires_at > now) && is_better(key, best))
             best = key;
     }
     if (best != NULL)
@@ -295,8 +360,10 @@ static enum rc make_first(struct key_ring *ring, enum signing_alg alg, int64_t n
         ring_key_put(key);
     else
         rc = key_rotate(ring->store, ring->master_key, alg, now, now, KEY_OVERLAP_S, kid);
-    if (rc == RC_OK && key == NULL)
-        rc = reload(ring, now);
+    if (rc == RC_OK && key == NULL) {
+        atomic_store(&ring->is_stale, true); /* also where no feed says so */
+        rc = refresh_locked(ring, now);
+    }
     pthread_mutex_unlock(&ring->make_lock);
     return rc;
 }
@@ -304,9 +371,12 @@ static enum rc make_first(struct key_ring *ring, enum signing_alg alg, int64_t n
 enum rc key_ring_find(struct key_ring *ring, enum signing_alg alg, int64_t now,
                       struct ring_key **out_key)
 {
-    struct ring_key *key = find_signing(ring, alg, now);
-    enum rc rc;
+    struct ring_key *key;
+    enum rc rc = refresh(ring, now);
 
+    if (rc != RC_OK)
+        return rc;
+    key = find_signing(ring, alg, now);
     if (key == NULL) {
         rc = make_first(ring, alg, now);
         if (rc != RC_OK)
@@ -327,7 +397,7 @@ enum rc key_ring_open(struct store *store, const unsigned char master_key[static
 
     ASSERT(ring != NULL);
     ring->store = store;
-    memcpy(ring->master_key, master_key, SEAL_KEY_BYTES);
+    ring->master_key = master_key;
     pthread_mutex_init(&ring->make_lock, NULL);
     pthread_rwlock_init(&ring->lock, NULL);
     rc = reload(ring, now);
@@ -350,15 +420,23 @@ void key_ring_close(struct key_ring *ring)
     put_all(ring->keys, ring->key_count);
     pthread_mutex_destroy(&ring->make_lock);
     pthread_rwlock_destroy(&ring->lock);
-    explicit_bzero(ring->master_key, sizeof(ring->master_key));
     free(ring);
 }
 
-void key_ring_format_jwks(struct key_ring *ring, struct buffer *out_json)
+enum rc key_ring_format_jwks(struct key_ring *ring, int64_t now, bool may_block,
+                             struct buffer *out_json)
 {
+    enum rc rc = RC_OK;
+
+    if (atomic_load(&ring->is_stale))
+        rc = may_block ? refresh(ring, now) : RC_WOULD_BLOCK;
+    if (rc == RC_WOULD_BLOCK)
+        return rc;
+    /* With the store away, what was known is still true: no other key signs here. */
     pthread_rwlock_rdlock(&ring->lock);
     buffer_append(out_json, ring->jwks, ring->jwks_bytes);
     pthread_rwlock_unlock(&ring->lock);
+    return RC_OK;
 }
 
 unsigned key_ring_algs(struct key_ring *ring)
@@ -422,10 +500,5 @@ enum rc key_ring_tend(struct key_ring *ring, int64_t now)
 
     for (int alg = 0; alg < ALG_COUNT && rc == RC_OK; alg++)
         rc = tend_alg(ring, (enum signing_alg)alg, now);
-    if (rc == RC_OK && atomic_exchange(&ring->is_stale, false)) {
-        pthread_mutex_lock(&ring->make_lock);
-        rc = reload(ring, now);
-        pthread_mutex_unlock(&ring->make_lock);
-    }
-    return rc;
+    return rc == RC_OK ? refresh(ring, now) : rc;
 }

@@ -3,12 +3,12 @@
  *
  * A key is published from the moment it is made, signs from `signs_from` on, and leaves the JWKS at
  * `retires_at`, which is later than the last token it signed (KY-02). Of the keys of an algorithm
- * the one with the latest signs_from that has come signs. Private halves are sealed under the
- * master key.
+ * whose signs_from has come, the latest signs, and one that is to retire only as long as there is
+ * no other. Private halves are sealed under the master key.
  *
- * The ring is what a running server holds of them: signers, and the JWKS document as bytes. It
- * learns of changes through the feed and reads them again in key_ring_tend, which the token room's
- * own thread calls.
+ * The ring is what a running server holds of them: signers, and the JWKS document as bytes. The
+ * feed only marks it stale; whoever asks next and may block reads the keys again, the token room's
+ * own thread at the latest (key_ring_tend).
  */
 #ifndef JETON_TOKEN_KEYS_H
 #define JETON_TOKEN_KEYS_H
@@ -26,14 +26,16 @@ enum {
 };
 
 /* Makes a key that signs from signs_from on, and lets the current ones of its algorithm retire
- * overlap_s after that. Works with and without a running server. */
+ * overlap_s after that, or later where a service's JWTs live longer (KY-02). Works with and without
+ * a running server. */
 enum rc key_rotate(struct store *store, const unsigned char master_key[static SEAL_KEY_BYTES],
                    enum signing_alg alg, int64_t now, int64_t signs_from, int64_t overlap_s,
                    char out_kid[static KEY_ID_BYTES + 1]) MUST_CHECK;
 
 struct key_ring;
 
-/* Reads the keys; makes one for ES256 and one for EdDSA in a new store. */
+/* Reads the keys; makes one for ES256 and one for EdDSA in a new store. master_key must outlive the
+ * ring. */
 enum rc key_ring_open(struct store *store, const unsigned char master_key[static SEAL_KEY_BYTES],
                       int64_t now, struct key_ring **out_ring) MUST_CHECK;
 void key_ring_close(struct key_ring *ring);
@@ -48,8 +50,13 @@ void ring_key_put(struct ring_key *key);
 enum rc key_ring_find(struct key_ring *ring, enum signing_alg alg, int64_t now,
                       struct ring_key **out_key) MUST_CHECK;
 
-/* Appends the JWKS document. Never blocks. */
-void key_ring_format_jwks(struct key_ring *ring, struct buffer *out_json);
+/*
+ * Appends the JWKS document. With changed keys and a store that is away, the one from before.
+ *
+ * Answers: RC_OK · RC_WOULD_BLOCK keys have changed, and !may_block
+ */
+enum rc key_ring_format_jwks(struct key_ring *ring, int64_t now, bool may_block,
+                             struct buffer *out_json) MUST_CHECK;
 
 /* Bits 1u << enum signing_alg of the keys there are. */
 unsigned key_ring_algs(struct key_ring *ring);

@@ -9,6 +9,7 @@ enum {
     SEGMENT_RECORD_COUNT = 1024,
     RING_SEGMENT_COUNT = 1 << 16, /* a window of 64 million ids in each range */
     STRIPE_COUNT = 256,
+    SEGMENT_COUNT_MIN = 2,
     DROP_LOOK_COUNT = 8 /* segments looked at for dropping when one is made */
 };
 
@@ -35,6 +36,7 @@ struct segment {
 
 /* One range of ids: short-lived tokens and long-lived ones have a ring each. */
 struct ring {
+    _Atomic uint64_t epoch;
     struct segment *slots[RING_SEGMENT_COUNT]; /* at number % count; guarded by the slot's stripe */
 };
 
@@ -48,15 +50,15 @@ struct live_table {
     struct stripe stripes[STRIPE_COUNT];
     pthread_mutex_t growth_lock; /* taken before a stripe, never after one */
     size_t segment_count;        /* guarded by growth_lock                 */
-    size_t segment_count_max;
-    size_t drop_cursor; /* over both rings' slots; by growth_lock */
-    _Atomic uint64_t epoch;
+    size_t bytes_max;            /* of segments and grants together        */
+    size_t drop_cursor;          /* over both rings' slots; by growth_lock */
     _Atomic size_t record_count;
     _Atomic size_t segment_count_seen;
 };
 
 /* Where an id's record stands. */
 struct place {
+    size_t range; /* of `rings` */
     struct ring *ring;
     struct stripe *stripe;
     size_t slot;
@@ -70,7 +72,8 @@ static struct place place_of(struct live_table *table, int64_t id)
     int64_t number = id / SEGMENT_RECORD_COUNT;
     size_t slot = (size_t)number % RING_SEGMENT_COUNT;
 
-    return (struct place){ .ring = table->rings[is_long],
+    return (struct place){ .range = is_long,
+                           .ring = table->rings[is_long],
                            .stripe = &table->stripes[slot % STRIPE_COUNT],
                            .slot = slot,
                            .number = number,
@@ -83,9 +86,7 @@ struct live_table *live_table_new(struct grant_book *grants, size_t bytes_max)
 
     ASSERT(table != NULL);
     table->grants = grants;
-    table->segment_count_max = bytes_max / sizeof(struct segment);
-    if (table->segment_count_max < 2)
-        table->segment_count_max = 2;
+    table->bytes_max = bytes_max;
     for (int i = 0; i < 2; i++) {
         table->rings[i] = calloc(1, sizeof(*table->rings[i]));
         ASSERT(table->rings[i] != NULL);
@@ -122,9 +123,10 @@ void live_table_free(struct live_table *table)
     free(table);
 }
 
-uint64_t live_epoch(struct live_table *table)
+struct live_epoch live_epoch(struct live_table *table)
 {
-    return atomic_load(&table->epoch);
+    return (struct live_epoch){ { atomic_load(&table->rings[0]->epoch),
+                                  atomic_load(&table->rings[1]->epoch) } };
 }
 
 /* Takes a slot's segment out if it is wanted gone. The caller holds growth_lock. */
@@ -138,7 +140,7 @@ static void slot_drop(struct live_table *table, struct ring *ring, size_t slot, 
     segment = ring->slots[slot];
     if (segment != NULL && (even_if_alive || segment->latest_expiry <= now)) {
         ring->slots[slot] = NULL;
-        atomic_fetch_add(&table->epoch, 1);
+        atomic_fetch_add(&ring->epoch, 1);
     } else {
         segment = NULL;
     }
@@ -155,6 +157,15 @@ static struct segment **slot_under(struct live_table *table, size_t cursor)
     return &table->rings[cursor / RING_SEGMENT_COUNT]->slots[cursor % RING_SEGMENT_COUNT];
 }
 
+/* Whether one more segment would be too much. Grants count, too: a family has one of its own. */
+static bool is_full(const struct live_table *table)
+{
+    size_t segment_bytes = (table->segment_count + 1) * sizeof(struct segment);
+
+    return table->segment_count >= SEGMENT_COUNT_MIN &&
+           segment_bytes + grant_book_bytes(table->grants) > table->bytes_max;
+}
+
 /*
  * Drops expired segments near the cursor; a full table gives up the next living one, too. The
  * caller holds growth_lock, under which alone slots change, so they may be read here.
@@ -163,14 +174,14 @@ static void make_room(struct live_table *table, int64_t now)
 {
     size_t looks = 0;
 
-    while (looks < DROP_LOOK_COUNT || table->segment_count >= table->segment_count_max) {
+    while (looks < DROP_LOOK_COUNT || is_full(table)) {
         size_t cursor = table->drop_cursor;
 
         table->drop_cursor = (cursor + 1) % (2 * (size_t)RING_SEGMENT_COUNT);
         looks++;
         if (*slot_under(table, cursor) != NULL)
             slot_drop(table, table->rings[cursor / RING_SEGMENT_COUNT], cursor % RING_SEGMENT_COUNT,
-                      now, table->segment_count >= table->segment_count_max);
+                      now, is_full(table));
     }
 }
 
@@ -228,7 +239,7 @@ static void record_fill(struct live_table *table, struct segment *segment, struc
 }
 
 void live_put(struct live_table *table, const struct token *token, struct live_grant *grant,
-              uint64_t epoch, int64_t now)
+              struct live_epoch epoch, int64_t now)
 {
     struct place place = place_of(table, token->id);
     struct segment *segment;
@@ -244,7 +255,7 @@ void live_put(struct live_table *table, const struct token *token, struct live_g
         segment = segment_at(&place);
     }
     if (segment != NULL && segment->records[place.index].state == RECORD_EMPTY &&
-        atomic_load(&table->epoch) == epoch)
+        atomic_load(&place.ring->epoch) == epoch.of_range[place.range])
         record_fill(table, segment, &segment->records[place.index], token, grant);
     pthread_mutex_unlock(&place.stripe->lock);
 }
@@ -298,7 +309,7 @@ void live_mark_revoked(struct live_table *table, int64_t id)
         record->state = RECORD_REVOKED;
     } else {
         /* A reader may hold this token from the store, not yet put in: make it too late. */
-        atomic_fetch_add(&table->epoch, 1);
+        atomic_fetch_add(&place.ring->epoch, 1);
     }
     pthread_mutex_unlock(&place.stripe->lock);
     if (released != NULL)

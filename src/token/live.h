@@ -6,9 +6,9 @@
  * then asks the store. What it does know is true: a revocation marks the record before its commit
  * is acknowledged, an ended grant is seen through the record's grant.
  *
- * Putting in what was read from the store races with revocations and drops. Hence the epoch: read
- * it before the store, hand it to live_put, and the record is only taken if nothing was dropped or
- * revoked unseen in between.
+ * Putting in what was read from the store, or is being committed, races with revocations and drops.
+ * Hence the epoch: take it before the store is asked, hand it to live_put, and the record is only
+ * taken if nothing was dropped or revoked unseen in between.
  *
  * Threads: everything from any thread. Locks are held for the copy of one record.
  */
@@ -31,14 +31,20 @@ struct live_view {
 struct live_table *live_table_new(struct grant_book *grants, size_t bytes_max);
 void live_table_free(struct live_table *table);
 
-uint64_t live_epoch(struct live_table *table);
+/* A moment in the life of the table. Each range of ids has its own: every refresh revokes a token
+ * that the table does not know, and those have long-lived ids. */
+struct live_epoch {
+    uint64_t of_range[2];
+};
+
+struct live_epoch live_epoch(struct live_table *table);
 
 /*
  * Takes a record in, with a reference of its own to the grant. Does nothing when the token has
  * expired, was revoked meanwhile, or the epoch has moved on: it is a cache.
  */
 void live_put(struct live_table *table, const struct token *token, struct live_grant *grant,
-              uint64_t epoch, int64_t now);
+              struct live_epoch epoch, int64_t now);
 
 /*
  * Asks for a token by id and digest (32 bytes, compared in constant time).

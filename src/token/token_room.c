@@ -50,14 +50,15 @@ static enum rc read_handle_key(struct store *store, const unsigned char *master_
 
     arena_init(&arena, 4096);
     rc = store_find_sealed_value(store, handle_key_name, &arena, &sealed);
-    if (rc == RC_OK && unseal(master_key, handle_key_name, sealed, &plain) != RC_OK)
+    if (rc == RC_OK &&
+        (unseal(master_key, handle_key_name, sealed, &plain) != RC_OK || plain.len != sizeof(key)))
         rc = RC_CORRUPT; /* another master key than the one the store was made with */
     if (rc == RC_OK) {
         *out_codec = (struct value_codec){ .handle_key = block_key_new(key),
                                            .prefix = "jt",
                                            .prefix_bytes = 2 };
-        explicit_bzero(key, sizeof(key));
     }
+    explicit_bzero(key, sizeof(key));
     arena_deinit(&arena);
     return rc;
 }
@@ -118,7 +119,8 @@ static bool is_stopping(struct token_room *room)
     return stopping;
 }
 
-static void fill_row(struct token_room *room, const struct token *row, uint64_t epoch, int64_t now)
+static void fill_row(struct token_room *room, const struct token *row, struct live_epoch epoch,
+                     int64_t now)
 {
     struct live_grant *grant;
 
@@ -138,7 +140,7 @@ static void fill(struct token_room *room)
 
     ASSERT(rows != NULL);
     while (count > 0 && !is_stopping(room)) {
-        uint64_t epoch = live_epoch(room->live);
+        struct live_epoch epoch = live_epoch(room->live);
         int64_t now = clock_now_s();
 
         if (store_list_tokens(room->store, last_id, now, rows, FILL_PAGE_ROW_COUNT, &count) !=
@@ -193,11 +195,14 @@ static void init_keeper(struct token_room *room)
 
 enum rc token_room_open(const struct token_room_config *config, struct token_room **out_room)
 {
-    struct token_room *room = calloc(1, sizeof(*room));
+    struct token_room *room;
     size_t bytes_max =
         config->live_bytes_max == 0 ? TOKEN_LIVE_BYTES_DEFAULT : config->live_bytes_max;
     enum rc rc;
 
+    if (config->issuer.len > TOKEN_ISSUER_BYTES_MAX)
+        return RC_INVALID;
+    room = calloc(1, sizeof(*room));
     ASSERT(room != NULL);
     room->store = config->store;
     room->catalog = config->catalog;

@@ -25,16 +25,23 @@ struct token_room;
 struct token_room_config {
     struct store *store;
     struct catalog *catalog;
-    const unsigned char *master_key; /* SEAL_KEY_BYTES */
-    struct str issuer;               /* must outlive the room */
+    const unsigned char *master_key; /* SEAL_KEY_BYTES; must outlive the room */
+    struct str issuer;               /* must outlive the room; at most TOKEN_ISSUER_BYTES_MAX */
     size_t live_bytes_max;           /* 0: TOKEN_LIVE_BYTES_DEFAULT */
 };
 
 #define TOKEN_LIVE_BYTES_DEFAULT ((size_t)1 << 30)
 
-/* Reads keys, listens to the feed, starts the room's own thread. */
+/*
+ * Reads keys, listens to the feed, starts the room's own thread.
+ *
+ * Answers: RC_OK · RC_INVALID the issuer is too long.  Faults: the store's, RC_CORRUPT the master
+ * key is not the store's
+ */
 enum rc token_room_open(const struct token_room_config *config,
                         struct token_room **out_room) MUST_CHECK;
+/* Every grant has been given back, and nothing is committed to the store any more: its feed would
+ * find no room. */
 void token_room_close(struct token_room *room);
 
 struct grant_book *token_room_grants(struct token_room *room);
@@ -55,14 +62,21 @@ struct token_draft {
     struct token row;
     struct str value;         /* in the arena */
     struct live_grant *grant; /* the caller's reference, not counted here */
+    struct live_epoch epoch;  /* of the table when it was drafted         */
 };
 
-/* An access token. Answers: RC_OK.  Faults: the store's (ids, a first RSA key), RC_CRYPTO */
+/*
+ * An access token. It lives for shape.lifetime_s, but not longer than its grant's record:
+ * out_draft->row.expires_at says.
+ *
+ * Answers: RC_OK · RC_TOO_LARGE its claims do not fit a JWT of TOKEN_VALUE_BYTES_MAX
+ * Faults:  the store's (ids, a first RSA key), RC_CRYPTO
+ */
 enum rc token_draft_access(struct token_room *room, struct live_grant *grant,
                            struct token_shape shape, int64_t now, struct arena *arena,
                            struct token_draft *out_draft) MUST_CHECK;
 
-/* A refresh token: always opaque. */
+/* A refresh token: always opaque; its life is bounded in the same way. */
 enum rc token_draft_refresh(struct token_room *room, struct live_grant *grant, int64_t expires_at,
                             int64_t now, struct arena *arena,
                             struct token_draft *out_draft) MUST_CHECK;

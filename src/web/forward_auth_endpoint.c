@@ -1,6 +1,7 @@
 #include "codec/basic.h"
 #include "codec/uri.h"
 #include "oauth/introspection.h"
+#include "oauth/scope.h"
 #include "web/endpoint.h"
 
 /*
@@ -9,6 +10,16 @@
  * is; 401 and 403 carry a challenge (RFC 6750 3). The query of this endpoint's own URL may demand a
  * service and a scope: /forward-auth?service=api.example&scope=read.
  */
+
+enum {
+    LIST_BYTES_MAX = HTTP_ANSWER_HEADER_BYTES_MAX / 4, /* a longer scope or audience is left out */
+    OTHER_HEADERS_BYTES_MAX = 512 /* the names, the expiry, and what every answer has */
+};
+
+_Static_assert(3 * (ACCOUNT_NAME_BYTES_MAX + CLIENT_ID_BYTES_MAX) + 2 * LIST_BYTES_MAX +
+                       OTHER_HEADERS_BYTES_MAX <=
+                   (int)HTTP_ANSWER_HEADER_BYTES_MAX,
+               "all headers fit, with every name encoded");
 
 static enum rc read_demand(struct web_call *call, struct bearer_demand *out_demand)
 {
@@ -26,11 +37,8 @@ static enum rc read_demand(struct web_call *call, struct bearer_demand *out_dema
     scope = parameters_find(call, STR("scope"));
     *out_demand = (struct bearer_demand){ .service_id = service == NULL ? STR("") : *service,
                                           .scope = scope == NULL ? STR("") : *scope };
-    /* It goes back in the challenge. */
-    if (str_has_control(out_demand->scope) ||
-        str_index_of(out_demand->scope, '"') < out_demand->scope.len ||
-        str_index_of(out_demand->scope, '\\') < out_demand->scope.len ||
-        out_demand->scope.len > SCOPE_BYTES_MAX / 2)
+    /* It goes back in the challenge (RFC 6750 3). */
+    if (!scope_is_sound(out_demand->scope) || out_demand->scope.len > SCOPE_BYTES_MAX / 2)
         return oauth_refuse(&call->oauth, OAUTH_INVALID_REQUEST, "the query is malformed", NULL);
     return RC_OK;
 }
@@ -77,9 +85,9 @@ static void add_identity(struct web_call *call, const struct token_view *view)
         add_text_header(call, STR("Remote-User"), grant->username);
     add_text_header(call, STR("X-Auth-Subject"), grant->subject);
     add_text_header(call, STR("X-Auth-Client"), grant->client_name);
-    if (grant->scope.len > 0 && grant->scope.len <= HTTP_ANSWER_HEADER_BYTES_MAX / 4)
+    if (grant->scope.len > 0 && grant->scope.len <= LIST_BYTES_MAX)
         http_add_header(call->exchange, STR("X-Auth-Scope"), grant->scope);
-    if (grant->audience.len > 0 && grant->audience.len <= HTTP_ANSWER_HEADER_BYTES_MAX / 4)
+    if (grant->audience.len > 0 && grant->audience.len <= LIST_BYTES_MAX)
         http_add_header(call->exchange, STR("X-Auth-Audience"), grant->audience);
     if (view->live.expires_at != 0) {
         char memory[24];

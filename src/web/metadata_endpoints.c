@@ -86,7 +86,11 @@ enum rc openid_configuration_endpoint(struct web_call *call)
 
 enum rc jwks_endpoint(struct web_call *call)
 {
-    key_ring_format_jwks(token_room_keys(call->web->oauth->tokens), &call->exchange->response.body);
+    enum rc rc = key_ring_format_jwks(token_room_keys(call->web->oauth->tokens), call->oauth.now,
+                                      call->oauth.may_block, &call->exchange->response.body);
+
+    if (rc != RC_OK)
+        return rc;
     answer_json(call->exchange, 200);
     http_add_header(call->exchange, STR("Access-Control-Allow-Origin"), STR("*"));
     return RC_OK;

@@ -7,6 +7,25 @@
 #include "codec/uri.h"
 #include "web/endpoint.h"
 
+/*
+ * What one pass over one request takes from the arena at the most: every name and value of a form
+ * or a JSON object anew (16 bytes of rounding, and a number's text may be longer than what was
+ * sent), the Authorization header (decoded, as UTF-8, and its two parts decoded once more), the
+ * secrets, and then what oauth does with them, or the metadata's list of scope words.
+ */
+enum {
+    FORM_ARENA_BYTES_MAX = HTTP_BODY_BYTES_MAX + 2 * (FORM_FIELD_COUNT_MAX + 1) * 48,
+    BASIC_ARENA_BYTES_MAX = 4 * HTTP_HEAD_BYTES_MAX,
+    SECRETS_ARENA_BYTES_MAX = 4 * ((int)sizeof(struct secret) + 16),
+    CALL_ARENA_BYTES_MAX = FORM_ARENA_BYTES_MAX + BASIC_ARENA_BYTES_MAX + SECRETS_ARENA_BYTES_MAX +
+                           OAUTH_ARENA_BYTES_MAX
+};
+
+/* The slab's least size, as http/exchange.c has it. */
+_Static_assert((int)CALL_ARENA_BYTES_MAX <= 4 * (HTTP_HEAD_BYTES_MAX + HTTP_BODY_BYTES_MAX),
+               "arena_alloc never fails");
+_Static_assert(HTTP_ANSWER_BYTES_MAX / 4 <= (int)OAUTH_ARENA_BYTES_MAX, "nor in the metadata");
+
 const int64_t web_latency_bounds_ns[LATENCY_BUCKET_COUNT] = {
     50000,    100000,   250000,    500000,    1000000,    2500000,
     10000000, 50000000, 100000000, 500000000, 1000000000, INT64_MAX,
@@ -132,7 +151,7 @@ static enum http_verdict finish(struct web_call *call, enum rc rc)
         answer_fault(call, rc);
         break;
     }
-    if (!rc_is_fault(rc))
+    if (rc == RC_OK || rc == RC_REFUSED)
         log_outcome(call, rc);
     count_answer(call->web, call->endpoint, call->exchange);
     return HTTP_ANSWERED;
@@ -146,6 +165,8 @@ static enum http_verdict serve_endpoint(struct web *web, struct http_exchange *e
 
     if (exchange->lane == LANE_LOOP && endpoint->first_lane == LANE_WORK)
         return HTTP_TO_WORK;
+    /* Each lane begins anew, so that the slab must hold one pass only. */
+    arena_reset(exchange->arena);
     http_reset_response(exchange);
     init_call(&call, web, exchange, endpoint);
     rc = parameters_read(&call);

@@ -1,5 +1,6 @@
 """pytest fixtures shared by the black-box tests and the tests with real clients."""
 
+import os
 import sys
 
 import pytest
@@ -55,6 +56,28 @@ def module_server(tmp_path_factory, seeded_data, request):
 def new_server(tmp_path_factory, seeded_data, request):
     """Makes servers for one test alone."""
     yield from _factory(tmp_path_factory, seeded_data, request)
+
+
+@pytest.fixture
+def faked_time(new_server, plain_binary, tmp_path):
+    """A server, and a function that sets its wall clock to so many seconds from now."""
+    library = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketimeMT.so.1"
+    if not os.path.exists(library):
+        pytest.skip("libfaketime is not installed")
+    if harness.is_sanitized(plain_binary):
+        pytest.skip("libfaketime needs a build without sanitizers (JETON_BINARY_PLAIN)")
+    clock = tmp_path / "clock"
+
+    def set_time(offset_s):
+        beside = tmp_path / "clock.new"
+        beside.write_text(f"{offset_s:+d}\n")
+        beside.replace(clock)
+
+    set_time(0)
+    server = new_server(binary=plain_binary, env={
+        "LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"})
+    return server, set_time
 
 
 @pytest.fixture(scope="module")

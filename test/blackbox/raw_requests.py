@@ -39,6 +39,8 @@ SERVED = [
     ("valid chunked in many pieces", post(TE, body=chunked(*[b"x"] * 50)), {401}),
     ("chunked in capitals", post(b"TRANSFER-ENCODING: CHUNKED", body=chunked(BODY)), {401}),
     ("POST without length", post(body=b""), {400, 401, 411}),
+    ("GET with a body", get(b"/forward-auth", CL) + BODY, {400, 401}),
+    ("GET with a chunked body", get(b"/forward-auth", TE) + chunked(BODY), {400, 401}),
     ("length zero", post(b"Content-Length: 0", body=b""), {401}),
     ("header values with spaces and tabs around", get(b"/forward-auth", b"X:  \t v \t "), {401}),
     ("empty header value", get(b"/forward-auth", b"X-Empty:"), {401}),

@@ -94,10 +94,12 @@ def test_be_02_uauth_token_at_its_service(jeton):
 
 def test_be_02_malformed_query_is_refused(jeton, token):
     for query in ("?service=a&service=b", "?scope=%zz", "?scope=%00", "?scope=%22",
-                  "?scope=%0d%0aX:y"):
+                  "?scope=%0d%0aX:y", "?scope=%ff", "?scope=%c3%bc", "?scope=%5c", "?scope=%7f"):
         answer = jeton.forward_auth(token, query)
         assert answer.status in (400, 401, 403), (query, answer)
         assert answer.header("X") is None
+        challenge = answer.header("WWW-Authenticate") or ""
+        assert all(0x20 <= ord(character) < 0x7f for character in challenge), answer
 
 
 def test_be_03_token_in_the_url_is_refused(jeton, token):

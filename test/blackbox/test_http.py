@@ -1,6 +1,7 @@
 """HTTP as it comes over the wire (RFC 9112, RFC 9110; promises HT-01 to HT-04, HT-06, HT-07)."""
 
 import http.client
+import os
 import re
 import socket
 import statistics
@@ -108,6 +109,32 @@ def test_ht_01_a_request_split_at_every_byte_is_the_same_request(jeton):
             assert piece, received
             received += piece
     assert statuses(received) == [401, 200]
+
+
+def test_ht_01_a_thousand_pipelined_requests_get_a_thousand_answers(jeton):
+    request = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    received, _ = jeton.raw(request * 1000 + CANARY, until=saw_canary, timeout=20)
+    assert statuses(received) == [200] * 1001
+
+
+def test_ht_01_a_client_that_has_finished_sending_still_gets_its_answer(jeton):
+    """Half-closed connections, on the loop and on a worker."""
+    form = b"grant_type=client_credentials&scope=read"
+    slow = (f"POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n"
+            f"Authorization: {basic(*CC)}\r\nContent-Length: {len(form)}\r\n\r\n").encode() + form
+    for request in (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", slow):
+        received, closed = jeton.raw(request, half_close=True)
+        assert statuses(received) == [200] and closed, received
+        for token in re.findall(rb'"access_token":"([^"]+)"', received):
+            jeton.secrets.add(token.decode())
+
+
+def test_ht_01_an_unfinished_request_is_never_served(jeton):
+    for request in (b"GET /livez HTTP/1.1\r\nHost: x\r\n", b"GET /livez HTTP/1.1\r\nHost: x",
+                    raw_requests.post(raw_requests.CL)[:-1],
+                    raw_requests.post(raw_requests.TE, body=b"d\r\n" + raw_requests.BODY)):
+        received, closed = jeton.raw(request, half_close=True)
+        assert closed and set(statuses(received)) <= {400, 408}, received
 
 
 def test_ht_01_expect_100_continue(jeton):
@@ -481,6 +508,23 @@ def test_keep_alive_serves_many_requests_on_one_connection(jeton):
         assert line.getresponse().read() is not None
         assert line.sock is first
     line.close()
+
+
+def open_descriptors(jeton):
+    return len(os.listdir(f"/proc/{jeton.pid}/fd"))
+
+
+def test_no_descriptor_is_left_behind(jeton):
+    """Good and bad requests, and clients that vanish; then as many descriptors as before."""
+    jeton.get("/livez")
+    wait_until(lambda: open_descriptors(jeton) < 100, 20, "earlier connections are closed")
+    before = open_descriptors(jeton)
+    for turn in range(60):
+        jeton.client_token(CC, "read")
+        jeton.raw(raw_requests.CLOSED[turn % len(raw_requests.CLOSED)][1], timeout=2)
+        with socket.create_connection(("127.0.0.1", jeton.port)) as line:
+            line.sendall(b"GET /livez HTTP/1.1\r\nHost:")
+    wait_until(lambda: open_descriptors(jeton) <= before + 2, 20, "descriptors are given back")
 
 
 def test_parallel_clients_get_their_own_answers(jeton):

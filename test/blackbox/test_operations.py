@@ -1,5 +1,6 @@
 """Listeners, TLS, drain, reload, metrics, data files (promises HT-05, HT-09, LG-05)."""
 
+import contextlib
 import fcntl
 import os
 import re
@@ -419,11 +420,115 @@ def test_lg_05_refuses_to_start_when_too_open(new_server):
     assert server.get("/livez").status == 200
 
 
+CONFIG = """
+listen:
+  - 127.0.0.1:0
+issuer: https://auth.example.com
+log-level: info
+trusted-proxy:
+  - 127.0.0.1
+"""
+
+
+def test_configuration_file_says_the_same_as_the_options(new_server, tmp_path):
+    path = tmp_path / "jeton.yaml"
+    path.write_text(CONFIG)
+    server = new_server(listen=None, args=["--config", str(path)])
+    document = server.get("/.well-known/oauth-authorization-server").json
+    assert document["issuer"] == "https://auth.example.com"
+    server.token(uauth_form((ALICE[0], "wrong password 1")), headers=forwarded("198.51.100.9"))
+    assert "198.51.100.9" in server.log()
+    overruled = new_server(args=["--config", str(path), "--issuer", "https://other.example"])
+    document = overruled.get("/.well-known/oauth-authorization-server").json
+    assert document["issuer"] == "https://other.example", "the command line replaces the file"
+
+
+@pytest.mark.parametrize("text, line, key", [
+    ("listen:\n  - 127.0.0.1:0\nissuerr: https://a.example\n", "3", "issuerr"),
+    ("log-level: loud\n", "1", "log-level"),
+    ("\nlisten:\n  - nonsense\n", "2", "listen"),
+    ("work-threads: many\n", "1", "work-threads"),
+    ("issuer: [a, b]\n", "1", "issuer"),
+    ("listen: {\n", "", ""),
+])
+def test_configuration_errors_name_line_and_key(new_server, tmp_path, text, line, key):
+    path = tmp_path / "jeton.yaml"
+    path.write_text(text)
+    done = new_server(start=False).cli("serve", "--config", str(path), status=None)
+    assert done.status in (1, 2), done
+    assert str(path) in done.err and key in done.err and line in done.err.replace(str(path), ""), \
+        done
+
+
+def test_full_disk_is_503_and_passes_by_itself(new_server, tmp_path):
+    """Figure 8: known tokens are still answered; when there is room again, new ones are given."""
+    folder = tmp_path / "small"
+    folder.mkdir(mode=0o700)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", folder],
+                          stderr=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        pytest.skip("may not mount a tmpfs here")
+    try:
+        server = new_server(start=False)
+        shutil.copytree(server.data, folder / "data")
+        server.data = folder / "data"
+        server.start()
+        token = server.client_token(C1, "read")["access_token"]
+        filler = folder / "filler"
+        with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        statuses = set()
+        for _ in range(200):
+            answer = server.token(CREDENTIALS, client=CC)
+            statuses.add(answer.status)
+            if answer.status != 200:
+                break
+        assert 503 in statuses and statuses <= {200, 503}, statuses
+        assert server.is_active(token, API) and server.forward_auth(token).status == 200
+        assert server.revoke(token, C1).status in (200, 503)
+        filler.unlink()
+        wait_until(lambda: server.token(CREDENTIALS, client=CC).status == 200, 10,
+                   "tokens again, without a restart")
+        server.stop()
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+
+
 def test_a_start_without_a_data_folder_makes_one(new_server):
     server = new_server(seeded=False)
     assert server.data.is_dir() and server.get("/readyz").status == 200
     document = server.get("/.well-known/oauth-authorization-server").json
     assert document["issuer"].startswith("http")
+
+
+def mappings(pid):
+    """(start, end, flags) of every readable mapping of a process."""
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
+        span = None
+        for line in file:
+            head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (r\S+) ", line)
+            if head or re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                span = (int(head.group(1), 16), int(head.group(2), 16)) if head else None
+            elif line.startswith("VmFlags:") and span:
+                yield (*span, line.split()[1:])
+
+
+def test_lg_04_master_key_is_locked_and_left_out_of_dumps(new_server, plain_binary):
+    """Wherever its bytes are in memory, the page is locked and marked as not to be dumped."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may read that memory")
+    server = new_server(binary=plain_binary)
+    key = (server.data / "master.key").read_bytes()
+    with open(f"/proc/{server.pid}/mem", "rb", buffering=0) as memory:
+        for start, end, flags in mappings(server.pid):
+            try:
+                memory.seek(start)
+                content = memory.read(end - start)
+            except (OSError, ValueError, OverflowError):
+                continue
+            if key in content:
+                assert "dd" in flags and "lo" in flags, f"key at {start:x} in {flags}"
 
 
 def test_lg_04_no_core_dump(new_server):

@@ -5,7 +5,6 @@ import ctypes
 import ctypes.util
 import re
 import sqlite3
-import statistics
 import threading
 import time
 
@@ -178,9 +177,9 @@ def test_pw_06_owner_is_not_locked_out_by_others(new_server):
     assert login(server, *ALICE, source="127.0.0.21").status == 200, "a known address still works"
 
 
-def test_pw_05_an_address_over_its_limit_is_told_so(new_server):
+def test_pw_05_an_address_over_its_limit_is_told_so(new_server, plain_binary):
     """429 with Retry-After says nothing of any account."""
-    server = new_server()
+    server = new_server(binary=plain_binary)
     told = None
     stop = threading.Event()
 
@@ -236,13 +235,13 @@ def test_pw_07_same_time_whatever_is_wrong(new_server):
     tries = {"unknown": ("nobody-at-all", "some password 1"), "wrong": (ALICE[0], "bad password"),
              "disabled": ("sleeper", "the sleepers password D4"), "held": BOB}
     times = {name: [] for name in tries}
-    for turn in range(9):
+    for turn in range(12):
         for name, user in tries.items():
             began = time.perf_counter()
             login(server, *user, source=f"127.0.4.{turn + 1}")
             times[name].append(time.perf_counter() - began)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    assert max(medians.values()) < 1.6 * min(medians.values()) + 0.005, medians
+    least = {name: min(values) for name, values in times.items()}
+    assert max(least.values()) < 1.5 * min(least.values()) + 0.005, times
 
 
 def peak_kib(server):

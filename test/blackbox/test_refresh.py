@@ -1,17 +1,14 @@
 """Refresh tokens: rotation, reuse, races (RFC 6749 6; RFC 9700 4.14; promises RT-01 to RT-11)."""
 
 import json
-import os
 import socket
 import threading
 
 import pytest
 
-from harness import (ALICE, ALL_GRANTS, API, BOB, C1, C2, FORM, P1, basic, form_encode,
-                     is_sanitized)
+from harness import (ALICE, ALL_GRANTS, API, BOB, C1, C2, FORM, P1, basic, form_encode)
 
 GRACE_S = 10
-FAKETIME = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
 def family(jeton, client=C1, user=ALICE, scope="read write"):
@@ -184,28 +181,14 @@ def test_rt_08_scope_may_shrink_and_never_grow(jeton):
     assert answer.status == 200 and sorted(answer.json["scope"].split()) == ["read", "write"]
 
 
-def faked_clock_server(new_server, plain_binary, tmp_path):
-    """A server whose wall clock this test moves, and the file that moves it."""
-    if not os.path.exists(FAKETIME):
-        pytest.skip("libfaketime is not installed")
-    if is_sanitized(plain_binary):
-        pytest.skip("libfaketime needs a build without sanitizers (JETON_BINARY_PLAIN)")
-    clock = tmp_path / "clock"
-    clock.write_text("+0\n")
-    server = new_server(binary=plain_binary, env={
-        "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"})
-    return server, clock
-
-
-def test_rt_09_idle_and_absolute_expiry(new_server, plain_binary, tmp_path):
+def test_rt_09_idle_and_absolute_expiry(faked_time):
     """RFC 9700 4.14.2: one family is used every day, others rest for longer and longer."""
-    server, clock = faked_clock_server(new_server, plain_binary, tmp_path)
+    server, set_time = faked_time
     used = family(server)
     idle = {2 ** n: family(server) for n in range(10)}
     idle_ended = used_ended = None
     for day in range(1, 513):
-        clock.write_text(f"+{day * 86400}\n")
+        set_time(day * 86400)
         if used_ended is None:
             answer = server.refresh(used["refresh_token"], C1)
             if answer.status == 200:
@@ -285,11 +268,11 @@ def test_rt_11_replay_by_another_client_is_no_replay(jeton):
     assert_refused(jeton.refresh(body["refresh_token"], C2))
 
 
-def test_rt_11_replay_after_the_grace_is_reuse(new_server, plain_binary, tmp_path):
-    server, clock = faked_clock_server(new_server, plain_binary, tmp_path)
+def test_rt_11_replay_after_the_grace_is_reuse(faked_time):
+    server, set_time = faked_time
     body = family(server)
     successor = rotate(server, body)
-    clock.write_text(f"+{GRACE_S + 2}\n")
+    set_time(GRACE_S + 2)
     assert_refused(server.refresh(body["refresh_token"], C1))
     assert not server.is_active(successor["access_token"], API)
 

@@ -11,8 +11,9 @@ static int64_t make(struct fixture *fixture, const char *name, const char *passw
     struct secret secret = secret_of(password);
     int64_t id = 0;
 
-    assert_int_equal(
-        account_create(fixture->store, &draft, &secret, cost, &id, &fixture->error_text), RC_OK);
+    assert_int_equal(account_create(fixture->store, &draft, &secret, cost, STR("added"), &id,
+                                    &fixture->error_text),
+                     RC_OK);
     assert_true(id > 0);
     return id;
 }
@@ -177,17 +178,17 @@ static void test_create(void **state)
     assert_true(str_starts_with(found.password_hash, STR("$argon2id$")));
     assert_int_equal(last_event(fixture).kind, EVENT_ACCOUNT_CHANGED);
     assert_int_equal(last_event(fixture).account_id, id);
-    assert_int_equal(
-        account_create(fixture->store, &draft, &password, CHEAP, &other, &fixture->error_text),
-        RC_EXISTS);
+    assert_int_equal(account_create(fixture->store, &draft, &password, CHEAP, STR("added"), &other,
+                                    &fixture->error_text),
+                     RC_EXISTS);
     draft.name = STR("bob");
-    assert_int_equal(
-        account_create(fixture->store, &draft, &empty, CHEAP, &other, &fixture->error_text),
-        RC_INVALID);
+    assert_int_equal(account_create(fixture->store, &draft, &empty, CHEAP, STR("added"), &other,
+                                    &fixture->error_text),
+                     RC_INVALID);
     draft.name = STR("b:b");
-    assert_int_equal(
-        account_create(fixture->store, &draft, &password, CHEAP, &other, &fixture->error_text),
-        RC_INVALID);
+    assert_int_equal(account_create(fixture->store, &draft, &password, CHEAP, STR("added"), &other,
+                                    &fixture->error_text),
+                     RC_INVALID);
     assert_int_equal(other, -1);
     assert_int_equal(check(fixture, "Ada", "right", NOON, NULL), RC_OK);
 }
@@ -278,15 +279,15 @@ static void test_password_change(void **state)
     struct secret new_password = secret_of("new");
     struct secret empty = { 0 };
 
-    assert_int_equal(
-        account_change_password(fixture->store, id, &empty, CHEAP, NOON, &fixture->error_text),
-        RC_INVALID);
-    assert_int_equal(account_change_password(fixture->store, 999999, &new_password, CHEAP, NOON,
-                                             &fixture->error_text),
+    assert_int_equal(account_change_password(fixture->store, id, &empty, CHEAP, STR("changed"),
+                                             NOON, &fixture->error_text),
+                     RC_INVALID);
+    assert_int_equal(account_change_password(fixture->store, 999999, &new_password, CHEAP,
+                                             STR("changed"), NOON, &fixture->error_text),
                      RC_NOT_FOUND);
     assert_int_equal(check(fixture, "ada", "right", NOON, NULL), RC_OK);
-    assert_int_equal(account_change_password(fixture->store, id, &new_password, CHEAP, NOON,
-                                             &fixture->error_text),
+    assert_int_equal(account_change_password(fixture->store, id, &new_password, CHEAP,
+                                             STR("changed"), NOON, &fixture->error_text),
                      RC_OK);
     assert_int_equal(check(fixture, "ada", "right", NOON, NULL), RC_NOT_FOUND);
     assert_int_equal(check(fixture, "ada", "new", NOON, NULL), RC_OK);

@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 
 enum { SHORT_MS = 150, LONG_MS = 60 * 1000 };
 
@@ -215,6 +216,42 @@ static void test_drain_ends(void **state)
     close(fd);
 }
 
+/* Out of descriptors: who has connected waits a little, and is served when there are some again. */
+static void test_out_of_descriptors(void **state)
+{
+    struct http_config config = patient_config();
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    struct running running;
+    struct rlimit before;
+    struct rlimit limit;
+    int fds[6];
+
+    (void)state;
+    start(&running, &config);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons((uint16_t)http_server_port(running.server, 0));
+    fds[0] = client_connect(&running);
+    client_get(fds[0], "/fast");
+    for (int i = 1; i < 6; i++)
+        fds[i] = prepare_client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit = before;
+    limit.rlim_cur = (rlim_t)fds[5] + 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (int i = 1; i < 6; i++)
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&address, sizeof(address)), 0);
+    AWAIT(counts_of(&running).connections_open == 3);
+    client_get(fds[0], "/fast");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    for (int i = 0; i < 6; i++) {
+        client_get(fds[i], "/fast");
+        assert_int_equal(answer.status, 200);
+        close(fds[i]);
+    }
+    assert_int_equal(counts_of(&running).connections_refused, 0);
+    stop(&running);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_lane_is_not_hurried),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_drain_ends),
+        cmocka_unit_test(test_out_of_descriptors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -296,7 +296,7 @@ struct answer {
     char text[400 * 1000];
 };
 
-static struct answer answer; /* of the latest client_read */
+static _Thread_local struct answer answer; /* of the latest client_read of this thread */
 
 /* The value of a header in the answer, or an empty view with a NULL pointer. */
 static inline struct str answer_header(const char *name)

@@ -97,38 +97,66 @@ static void test_stop_leaves_jobs(void **state)
     lane_close(lane);
 }
 
-/* A budget of 500 ms holds 25 jobs of the first guess, 20 ms, and not 1,000. */
+static atomic_uint refused;
+
+static void count_refused(void *job)
+{
+    if (job != NULL)
+        atomic_fetch_add(&refused, 1);
+}
+
+/* What waited longer than the budget is refused at its turn; what comes after is run again. */
 static void test_budget(void **state)
 {
-    const struct lane_options options = {
-        .name = "test", .capacity = 1000, .thread_count = 1, .budget_ms = 500, .run = wait_at_gate
-    };
+    const struct lane_options options = { .name = "test",
+                                          .capacity = CAPACITY,
+                                          .thread_count = 1,
+                                          .budget_ms = 20,
+                                          .run = wait_at_gate,
+                                          .refuse = count_refused };
+    int64_t pushed_ms;
     struct worker_lane *lane;
-    unsigned pushed = 0;
     int job;
 
     (void)state;
+    atomic_store(&refused, 0);
     assert_int_equal(lane_open(&options, &lane), RC_OK);
     assert_int_equal(lane_push(lane, &job), RC_OK);
     handler_await(&gate, &gate.waiting, 1);
-    while (lane_push(lane, &job) == RC_OK)
-        pushed++;
-    assert_int_equal(pushed, 26);
-    handler_open_gate(&gate);
-    for (unsigned i = 0; i < 200; i++) {
-        AWAIT(lane_depth(lane) == 0);
+    for (unsigned i = 0; i < CAPACITY; i++)
         assert_int_equal(lane_push(lane, &job), RC_OK);
-    }
-    AWAIT(atomic_load(&ran) == pushed + 201);
-    /* They turned out to be quick: more of them fit. */
-    gate.gate_is_open = false;
-    assert_int_equal(lane_push(lane, &job), RC_OK);
-    handler_await(&gate, &gate.waiting, 1);
-    pushed = 0;
-    while (lane_push(lane, &job) == RC_OK)
-        pushed++;
-    assert_true(pushed > 52);
+    pushed_ms = clock_monotonic_ms();
+    AWAIT(clock_monotonic_ms() - pushed_ms > 21);
     handler_open_gate(&gate);
+    AWAIT(atomic_load(&refused) == CAPACITY);
+    assert_int_equal(atomic_load(&ran), 1);
+    assert_int_equal(lane_push(lane, &job), RC_OK);
+    AWAIT(atomic_load(&ran) + atomic_load(&refused) == CAPACITY + 2);
+    lane_stop(lane);
+    lane_close(lane);
+}
+
+/* A crowd that one job makes cheap is served whole: the queue is not cut by a guess. */
+static void test_crowd_behind_one_slow_job_is_served(void **state)
+{
+    enum { CROWD = 200 };
+    const struct lane_options options = { .name = "test",
+                                          .capacity = 256,
+                                          .thread_count = 1,
+                                          .budget_ms = 10000,
+                                          .run = wait_at_gate,
+                                          .refuse = count_refused };
+    struct worker_lane *lane;
+    int job;
+
+    (void)state;
+    atomic_store(&refused, 0);
+    assert_int_equal(lane_open(&options, &lane), RC_OK);
+    for (unsigned i = 0; i < CROWD; i++)
+        assert_int_equal(lane_push(lane, &job), RC_OK);
+    handler_open_gate(&gate);
+    AWAIT(atomic_load(&ran) == CROWD);
+    assert_int_equal(atomic_load(&refused), 0);
     lane_stop(lane);
     lane_close(lane);
 }
@@ -170,6 +198,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_queue_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_leaves_jobs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_crowd_behind_one_slow_job_is_served, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_every_job_runs, set_up, tear_down),
     };
 

@@ -279,7 +279,7 @@ static void test_reads_no_further_while_on_a_lane(void **state)
     stop(&running);
 }
 
-/* More hashing than its budget allows is refused at once, and the connection lives on. */
+/* Hashing that had to wait for longer than its budget is refused, and the connection lives on. */
 static void test_full_lane_is_answered_503(void **state)
 {
     enum { CLIENT_COUNT = 64 };
@@ -287,6 +287,7 @@ static void test_full_lane_is_answered_503(void **state)
     int fds[CLIENT_COUNT];
     int refused = 0;
     int served = 0;
+    int64_t sent_ms;
 
     (void)state;
     start_plain(&running);
@@ -294,8 +295,9 @@ static void test_full_lane_is_answered_503(void **state)
         fds[i] = client_connect(&running);
         client_send(fds[i], STR("GET /hash/wait HTTP/1.1\r\nHost: a\r\n\r\n"));
     }
-    AWAIT(counts_of(&running).queue_refusals[LANE_HASH] > 0 &&
-          counts_of(&running).requests == CLIENT_COUNT);
+    AWAIT(counts_of(&running).requests == CLIENT_COUNT);
+    sent_ms = clock_monotonic_ms();
+    AWAIT(clock_monotonic_ms() - sent_ms > LANE_HASH_BUDGET_MS);
     handler_open_gate(&running.handler);
     for (int i = 0; i < CLIENT_COUNT; i++) {
         client_read(fds[i], true);
@@ -313,7 +315,7 @@ static void test_full_lane_is_answered_503(void **state)
         close(fds[i]);
     }
     assert_int_equal(counts_of(&running).queue_refusals[LANE_HASH], refused);
-    assert_true(refused > 0 && served > 1);
+    assert_true(refused > 0 && served > 0);
     assert_int_equal(counts_of(&running).queue_refusals[LANE_WORK], 0);
     stop(&running);
 }

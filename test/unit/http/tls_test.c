@@ -1,4 +1,7 @@
-/* TLS: versions, ALPN, keys and certificates, and their renewal while the server runs (HT-05). */
+/*
+ * TLS: versions, ALPN, keys and certificates, and their renewal while the server runs (HT-05;
+ * RFC 9325 3.1; RFC 7301 3.2).
+ */
 #include "harness.h"
 
 #include <fcntl.h>
@@ -114,6 +117,8 @@ static struct tls_client tls_connect(const struct running *running, int version,
 
 static void tls_disconnect(struct tls_client *client)
 {
+    SSL_shutdown(client->ssl); /* a session that broke off is not taken up again */
+    ERR_clear_error();
     SSL_free(client->ssl);
     SSL_CTX_free(client->context);
     close(client->fd);
@@ -297,6 +302,52 @@ static void test_reload(void **state)
     stop(&running);
 }
 
+/* True when the session was taken up again; a full handshake works in any case. */
+static bool resumes(const struct running *running, int version, SSL_SESSION *session)
+{
+    struct tls_client client = { .context = SSL_CTX_new(TLS_client_method()) };
+    bool is_reused;
+
+    SSL_CTX_set_min_proto_version(client.context, version);
+    SSL_CTX_set_max_proto_version(client.context, version);
+    client.fd = client_connect(running);
+    client.ssl = SSL_new(client.context);
+    SSL_set_fd(client.ssl, client.fd);
+    assert_int_equal(SSL_set_session(client.ssl, session), 1);
+    assert_int_equal(SSL_connect(client.ssl), 1);
+    tls_talk(&client, STR("GET /again HTTP/1.1\r\nHost: a\r\n\r\n"), "/again");
+    is_reused = SSL_session_reused(client.ssl) == 1;
+    tls_disconnect(&client);
+    return is_reused;
+}
+
+/* RFC 9325 3.4: tickets work, and the keys that seal them go with a reload. */
+static void test_resumption(void **state)
+{
+    static const int VERSIONS[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+    struct http_config config = tls_config();
+    struct running running;
+
+    (void)state;
+    write_identity(1);
+    start(&running, &config);
+    for (size_t i = 0; i < 2; i++) {
+        struct tls_client client = tls_connect(&running, VERSIONS[i], NULL, NULL);
+        SSL_SESSION *session;
+
+        assert_true(client.has_connected);
+        tls_talk(&client, STR("GET /first HTTP/1.1\r\nHost: a\r\n\r\n"), "/first");
+        session = SSL_get1_session(client.ssl);
+        assert_non_null(session);
+        tls_disconnect(&client);
+        assert_true(resumes(&running, VERSIONS[i], session));
+        assert_reload(&running, RC_OK, "");
+        assert_false(resumes(&running, VERSIONS[i], session));
+        SSL_SESSION_free(session);
+    }
+    stop(&running);
+}
+
 static void assert_open_refused(const struct http_config *config, const char *words)
 {
     struct http_server *server = NULL;
@@ -363,11 +414,9 @@ static void test_no_tls_spoken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_versions_and_ciphers),
-        cmocka_unit_test(test_requests_over_tls),
-        cmocka_unit_test(test_no_renegotiation),
-        cmocka_unit_test(test_reload),
-        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_versions_and_ciphers), cmocka_unit_test(test_requests_over_tls),
+        cmocka_unit_test(test_no_renegotiation),     cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_resumption),           cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_no_tls_spoken),
     };
 

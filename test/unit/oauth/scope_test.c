@@ -9,17 +9,6 @@ struct scope_fixture {
     struct client client;
 };
 
-static void add_service(struct room_fixture *room, struct service service)
-{
-    struct store_unit unit;
-
-    assert_int_equal(store_next_id(room->store, SEQUENCE_NOUN, &service.id), RC_OK);
-    service.name = service.service_id;
-    store_unit_init(&unit);
-    store_insert_service(&unit, &service);
-    assert_int_equal(store_commit(room->store, &unit), RC_OK);
-}
-
 static int set_up(void **state)
 {
     struct scope_fixture *fixture = calloc(1, sizeof(*fixture));
@@ -28,23 +17,23 @@ static int set_up(void **state)
     assert_non_null(fixture);
     fixture_set_up(&room);
     fixture->room = room;
-    add_service(room, (struct service){ .service_id = STR("a.example"),
-                                        .scope = STR("a.read a.write"),
-                                        .format = TOKEN_OPAQUE,
-                                        .lifetime_s = 600 });
-    add_service(room, (struct service){ .service_id = STR("b.example"),
-                                        .scope = STR("b.read"),
-                                        .format = TOKEN_JWT,
-                                        .alg = ALG_EDDSA,
-                                        .lifetime_s = 60 });
-    add_service(room, (struct service){ .service_id = STR("open.example"),
-                                        .allows_password = true,
-                                        .lifetime_s = 3600 });
-    add_service(room, (struct service){ .service_id = STR("off.example"),
-                                        .scope = STR("off.read"),
-                                        .allows_password = true,
-                                        .is_disabled = true,
-                                        .lifetime_s = 3600 });
+    fixture_add_service(room, (struct service){ .service_id = STR("a.example"),
+                                                .scope = STR("a.read a.write"),
+                                                .format = TOKEN_OPAQUE,
+                                                .lifetime_s = 600 });
+    fixture_add_service(room, (struct service){ .service_id = STR("b.example"),
+                                                .scope = STR("b.read"),
+                                                .format = TOKEN_JWT,
+                                                .alg = ALG_EDDSA,
+                                                .lifetime_s = 60 });
+    fixture_add_service(room, (struct service){ .service_id = STR("open.example"),
+                                                .allows_password = true,
+                                                .lifetime_s = 3600 });
+    fixture_add_service(room, (struct service){ .service_id = STR("off.example"),
+                                                .scope = STR("off.read"),
+                                                .allows_password = true,
+                                                .is_disabled = true,
+                                                .lifetime_s = 3600 });
     fixture->oauth =
         (struct oauth){ .store = fixture->room->store, .catalog = fixture->room->catalog };
     fixture->client = (struct client){ .id = 1,

@@ -6,7 +6,7 @@ static bool jwks_names(struct key_ring *ring, const char *kid)
     char memory[65536];
     struct buffer jwks = buffer_over(memory, sizeof(memory));
 
-    key_ring_format_jwks(ring, &jwks);
+    assert_int_equal(key_ring_format_jwks(ring, clock_now_s(), true, &jwks), RC_OK);
     assert_false(jwks.overflow);
     return memmem(jwks.at, jwks.len, kid, strlen(kid)) != NULL;
 }
@@ -64,6 +64,88 @@ static void test_ky_02_keys_overlap(void **state)
     key_ring_close(ring);
 }
 
+/* The retirement of `kid` as stored. */
+static int64_t retirement_of(struct room_fixture *fixture, const char *kid)
+{
+    struct key *rows = arena_alloc(&fixture->arena, KEY_COUNT_MAX * sizeof(*rows));
+    size_t count;
+
+    assert_int_equal(store_list_keys(fixture->store, &fixture->arena, rows, KEY_COUNT_MAX, &count),
+                     RC_OK);
+    for (size_t i = 0; i < count; i++)
+        if (str_equal(rows[i].kid, str_of(kid)))
+            return rows[i].retires_at;
+    fail_msg("no such key");
+    return 0;
+}
+
+/* KY-02: where a service's JWTs live longer than the overlap, their key stays as long. */
+static void test_ky_02_key_outlives_the_longest_token(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct service service = { .service_id = STR("slow.example"),
+                               .format = TOKEN_JWT,
+                               .lifetime_s = 30 * 86400 };
+    struct key_ring *ring = token_room_keys(fixture->room);
+    int64_t now = clock_now_s();
+    char old_kid[KEY_ID_BYTES + 1];
+    char new_kid[KEY_ID_BYTES + 1];
+
+    fixture_add_service(fixture, service);
+    current_kid(ring, now, old_kid);
+    assert_int_equal(
+        key_rotate(fixture->store, fixture_master_key, ALG_ES256, now, now + 100, 50, new_kid),
+        RC_OK);
+    assert_int_equal(retirement_of(fixture, old_kid), now + 100 + service.lifetime_s);
+    assert_int_equal(retirement_of(fixture, new_kid), 0);
+}
+
+/* A rotated key is in the JWKS for whoever asks next, not when the room's thread gets to it. */
+static void test_rotation_is_published_at_once(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct key_ring *ring;
+    int64_t now = clock_now_s();
+    char memory[64 * 1024];
+    struct buffer jwks = buffer_over(memory, sizeof(memory));
+    char kid[KEY_ID_BYTES + 1];
+
+    assert_int_equal(key_ring_open(fixture->store, fixture_master_key, now, &ring), RC_OK);
+    assert_int_equal(key_ring_format_jwks(ring, now, false, &jwks), RC_OK);
+    assert_int_equal(key_rotate(fixture->store, fixture_master_key, ALG_ES256, now, now, 50, kid),
+                     RC_OK);
+    key_ring_mark_stale(ring);
+    jwks.len = 0;
+    assert_int_equal(key_ring_format_jwks(ring, now, false, &jwks), RC_WOULD_BLOCK);
+    assert_true(jwks.len == 0);
+    assert_true(jwks_names(ring, kid));
+    assert_int_equal(key_ring_format_jwks(ring, now, false, &jwks), RC_OK);
+    key_ring_mark_stale(ring);
+    assert_true(signs_now(ring, kid, now));
+    key_ring_close(ring);
+}
+
+/* KY-02: a key that was overtaken before it signed would sign up to its retirement otherwise. */
+static void test_ky_02_overtaken_key_never_signs(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct key_ring *ring;
+    int64_t now = clock_now_s();
+    char overtaken[KEY_ID_BYTES + 1];
+    char current[KEY_ID_BYTES + 1];
+
+    assert_int_equal(key_rotate(fixture->store, fixture_master_key, ALG_ES256, now, now + 3600,
+                                86400, overtaken),
+                     RC_OK);
+    assert_int_equal(
+        key_rotate(fixture->store, fixture_master_key, ALG_ES256, now, now, 86400, current), RC_OK);
+    assert_int_equal(key_ring_open(fixture->store, fixture_master_key, now, &ring), RC_OK);
+    assert_true(signs_now(ring, current, now));
+    assert_true(signs_now(ring, current, now + 3600));
+    assert_true(signs_now(ring, current, now + 86399));
+    key_ring_close(ring);
+}
+
 static void test_old_key_gets_a_successor(void **state)
 {
     struct room_fixture *fixture = *state;
@@ -107,6 +189,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_ky_02_keys_overlap, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_ky_02_key_outlives_the_longest_token, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_rotation_is_published_at_once, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_ky_02_overtaken_key_never_signs, fixture_set_up,
+                                        fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_old_key_gets_a_successor, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_ky_01_jwks_is_public, fixture_set_up,

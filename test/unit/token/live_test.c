@@ -155,7 +155,7 @@ static void test_stale_epoch_is_not_taken(void **state)
     struct live_grant *grant = fixture_grant(fixture, "epoch");
     struct live_table *table = live_table_new(grants, 0);
     struct token row = row_of(9, 0);
-    uint64_t epoch = live_epoch(table);
+    struct live_epoch epoch = live_epoch(table);
 
     live_mark_revoked(table, 9);
     live_put(table, &row, grant, epoch, 1);

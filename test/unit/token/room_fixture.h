@@ -62,6 +62,17 @@ static inline void fixture_add_client(struct room_fixture *fixture)
     fixture->client_id = client.id;
 }
 
+static inline void fixture_add_service(struct room_fixture *fixture, struct service service)
+{
+    struct store_unit unit;
+
+    assert_int_equal(store_next_id(fixture->store, SEQUENCE_NOUN, &service.id), RC_OK);
+    service.name = service.service_id;
+    store_unit_init(&unit);
+    store_insert_service(&unit, &service);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+}
+
 static inline int fixture_set_up(void **state)
 {
     struct room_fixture *fixture = calloc(1, sizeof(*fixture));
@@ -128,6 +139,15 @@ static inline enum rc fixture_find(struct room_fixture *fixture, struct str valu
     if (rc == RC_OK)
         token_view_put(fixture->room, &view);
     return rc;
+}
+
+static inline void fixture_end_grant(struct room_fixture *fixture, int64_t grant_id)
+{
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_end_grant(&unit, grant_id, clock_now_s());
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
 }
 
 static inline void fixture_revoke(struct room_fixture *fixture, const struct token *row)

@@ -169,41 +169,124 @@ static void *ask_again_and_again(void *context)
     return NULL;
 }
 
-/*
- * A reader that loads a token from the store while it is revoked must not bring it back into the
- * table. The token is not entered, so that every question goes to the store at first.
- */
+/* A token that is committed, but not entered: every question goes to the store at first. */
+static struct token_draft commit_only(struct room_fixture *fixture, struct live_grant *grant)
+{
+    struct token_shape shape = { TOKEN_OPAQUE, ALG_ES256, 3600 };
+    struct token_draft draft;
+    struct store_unit unit;
+
+    assert_int_equal(
+        token_draft_access(fixture->room, grant, shape, clock_now_s(), &fixture->arena, &draft),
+        RC_OK);
+    store_unit_init(&unit);
+    store_insert_token(&unit, &draft.row);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    return draft;
+}
+
+/* Two readers ask about a token while it, or its grant, ends: none may find it afterwards. */
+static void race_readers(struct room_fixture *fixture, const struct token_draft *draft,
+                         int64_t grant_id)
+{
+    struct race race = { .fixture = fixture, .value = draft->value };
+    pthread_t readers[2];
+
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, ask_again_and_again, &race), 0);
+    if (grant_id == 0)
+        fixture_revoke(fixture, &draft->row);
+    else
+        fixture_end_grant(fixture, grant_id);
+    atomic_store(&race.is_revoked, true);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(fixture_find(fixture, draft->value, true), RC_NOT_FOUND);
+    atomic_store(&race.is_over, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(readers[i], NULL);
+    assert_int_equal(race.late_count, 0);
+}
+
+/* A reader that loads a token from the store while it is revoked must not bring it back. */
 static void test_revocation_beats_a_reader_that_is_loading(void **state)
 {
     struct room_fixture *fixture = *state;
     struct live_grant *grant = fixture_grant(fixture, "read");
-    struct token_shape shape = { TOKEN_OPAQUE, ALG_ES256, 3600 };
 
     for (int round = 0; round < 50; round++) {
-        struct race race = { .fixture = fixture };
-        pthread_t readers[2];
-        struct token_draft draft;
-        struct store_unit unit;
+        struct token_draft draft = commit_only(fixture, grant);
 
-        assert_int_equal(
-            token_draft_access(fixture->room, grant, shape, clock_now_s(), &fixture->arena, &draft),
-            RC_OK);
-        store_unit_init(&unit);
-        store_insert_token(&unit, &draft.row);
-        assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
-        race.value = draft.value;
-        for (int i = 0; i < 2; i++)
-            assert_int_equal(pthread_create(&readers[i], NULL, ask_again_and_again, &race), 0);
-        fixture_revoke(fixture, &draft.row);
-        atomic_store(&race.is_revoked, true);
-        for (int i = 0; i < 20; i++)
-            assert_int_equal(fixture_find(fixture, draft.value, true), RC_NOT_FOUND);
-        atomic_store(&race.is_over, true);
-        for (int i = 0; i < 2; i++)
-            pthread_join(readers[i], NULL);
-        assert_int_equal(race.late_count, 0);
+        race_readers(fixture, &draft, 0);
     }
     grant_put(token_room_grants(fixture->room), grant);
+}
+
+/* The same for a reader that loads the grant, which nobody has in memory, while it ends. */
+static void test_end_of_a_grant_beats_a_reader_that_is_loading(void **state)
+{
+    struct room_fixture *fixture = *state;
+
+    for (int round = 0; round < 50; round++) {
+        struct live_grant *grant = fixture_grant(fixture, "read");
+        int64_t grant_id = grant->id;
+        struct token_draft draft = commit_only(fixture, grant);
+
+        grant_put(token_room_grants(fixture->room), grant);
+        race_readers(fixture, &draft, grant_id);
+    }
+}
+
+/* RV-03: others may revoke a token between its commit and its entry in the table. */
+static void test_token_revoked_before_its_entry_stays_dead(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct live_grant *grant = fixture_grant(fixture, "read");
+    struct token_draft draft = commit_only(fixture, grant);
+
+    fixture_revoke(fixture, &draft.row);
+    token_enter(fixture->room, &draft, clock_now_s());
+    assert_int_not_equal(fixture_find(fixture, draft.value, false), RC_OK);
+    assert_int_equal(fixture_find(fixture, draft.value, true), RC_NOT_FOUND);
+    grant_put(token_room_grants(fixture->room), grant);
+}
+
+/* What a refresh spends has an id of the other range: it keeps no new token from the table. */
+static void test_entry_survives_revocations_of_the_other_range(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct live_grant *grant = fixture_grant(fixture, "read");
+    struct token_draft draft = commit_only(fixture, grant);
+    struct token spent = { .id = STORE_LONG_TOKEN_FIRST + 12345 };
+
+    fixture_revoke(fixture, &spent);
+    token_enter(fixture->room, &draft, clock_now_s());
+    assert_int_equal(fixture_find(fixture, draft.value, false), RC_OK);
+    grant_put(token_room_grants(fixture->room), grant);
+}
+
+/* No token outlives the record of its grant, without which it would not be found. */
+static void test_token_does_not_outlive_its_grant(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct grant_book *grants = token_room_grants(fixture->room);
+    struct token_shape shape = { TOKEN_OPAQUE, ALG_ES256, 3600 };
+    int64_t now = clock_now_s();
+    struct grant like = { .client_id = fixture->client_id, .expires_at = now + 60 };
+    struct token_draft access;
+    struct token_draft refresh;
+    struct live_grant *grant;
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    assert_int_equal(grant_draft_family(grants, &like, now, &unit, &grant), RC_OK);
+    assert_int_equal(token_draft_access(fixture->room, grant, shape, now, &fixture->arena, &access),
+                     RC_OK);
+    assert_int_equal(
+        token_draft_refresh(fixture->room, grant, now + 3600, now, &fixture->arena, &refresh),
+        RC_OK);
+    assert_int_equal(access.row.expires_at, now + 60);
+    assert_int_equal(refresh.row.expires_at, now + 60);
+    grant_put(grants, grant);
 }
 
 int main(void)
@@ -224,6 +307,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tokens_outlive_a_restart_and_revoked_ones_do_not,
                                         fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_jt_01_jwt_has_the_claims_of_rfc_9068, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_end_of_a_grant_beats_a_reader_that_is_loading,
+                                        fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_token_revoked_before_its_entry_stays_dead,
+                                        fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_entry_survives_revocations_of_the_other_range,
+                                        fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_token_does_not_outlive_its_grant, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_revocation_beats_a_reader_that_is_loading,
                                         fixture_set_up, fixture_tear_down),
