@@ -389,6 +389,16 @@ format_check() {
     }
 }
 
+# run_pytest NAME [OPTION…]: against the sanitized binary; NAME.xml has the result.
+run_pytest() {
+    name=$1
+    shift
+    JETON_BINARY=$build/asan/src/daemon/jeton JETON_BINARY_PLAIN=$build/jeton \
+        PYTHONDONTWRITEBYTECODE=1 $python -m pytest -q "$@" --basetemp="$TMPDIR/$name" \
+        --junit-xml="$results/$name.xml" test </dev/null >&2 || true
+    [ -f "$results/$name.xml" ] || note "$name" 1
+}
+
 do_test() {
     started=$(date +%s)
     install_packages build run test
@@ -443,10 +453,9 @@ do_test() {
 
     if [ "$status" -eq 0 ] && [ "$release_status" -eq 0 ]; then
         phase "black-box tests, and clients that others wrote"
-        JETON_BINARY=$build/asan/src/daemon/jeton JETON_BINARY_PLAIN=$build/jeton \
-            PYTHONDONTWRITEBYTECODE=1 $python -m pytest -q -n "$(nproc)" --dist loadfile \
-            --basetemp="$TMPDIR/pytest" --junit-xml="$results/pytest.xml" test </dev/null >&2 || true
-        [ -f "$results/pytest.xml" ] || note pytest 1
+        run_pytest pytest -m 'not alone' -n "$(nproc)" --dist loadfile
+        phase "tests that compare times, alone"
+        run_pytest pytest_alone -m alone
     fi
 
     say ""
@@ -482,12 +491,13 @@ do_lint() {
 do_fuzz() {
     install_packages build fuzz
     CC=clang compile fuzz --buildtype=debugoptimized -Dfuzz=true -Db_sanitize=address,undefined \
-        -Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link -Dtests=disabled || die "the build failed; the reason is above"
+        -Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link -Dtests=disabled ||
+        die "the build failed; the reason is above"
     if [ $# -eq 0 ]; then
-        find "$build/fuzz/test/fuzz" -name 'fuzz_*' -type f | sed 's|.*/fuzz_||' | sort
+        find "$build/fuzz/test/fuzz" -name '*_fuzz' -type f | sed 's|.*/||; s|_fuzz$||' | sort
         return 0
     fi
-    binary=$build/fuzz/test/fuzz/fuzz_$1
+    binary=$build/fuzz/test/fuzz/$1_fuzz
     [ -x "$binary" ] || die "no fuzz target $1; ./do fuzz lists them"
     # What is found is kept outside of the source; a crash goes into build/corpus too.
     mkdir -p "$build/corpus/$1"

@@ -164,6 +164,7 @@ class Instance:
         if result["measured"] != count or result["unexpected"]:
             raise Skip(f"only {result['measured'] - result['unexpected']:,} tokens were issued")
         self.note(count, before, self.disk_bytes())
+        (self.folder / "log").unlink()  # a line for each token
         say(f"  at {result['rate']:,.0f} a second")
 
     def note(self, count, before, after):

@@ -14,6 +14,7 @@ from pathlib import Path
 from jeton import digest
 
 QUIET = 0.15  # more than this share of the machine used by others makes a round noisy
+QUIET_ROUNDS_MIN = 3
 
 
 def median(values):
@@ -24,6 +25,20 @@ def ratios(results, row, name, base, of="rate"):
     """The ratio to another contender in each round that has both."""
     mine, other = results.get((row.name, name), {}), results.get((row.name, base), {})
     return [mine[i][of] / other[i][of] for i in mine if i in other and other[i].get(of)]
+
+
+def drop_noisy(rows, results):
+    """Leaves out, row by row, the rounds that other processes disturbed, if enough remain."""
+    for row in rows:
+        names = [name for name in row.contenders if (row.name, name) in results]
+        rounds = {number for name in names for number in results[(row.name, name)]}
+        noisy = {number for name in names for number, result in results[(row.name, name)].items()
+                 if result.get("others", 0) > QUIET}
+        if len(rounds - noisy) < QUIET_ROUNDS_MIN:
+            continue
+        for name in names:
+            kept = results[(row.name, name)]
+            results[(row.name, name)] = {i: kept[i] for i in kept if i not in noisy}
 
 
 def figure(results, row, name, of):
@@ -149,7 +164,8 @@ def outline(options, elapsed_s, bench, results):
     ]
     if others:
         lines.append(f"- Other processes used {100 * median(others):.0f} % of the machine (median "
-                     f"of {len(others)} measurements; {noisy} with more than {100 * QUIET:.0f} %).")
+                     f"of {len(others)} measurements; {noisy} with more than {100 * QUIET:.0f} %, "
+                     f"whose rounds are left out where {QUIET_ROUNDS_MIN} quiet ones remain).")
     return lines
 
 

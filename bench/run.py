@@ -249,6 +249,7 @@ def run(options):
     finally:
         bench.stop()
     outline = report.outline(options, time.monotonic() - began, bench, results)
+    report.drop_noisy(rows, results)
     lines = report.render(rows, results, facts, bench, outline)
     print("\n".join(lines))
     # A part of the table is shown and not kept: the kept one is of one whole run.

@@ -3,8 +3,8 @@
  *
  * Two forms are stored. "hmac:<64 hex digits>": a secret that Jeton made itself (128 random bits or
  * more), kept as a keyed hash. "$argon2id$…": a secret that an operator chose; it is checked with
- * Argon2id once, and then remembered as a keyed hash in the catalog's entry (struct secret_memory),
- * so that later checks cost a microsecond.
+ * Argon2id once. A secret of either form that was right is remembered as a keyed hash in the
+ * catalog's entry (struct secret_memory), so that later checks cost a fraction of a microsecond.
  *
  * Every failed check costs one password hash, whether the client exists or not (CA-05): a check
  * that would fail off the hash lane answers RC_WOULD_BLOCK, and the caller moves there.
@@ -36,6 +36,10 @@ struct secret_checker {
 enum rc secret_check(const struct secret_checker *checker, const struct secret *presented,
                      struct str stored_hash, struct secret_memory *memory,
                      bool may_hash) MUST_CHECK;
+
+/* The name under which failures of a client or service are counted (account/throttle.h): account
+ * names hold no colon, so the two never meet. In the arena. */
+struct str secret_throttle_name(struct arena *arena, struct str id);
 
 /* The stored form of a secret that Jeton made: "hmac:…" and a NUL. */
 void secret_store_made(const struct secret_checker *checker, const struct secret *secret,

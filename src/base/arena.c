@@ -58,6 +58,8 @@ struct str arena_format(struct arena *arena, const char *format, ...)
 
 void arena_reset(struct arena *arena)
 {
+    if (arena->used_bytes == 0)
+        return;
     /* explicit_bzero also leaves the slab zeroed, as arena_alloc promises. */
     explicit_bzero(arena->slab, arena->used_bytes);
     arena->used_bytes = 0;

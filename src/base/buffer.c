@@ -5,13 +5,22 @@
 
 void buffer_append_u64(struct buffer *buffer, uint64_t number)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
     char digits[20];
     size_t start = sizeof(digits);
 
-    do {
-        digits[--start] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
+    while (number >= 10) {
+        size_t pair = 2 * (size_t)(number % 100);
+
+        digits[--start] = pairs[pair + 1];
+        digits[--start] = pairs[pair];
+        number /= 100;
+    }
+    if (number > 0 || start == sizeof(digits))
+        digits[--start] = (char)('0' + number);
     buffer_append(buffer, digits + start, sizeof(digits) - start);
 }
 

@@ -13,10 +13,8 @@ static int64_t read_ns(clockid_t clock)
 
 int64_t clock_now_s(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec;
+    /* The second as of the last tick: reads no hardware, and every request asks. */
+    return (int64_t)time(NULL);
 }
 
 int64_t clock_now_ms(void)

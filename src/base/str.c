@@ -1,5 +1,19 @@
 #include "base/str.h"
 
+/* Eight bytes together, each in its lane: header names and values are looked at all the time. */
+enum { OCTETS = sizeof(uint64_t) };
+
+static const uint64_t octet_ones = UINT64_C(0x0101010101010101);
+static const uint64_t octet_tops = UINT64_C(0x8080808080808080);
+
+static inline uint64_t load_octets(const char *at)
+{
+    uint64_t octets;
+
+    memcpy(&octets, at, sizeof(octets));
+    return octets;
+}
+
 static unsigned char ascii_lower(char c)
 {
     unsigned char byte = (unsigned char)c;
@@ -7,14 +21,38 @@ static unsigned char ascii_lower(char c)
     return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte + 32) : byte;
 }
 
-bool str_equal_nocase(struct str a, struct str b)
+static inline uint64_t octets_lower(uint64_t octets)
 {
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; i++)
-        if (a.at[i] != b.at[i] && ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
+    uint64_t low_bits = octets & ~octet_tops;
+    /* No sum exceeds 0xff, so none reaches the next lane; its top bit is the answer. */
+    uint64_t from_a = low_bits + octet_ones * (0x80 - 'A');
+    uint64_t beyond_z = low_bits + octet_ones * (0x7f - 'Z');
+    uint64_t is_upper = (from_a ^ beyond_z) & ~octets & octet_tops;
+
+    return octets | is_upper >> 2; /* 0x80 becomes 0x20, the difference between the cases */
+}
+
+static inline bool octets_equal_nocase(const char *a, const char *b)
+{
+    uint64_t left = load_octets(a);
+    uint64_t right = load_octets(b);
+
+    return left == right || octets_lower(left) == octets_lower(right);
+}
+
+bool str_equal_nocase_bytes(const char *a, const char *b, size_t len)
+{
+    if (len < OCTETS) {
+        for (size_t i = 0; i < len; i++)
+            if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
+                return false;
+        return true;
+    }
+    for (size_t i = 0; i < len - OCTETS; i += OCTETS)
+        if (!octets_equal_nocase(a + i, b + i))
             return false;
-    return true;
+    /* The last eight, of which some may have been looked at already. */
+    return octets_equal_nocase(a + len - OCTETS, b + len - OCTETS);
 }
 
 bool str_starts_with(struct str view, struct str prefix)
@@ -25,13 +63,6 @@ bool str_starts_with(struct str view, struct str prefix)
 bool str_ends_with(struct str view, struct str suffix)
 {
     return view.len >= suffix.len && str_equal(str_from(view, view.len - suffix.len), suffix);
-}
-
-size_t str_index_of(struct str view, char byte)
-{
-    const char *found = view.len == 0 ? NULL : memchr(view.at, byte, view.len);
-
-    return found == NULL ? view.len : (size_t)(found - view.at);
 }
 
 static bool is_blank(char c)
@@ -84,18 +115,13 @@ size_t str_utf8_sequence(struct str view)
     return len;
 }
 
-/* Most text is ASCII, so eight bytes are looked at together: how many at the front are. */
+/* Most text is ASCII: how many bytes at the front surely are. */
 static size_t ascii_octets(struct str view)
 {
     size_t len = 0;
-    uint64_t octets;
 
-    while (view.len - len >= sizeof(octets)) {
-        memcpy(&octets, view.at + len, sizeof(octets));
-        if ((octets & UINT64_C(0x8080808080808080)) != 0)
-            break;
-        len += sizeof(octets);
-    }
+    while (view.len - len >= OCTETS && (load_octets(view.at + len) & octet_tops) == 0)
+        len += OCTETS;
     return len;
 }
 
@@ -112,15 +138,28 @@ bool str_is_utf8(struct str view)
     return true;
 }
 
+/* A lane below 0x20 borrows its top bit in the first difference, 0x7f does so in the second; a
+ * borrow from the next lane only follows one that was found. */
+static inline bool octets_have_control(uint64_t octets)
+{
+    uint64_t rubout = octets ^ octet_ones * 0x7f;
+    uint64_t found = ((octets - octet_ones * 0x20) & ~octets) | ((rubout - octet_ones) & ~rubout);
+
+    return (found & octet_tops) != 0;
+}
+
 bool str_has_control(struct str view)
 {
-    for (size_t i = 0; i < view.len; i++) {
-        unsigned char byte = (unsigned char)view.at[i];
-
-        if (byte < 0x20 || byte == 0x7f)
-            return true;
+    if (view.len < OCTETS) {
+        for (size_t i = 0; i < view.len; i++)
+            if ((unsigned char)view.at[i] < 0x20 || view.at[i] == 0x7f)
+                return true;
+        return false;
     }
-    return false;
+    for (size_t i = 0; i < view.len - OCTETS; i += OCTETS)
+        if (octets_have_control(load_octets(view.at + i)))
+            return true;
+    return octets_have_control(load_octets(view.at + view.len - OCTETS));
 }
 
 bool str_next_word(struct str *rest, struct str *out_word)

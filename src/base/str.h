@@ -41,15 +41,26 @@ static inline struct str str_from(struct str view, size_t start)
     return start == 0 ? view : (struct str){ view.at + start, view.len - start };
 }
 
+/* What is left of str_equal_nocase when the lengths are equal. */
+bool str_equal_nocase_bytes(const char *a, const char *b, size_t len);
+
 /* ASCII letters compare without case; everything else exactly. */
-bool str_equal_nocase(struct str a, struct str b);
+static inline bool str_equal_nocase(struct str a, struct str b)
+{
+    return a.len == b.len && str_equal_nocase_bytes(a.at, b.at, a.len);
+}
 
 bool str_starts_with(struct str view, struct str prefix);
 
 bool str_ends_with(struct str view, struct str suffix);
 
 /* Index of the first byte, or view.len when it is not there. */
-size_t str_index_of(struct str view, char byte);
+static inline size_t str_index_of(struct str view, char byte)
+{
+    const char *found = view.len == 0 ? NULL : memchr(view.at, byte, view.len);
+
+    return found == NULL ? view.len : (size_t)(found - view.at);
+}
 
 /* The view without ASCII spaces, tabs, CR and LF at both ends. */
 struct str str_trim(struct str view);

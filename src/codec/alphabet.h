@@ -1,5 +1,5 @@
 /*
- * codec/alphabet.h: rows of the decoding tables of base62.c and base64url.c; for those two only.
+ * codec/alphabet.h: rows of the tables of base62.c, base64url.c and basic.c; for those only.
  *
  * A table has an entry for each byte: ALPHABET_MEMBER plus its value for a character of the
  * alphabet, 0 for any other. So the AND of many entries tells whether all of them were members.

@@ -1,5 +1,7 @@
 #include "codec/base62.h"
 
+#include <endian.h>
+
 #include "codec/alphabet.h"
 
 /* The widest product of a limb. */
@@ -69,29 +71,37 @@ static uint64_t multiply_add(uint64_t limbs[static LIMB_COUNT], uint64_t factor,
     return addend;
 }
 
+/* The number that some digits stand for; *seen is ANDed with their entries. */
+static inline uint64_t take_digits(const char *text, size_t digit_count, unsigned *seen)
+{
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < digit_count; i++) {
+        unsigned value = values[(unsigned char)text[i]];
+
+        *seen &= value;
+        number = number * 62 + (value & ALPHABET_VALUE);
+    }
+    return number;
+}
+
 enum rc base62_decode_block(const char text[static BASE62_BLOCK_TEXT_BYTES],
                             unsigned char out_bytes[static BASE62_BLOCK_BYTES])
 {
-    uint64_t limbs[LIMB_COUNT] = { 0 };
     unsigned seen = ALPHABET_MEMBER;
+    uint64_t limbs[LIMB_COUNT] = { 0 };
     uint64_t beyond = 0;
-    size_t digit_count = LEAD_DIGIT_COUNT;
 
-    for (size_t at = 0; at < BASE62_BLOCK_TEXT_BYTES; digit_count = CHUNK_DIGIT_COUNT) {
-        uint64_t chunk = 0;
-
-        for (size_t end = at + digit_count; at < end; at++) {
-            unsigned value = values[(unsigned char)text[at]];
-
-            seen &= value;
-            chunk = chunk * 62 + (value & ALPHABET_VALUE);
-        }
-        beyond |= multiply_add(limbs, chunk_base, chunk);
-    }
+    limbs[LIMB_COUNT - 1] = take_digits(text, LEAD_DIGIT_COUNT, &seen);
+    for (size_t at = LEAD_DIGIT_COUNT; at < BASE62_BLOCK_TEXT_BYTES; at += CHUNK_DIGIT_COUNT)
+        beyond |= multiply_add(limbs, chunk_base, take_digits(text + at, CHUNK_DIGIT_COUNT, &seen));
     if (seen == 0 || beyond != 0)
         return RC_INVALID;
-    for (size_t i = 0; i < BASE62_BLOCK_BYTES; i++)
-        out_bytes[i] = (unsigned char)(limbs[i / 8] >> (56 - i % 8 * 8));
+    for (size_t i = 0; i < LIMB_COUNT; i++) {
+        uint64_t big_endian = htobe64(limbs[i]);
+
+        memcpy(out_bytes + sizeof(big_endian) * i, &big_endian, sizeof(big_endian));
+    }
     return RC_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "codec/basic.h"
 
+#include "codec/alphabet.h"
 #include "codec/base64url.h"
 
 /*
@@ -66,11 +67,12 @@ enum rc basic_parse(struct str header_value, struct arena *arena, struct str *ou
     return RC_OK;
 }
 
-static bool is_b64token_byte(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~' || c == '+' || c == '/';
-}
+/* RFC 6750 2.1: b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" */
+static const unsigned char b64token_bytes[256] = {
+    ALPHABET_UPPER(0),       ALPHABET_LOWER(0),       ALPHABET_DIGITS(0),
+    ['-'] = ALPHABET_MEMBER, ['.'] = ALPHABET_MEMBER, ['_'] = ALPHABET_MEMBER,
+    ['~'] = ALPHABET_MEMBER, ['+'] = ALPHABET_MEMBER, ['/'] = ALPHABET_MEMBER,
+};
 
 enum rc bearer_parse(struct str header_value, struct str *out_token)
 {
@@ -80,8 +82,7 @@ enum rc bearer_parse(struct str header_value, struct str *out_token)
     rc = take_scheme(STR("Bearer"), &header_value);
     if (rc != RC_OK)
         return rc;
-    /* RFC 6750 2.1: b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" */
-    while (end < header_value.len && is_b64token_byte(header_value.at[end]))
+    while (end < header_value.len && b64token_bytes[(unsigned char)header_value.at[end]] != 0)
         end++;
     if (end == 0)
         return RC_INVALID;

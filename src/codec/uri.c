@@ -189,6 +189,23 @@ static bool is_loopback(struct str host)
            (str_starts_with(host, STR("127.")) && is_address(AF_INET, host));
 }
 
+enum rc redirect_uri_check(struct str text)
+{
+    struct uri uri;
+    enum rc rc;
+
+    rc = uri_parse(text, &uri);
+    if (rc != RC_OK)
+        return rc;
+    if (uri.has_fragment || uri.has_userinfo)
+        return RC_INVALID;
+    if (str_equal_nocase(uri.scheme, STR("https")))
+        return RC_OK;
+    if (str_equal_nocase(uri.scheme, STR("http")))
+        return is_loopback(uri.host) ? RC_OK : RC_INVALID;
+    return str_index_of(uri.scheme, '.') < uri.scheme.len ? RC_OK : RC_INVALID;
+}
+
 enum rc issuer_check(struct str issuer)
 {
     uint64_t port = 0;

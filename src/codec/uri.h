@@ -33,6 +33,13 @@ enum rc uri_parse(struct str text, struct uri *out_uri) MUST_CHECK;
 void uri_encode(struct str text, struct buffer *to);
 
 /*
+ * A redirection endpoint (RFC 6749 3.1.2, RFC 9700 2.6): absolute, no userinfo, no fragment; https,
+ * http for a loopback host (RFC 8252 7.3), or a private-use scheme, which has a period in it
+ * (RFC 8252 7.1), so that javascript:, data: and the like are none in any spelling.
+ */
+enum rc redirect_uri_check(struct str uri) MUST_CHECK;
+
+/*
  * An issuer identifier (RFC 8414 2): https, or http for a loopback host; a host; no userinfo,
  * query or fragment; no trailing slash; the scheme in lower case, as issuers are compared by byte.
  */

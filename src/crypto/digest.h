@@ -28,6 +28,14 @@ void hmac_key_free(struct hmac_key *key);
 void hmac_sha256(const struct hmac_key *key, struct str label, struct str message,
                  unsigned char out_mac[static SHA256_BYTES]);
 
+/*
+ * SHA-256 over the key and then the message: a third of an HMAC's work, for values that never leave
+ * the process. Whoever sees such a value could extend its message (that is what HMAC is for), so it
+ * is kept in memory, compared in constant time, and never shown, sent or stored.
+ */
+void digest_keyed(const struct hmac_key *key, struct str message,
+                  unsigned char out_digest[static SHA256_BYTES]);
+
 /* HKDF-SHA256 without a salt: a key of 32 bytes for the use that `info` names. Nothing is kept. */
 void hkdf_sha256(struct str key_material, struct str info, unsigned char out_key[static 32]);
 

@@ -122,6 +122,12 @@ void change_make_secret(struct secret *out_secret)
     explicit_bzero(random, sizeof(random));
 }
 
+void change_forgive(struct command_context *context, struct str id, struct store_unit *unit)
+{
+    throttle_unlock(context->throttle, secret_throttle_name(context->arena, id), clock_now_s(),
+                    unit);
+}
+
 int change_secret(struct command_context *context, bool is_chosen, struct str *out_hash,
                   struct secret *out_made)
 {

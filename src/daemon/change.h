@@ -28,6 +28,9 @@ enum rc change_end_grants(struct command_context *context, int64_t account_id, i
 enum rc change_end_grants_of_service(struct command_context *context, struct str service_id,
                                      size_t *out_count) MUST_CHECK;
 
+/* Forgets the failed authentications of a client or service. */
+void change_forgive(struct command_context *context, struct str id, struct store_unit *unit);
+
 /* A fresh secret: 256 random bits as 43 characters of base64url. */
 void change_make_secret(struct secret *out_secret);
 

@@ -133,15 +133,16 @@ static int draft_redirect_uris(struct command_context *context, const struct opt
     const char *text;
 
     for (size_t i = 0; (text = options_find_nth(options, "redirect-uri", i)) != NULL; i++) {
-        struct uri uri;
-
         if (i >= REDIRECT_URI_COUNT_MAX)
             return command_refuse(context, "a client may have at most 32 redirect URIs");
         if (strlen(text) > REDIRECT_URI_BYTES_MAX)
             return command_refuse(context, "a redirect URI may have at most 2048 bytes");
-        /* RFC 6749 3.1.2: absolute, without a fragment. */
-        if (uri_parse(str_of(text), &uri) != RC_OK || uri.has_fragment || uri.has_userinfo)
-            return command_refuse(context, "'%s' is no absolute URI without a fragment", text);
+        if (redirect_uri_check(str_of(text)) != RC_OK)
+            return command_refuse(context,
+                                  "'%s' is no redirect URI: it must be absolute and without a "
+                                  "fragment, and https, http for a loopback address, or a scheme "
+                                  "such as com.example.app",
+                                  text);
         if (i > 0)
             buffer_append_byte(&uris, '\n');
         buffer_append_str(&uris, str_of(text));
@@ -250,13 +251,14 @@ static int run_add(struct command_context *context, const struct options *option
     return show_done(context, &made, options->arguments[0], "added");
 }
 
-/* Commits a changed client with its event. */
+/* Commits a changed client with its event; what failed under its old secret counts no more. */
 static int update(struct command_context *context, const struct client *client, const char *act)
 {
     struct store_unit unit;
 
     store_unit_init(&unit);
     store_update_client(&unit, client);
+    change_forgive(context, client->client_id, &unit);
     change_event(context, &unit, EVENT_CLIENT_CHANGED, 0, client->id, act);
     return change_commit(context, &unit);
 }

@@ -139,13 +139,14 @@ static int run_add(struct command_context *context, const struct options *option
     return show_done(context, &made, options->arguments[0], "added");
 }
 
-/* Commits a changed service with its event. */
+/* Commits a changed service with its event; what failed under its old secret counts no more. */
 static int update(struct command_context *context, const struct service *service, const char *act)
 {
     struct store_unit unit;
 
     store_unit_init(&unit);
     store_update_service(&unit, service);
+    change_forgive(context, service->service_id, &unit);
     change_event(context, &unit, EVENT_SERVICE_CHANGED, 0, service->id, act);
     return change_commit(context, &unit);
 }

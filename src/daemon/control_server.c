@@ -135,7 +135,7 @@ static void *slot_main(void *context)
     secret_wipe(&request->input);
     free(request->bytes);
     free(request);
-    /* The accepting thread closes it, with the next call or at the end; the caller must not wait. */
+    /* The accepting thread closes it, at its next turn; the caller need not wait for that. */
     shutdown(slot->fd, SHUT_RDWR);
     atomic_store(&slot->is_done, true);
     return NULL;

@@ -144,10 +144,10 @@ void house_close(struct house *house)
     if (house->room != NULL)
         token_room_close(house->room);
     throttle_book_free(house->throttle);
-    if (house->catalog != NULL)
-        catalog_free(house->catalog);
     if (house->store != NULL)
         store_close(house->store);
+    if (house->catalog != NULL)
+        catalog_free(house->catalog);
     if (house->throttle_key != NULL)
         hmac_key_free(house->throttle_key);
     if (house->memory_key != NULL)

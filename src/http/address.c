@@ -14,16 +14,21 @@ static bool is_ipv4(const unsigned char bytes[16])
 struct str http_address_format(const struct http_address *address,
                                char out_text[static HTTP_ADDRESS_TEXT_BYTES])
 {
-    const char *text;
+    struct buffer text = buffer_over(out_text, HTTP_ADDRESS_TEXT_BYTES);
 
     if (address->is_unix)
         return STR("unix");
-    if (is_ipv4(address->bytes))
-        text = inet_ntop(AF_INET, address->bytes + 12, out_text, HTTP_ADDRESS_TEXT_BYTES);
-    else
-        text = inet_ntop(AF_INET6, address->bytes, out_text, HTTP_ADDRESS_TEXT_BYTES);
-    ASSERT(text != NULL);
-    return str_of(out_text);
+    if (!is_ipv4(address->bytes)) {
+        ASSERT(inet_ntop(AF_INET6, address->bytes, out_text, HTTP_ADDRESS_TEXT_BYTES) != NULL);
+        return str_of(out_text);
+    }
+    /* By hand: inet_ntop goes through sprintf, and a log line is written for every token. */
+    for (size_t i = 12; i < 16; i++) {
+        if (i > 12)
+            buffer_append_byte(&text, '.');
+        buffer_append_u64(&text, address->bytes[i]);
+    }
+    return buffer_str(&text);
 }
 
 bool address_parse(struct str text, struct http_address *out_address)
@@ -194,13 +199,16 @@ static struct str forwarded_for(struct str element)
 void address_resolve_client(struct http_request *request, const struct http_network *networks,
                             size_t network_count)
 {
-    bool is_x = http_find_header(request, STR("x-forwarded-for")) != NULL;
-    struct str name = is_x ? STR("x-forwarded-for") : STR("forwarded");
+    struct str name = STR("x-forwarded-for");
+    bool is_x;
 
     request->client = request->peer;
     request->is_from_trusted_proxy = address_is_trusted(&request->peer, networks, network_count);
     if (!request->is_from_trusted_proxy)
         return;
+    is_x = http_find_header(request, name) != NULL;
+    if (!is_x)
+        name = STR("forwarded");
     /* Several headers of one name are one list (RFC 9110 5.3): the last header is its right end. */
     for (size_t i = request->header_count; i > 0; i--) {
         struct str list = request->headers[i - 1].value;

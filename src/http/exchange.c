@@ -51,8 +51,7 @@ void exchange_free(struct exchange *exchange)
 static void wipe_answer(struct exchange *exchange)
 {
     http_reset_response(&exchange->public);
-    if (exchange->arena.used_bytes > 0)
-        arena_reset(&exchange->arena);
+    arena_reset(&exchange->arena);
     exchange->public.request.method = HTTP_OTHER;
     exchange->public.note = NULL;
     exchange->public.lane = LANE_LOOP;

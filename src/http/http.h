@@ -65,19 +65,19 @@ struct str http_address_format(const struct http_address *address,
 struct http_request {
     enum http_method method;
     struct str method_text;
-    struct str target; /* origin-form as sent: path and query             */
-    struct str path;   /* the target before '?', as sent, not decoded     */
-    struct str query;  /* after '?', empty when there is none             */
-    struct str host;   /* the Host header as sent                         */
+    struct str target; /* origin-form as sent: path and query */
+    struct str path;   /* the target before '?', as sent, not decoded */
+    struct str query;  /* after '?', empty when there is none */
+    struct str host;   /* the Host header as sent */
     struct http_header headers[HTTP_HEADER_COUNT_MAX];
     size_t header_count;
-    struct str body; /* de-chunked                                        */
-    struct http_address client;     /* after trusted proxies              */
-    struct http_address peer;       /* the socket's other end             */
-    bool is_tls;                    /* on this connection                 */
+    struct str body;            /* de-chunked */
+    struct http_address client; /* after trusted proxies */
+    struct http_address peer;   /* the socket's other end */
+    bool is_tls;                /* on this connection */
     bool is_from_trusted_proxy;
-    int listener_tag;               /* struct http_listener.tag           */
-    char id[17];                    /* 16 hex digits and a NUL: log lines and X-Request-Id */
+    int listener_tag; /* struct http_listener.tag */
+    char id[17];      /* 16 hex digits and a NUL: log lines and X-Request-Id */
 };
 
 struct http_response {
@@ -112,6 +112,9 @@ size_t http_count_headers(const struct http_request *request, struct str name);
  * Connection and Server are the server's own.
  */
 void http_add_header(struct http_exchange *exchange, struct str name, struct str value);
+
+/* The same for whole lines "Name: value\r\n" that stand in one literal of ours. */
+void http_add_header_lines(struct http_exchange *exchange, struct str lines);
 
 /* Makes room for another answer: forgets headers and body written so far. */
 void http_reset_response(struct http_exchange *exchange);
@@ -203,12 +206,12 @@ void http_server_close(struct http_server *server);
 struct http_counts {
     uint64_t connections_accepted;
     uint64_t connections_open;
-    uint64_t connections_refused;  /* over a cap, or out of memory */
+    uint64_t connections_refused; /* over a cap, or out of memory */
     uint64_t requests;
     uint64_t requests_malformed;
     uint64_t timeouts;
-    uint64_t queue_refusals[3];    /* by lane: answered 503 because the queue was full */
-    uint64_t queue_depth[3];       /* by lane, now */
+    uint64_t queue_refusals[3]; /* by lane: answered 503 because the queue was full */
+    uint64_t queue_depth[3];    /* by lane, now */
     uint64_t tls_handshakes;
     uint64_t tls_handshake_failures;
 };

@@ -143,12 +143,19 @@ void http_add_header(struct http_exchange *exchange, struct str name, struct str
     BUFFER_APPEND_LITERAL(headers, "\r\n");
 }
 
+void http_add_header_lines(struct http_exchange *exchange, struct str lines)
+{
+    buffer_append_str(&exchange->response.headers, lines);
+}
+
 void http_reset_response(struct http_exchange *exchange)
 {
     struct http_response *response = &exchange->response;
 
-    explicit_bzero(response->headers.at, response->headers.len);
-    explicit_bzero(response->body.at, response->body.len);
+    if (response->headers.len > 0)
+        explicit_bzero(response->headers.at, response->headers.len);
+    if (response->body.len > 0)
+        explicit_bzero(response->body.at, response->body.len);
     response->headers.len = 0;
     response->headers.overflow = false;
     response->body.len = 0;

@@ -5,53 +5,43 @@ enum {
     REQUEST_LINE_BYTES_MAX = PARSE_METHOD_BYTES_MAX + 1 + HTTP_TARGET_BYTES_MAX + 1 + 8 + 2
 };
 
-/* A set of bytes, one bit each. */
-struct byte_set {
-    uint32_t bits[8];
+/* What a byte may be part of. */
+enum byte_class {
+    TOKEN = 1,  /* RFC 9110 5.6.2 */
+    TARGET = 2, /* printable ASCII but '#': wider than RFC 3986, as browsers send "|" and "^" in
+                   queries as they are */
+    HOST = 4    /* RFC 3986 3.2.2 and 3.2.3: what a host and a port are written with */
 };
 
-/* RFC 9110 5.6.2: token */
-static const struct byte_set TOKEN = { { 0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff } };
-/* Printable ASCII but '#': wider than RFC 3986, as browsers send "|" and "^" in queries as they
- * are. */
-static const struct byte_set TARGET = { { 0, 0xfffffff6, 0xffffffff, 0x7fffffff } };
-/* RFC 3986 3.2.2 and 3.2.3: what a host and a port are written with. */
-static const struct byte_set HOST = { { 0, 0x2fff7ff2, 0xaffffffe, 0x47fffffe } };
+/* clang-format off */
+#define ALL   (TOKEN | TARGET | HOST)
+#define ALL_4 ALL, ALL, ALL, ALL
 
-static bool is_in(const struct byte_set *set, char c)
+static const unsigned char byte_classes[256] = {
+    ['!'] = ALL, ['"'] = TARGET, ['#'] = TOKEN,
+    ['$'] = ALL, ['%'] = ALL, ['&'] = ALL, ['\''] = ALL,
+    ['('] = TARGET | HOST, [')'] = TARGET | HOST, ['*'] = ALL, ['+'] = ALL,
+    [','] = TARGET | HOST, ['-'] = ALL, ['.'] = ALL, ['/'] = TARGET,
+    ['0'] = ALL_4, ALL_4, ALL, ALL,
+    [':'] = TARGET | HOST, [';'] = TARGET | HOST,
+    ['<'] = TARGET, ['='] = TARGET | HOST, ['>'] = TARGET, ['?'] = TARGET, ['@'] = TARGET,
+    ['A'] = ALL_4, ALL_4, ALL_4, ALL_4, ALL_4, ALL_4, ALL, ALL,
+    ['['] = TARGET | HOST, ['\\'] = TARGET, [']'] = TARGET | HOST,
+    ['^'] = TOKEN | TARGET, ['_'] = ALL, ['`'] = TOKEN | TARGET,
+    ['a'] = ALL_4, ALL_4, ALL_4, ALL_4, ALL_4, ALL_4, ALL, ALL,
+    ['{'] = TARGET, ['|'] = TOKEN | TARGET, ['}'] = TARGET, ['~'] = ALL,
+};
+/* clang-format on */
+
+/* How many bytes at the front of the view are of the class. */
+static size_t span(struct str view, enum byte_class class)
 {
-    unsigned char byte = (unsigned char)c;
-
-    return (set->bits[byte >> 5] >> (byte & 31) & 1) != 0;
-}
-
-/* How many bytes at the front of the view are in the set. */
-static size_t span(struct str view, const struct byte_set *set)
-{
+    const unsigned char *at = (const unsigned char *)view.at;
     size_t i = 0;
 
-    while (i < view.len && is_in(set, view.at[i]))
+    while (i < view.len && (byte_classes[at[i]] & class) != 0)
         i++;
     return i;
-}
-
-/* A byte below 0x20, or 0x7f. Eight at a time: most of a head is header values. */
-static bool has_control(struct str view)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t tops = ones << 7;
-    size_t i = 0;
-
-    for (; view.len - i >= 8; i += 8) {
-        uint64_t word;
-        uint64_t rubout;
-
-        memcpy(&word, view.at + i, 8);
-        rubout = word ^ ones * 0x7f;
-        if ((((word - ones * 0x20) & ~word) | ((rubout - ones) & ~rubout)) & tops)
-            return true;
-    }
-    return str_has_control(str_from(view, i));
 }
 
 static int hex_value(char c)
@@ -136,7 +126,7 @@ static enum parse_progress parse_target(struct request_parser *parser, struct st
     if (target.len > HTTP_TARGET_BYTES_MAX)
         return refuse(parser, 414);
     /* RFC 9112 3.2.1: origin-form; the other forms are for proxies and OPTIONS *. */
-    if (target.len == 0 || target.at[0] != '/' || span(target, &TARGET) != target.len)
+    if (target.len == 0 || target.at[0] != '/' || span(target, TARGET) != target.len)
         return refuse(parser, 400);
     request->target = target;
     request->path = (struct str){ target.at, query };
@@ -150,7 +140,7 @@ static enum parse_progress parse_target(struct request_parser *parser, struct st
 static enum parse_progress parse_request_line(struct request_parser *parser, struct str line,
                                               struct http_request *request)
 {
-    struct str method = { line.at, span(line, &TOKEN) };
+    struct str method = { line.at, span(line, TOKEN) };
     struct str target;
     struct str version;
 
@@ -181,7 +171,7 @@ static enum parse_progress parse_request_line(struct request_parser *parser, str
 /* RFC 9112 5: field-name ":" OWS field-value OWS; no space before the colon, no folding. */
 static bool parse_field(struct str line, struct http_header *out_header)
 {
-    size_t name_len = span(line, &TOKEN);
+    size_t name_len = span(line, TOKEN);
     struct str value;
 
     /* A folded line begins with a space, which is no token byte either (RFC 9112 5.1, 5.2). */
@@ -192,7 +182,7 @@ static bool parse_field(struct str line, struct http_header *out_header)
         value = str_from(value, 1);
     while (value.len > 0 && (value.at[value.len - 1] == ' ' || value.at[value.len - 1] == '\t'))
         value.len--;
-    if (has_control(value)) /* RFC 9110 5.5; a tab inside is refused as well */
+    if (str_has_control(value)) /* RFC 9110 5.5; a tab inside is refused as well */
         return false;
     *out_header = (struct http_header){ { line.at, name_len }, value };
     return true;
@@ -254,7 +244,7 @@ static int note_header(struct request_parser *parser, struct str name, struct st
         if (!str_equal_nocase(name, STR("host")))
             return 0;
         /* RFC 9112 3.2: more than one Host, or one that is not a host, is a bad request */
-        if (request->host.len > 0 || value.len == 0 || span(value, &HOST) != value.len)
+        if (request->host.len > 0 || value.len == 0 || span(value, HOST) != value.len)
             return 400;
         request->host = value;
         return 0;
@@ -353,7 +343,7 @@ static size_t extension_value(struct str text)
     size_t i = 1;
 
     if (text.len == 0 || text.at[0] != '"')
-        return span(text, &TOKEN);
+        return span(text, TOKEN);
     while (i < text.len && text.at[i] != '"')
         i += text.at[i] == '\\' ? 2 : 1;
     return i < text.len ? i + 1 : 0;
@@ -362,7 +352,7 @@ static size_t extension_value(struct str text)
 /* RFC 9112 7.1.1: *( ";" name [ "=" value ] ); unknown ones are ignored, malformed ones are not. */
 static bool chunk_extensions_are_good(struct str text)
 {
-    if (has_control(text))
+    if (str_has_control(text))
         return false;
     while (text.len > 0) {
         size_t len;
@@ -370,7 +360,7 @@ static bool chunk_extensions_are_good(struct str text)
         if (text.at[0] != ';')
             return false;
         text = str_from(text, 1);
-        len = span(text, &TOKEN);
+        len = span(text, TOKEN);
         if (len == 0)
             return false;
         text = str_from(text, len);

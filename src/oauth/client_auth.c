@@ -11,13 +11,19 @@ struct presented {
 static enum rc present(struct oauth_call *call, const struct client_credentials *credentials,
                        struct presented *out_presented)
 {
+    /* RFC 6749 3.2: without a value is as if omitted. */
+    const struct secret *body_secret =
+        credentials->body_secret != NULL && credentials->body_secret->len > 0
+            ? credentials->body_secret
+            : NULL;
+
     if (!credentials->has_basic && !credentials->has_body_id) {
-        if (credentials->body_secret == NULL)
+        if (body_secret == NULL)
             return RC_NOT_FOUND;
         return oauth_refuse(call, OAUTH_INVALID_REQUEST, "client_secret without client_id", NULL);
     }
     /* RFC 6749 2.3: not more than one authentication method in a request. */
-    if (credentials->has_basic && credentials->body_secret != NULL)
+    if (credentials->has_basic && body_secret != NULL)
         return oauth_refuse(call, OAUTH_INVALID_REQUEST,
                             "use the Authorization header or client_secret, not both", NULL);
     if (credentials->has_basic && credentials->has_body_id &&
@@ -27,7 +33,7 @@ static enum rc present(struct oauth_call *call, const struct client_credentials 
     if (credentials->has_basic)
         *out_presented = (struct presented){ credentials->basic_id, credentials->basic_secret };
     else
-        *out_presented = (struct presented){ credentials->body_id, credentials->body_secret };
+        *out_presented = (struct presented){ credentials->body_id, body_secret };
     /* What is longer is nobody's id, and must not fill log, throttle and audit trail. */
     call->log_client_id = out_presented->id;
     if (call->log_client_id.len > CLIENT_ID_BYTES_MAX)
@@ -38,12 +44,6 @@ static enum rc present(struct oauth_call *call, const struct client_credentials 
 static enum rc refuse_client(struct oauth_call *call, const char *why)
 {
     return oauth_refuse(call, OAUTH_INVALID_CLIENT, authentication_failed, why);
-}
-
-/* Client ids stand beside account names in the throttle; no account name holds a colon. */
-static struct str throttle_name(struct oauth_call *call, struct str id)
-{
-    return arena_format(call->arena, "client:%.*s", STR_ARGS(id));
 }
 
 static enum rc end_try(struct oauth_call *call, struct throttle_try *try, bool has_succeeded,
@@ -70,8 +70,8 @@ static enum rc check_throttled(struct oauth_call *call, const struct secret *sec
     struct throttle_try try;
     int64_t wait_s = 0;
     enum rc verdict;
-    enum rc rc = throttle_begin(throttle, throttle_name(call, call->log_client_id), call->address,
-                                call->now, &try, &wait_s);
+    enum rc rc = throttle_begin(throttle, secret_throttle_name(call->arena, call->log_client_id),
+                                call->address, call->now, &try, &wait_s);
 
     if (rc == RC_REFUSED) {
         rc = oauth_refuse(call, OAUTH_TOO_MANY_REQUESTS, "too many failures from this address",
@@ -91,7 +91,9 @@ static enum rc check_throttled(struct oauth_call *call, const struct secret *sec
         return verdict;
     }
     rc = end_try(call, &try, verdict == RC_OK, client_id);
-    if (rc != RC_OK)
+    /* A success that cannot be put on record is one all the same: a store that is full or away must
+     * not keep a service from what is in memory. What needs the store fails there. */
+    if (rc != RC_OK && verdict != RC_OK)
         return rc;
     return verdict == RC_REFUSED ? refuse_client(call, "wrong secret") : verdict;
 }
@@ -141,8 +143,8 @@ static enum rc check_client(struct oauth_call *call, struct catalog_client *entr
         if (!is_empty)
             rc = check_in_vain(call, secret, entry->client.id);
         break;
-    case CLIENT_EMPTY_SECRET:
-        if (secret == NULL || !is_empty)
+    case CLIENT_EMPTY_SECRET: /* RFC 6749 2.3.1: an empty secret may be left out */
+        if (!is_empty)
             rc = check_in_vain(call, secret, entry->client.id);
         break;
     }

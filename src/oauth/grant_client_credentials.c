@@ -6,7 +6,7 @@ enum rc grant_client_credentials_answer(struct oauth_call *call,
                                         const struct client *client, struct buffer *out_json)
 {
     struct issue_plan plan = { .client = client };
-    struct store_unit unit;
+    UNINITIALIZED struct store_unit unit;
     enum rc rc;
 
     /* RFC 6749 4.4: confidential clients only. */

@@ -31,7 +31,7 @@ enum rc grant_password_answer(struct oauth_call *call, const struct token_reques
 {
     struct issue_plan plan = { .client = client, .is_uauth = !is_authenticated };
     struct account account;
-    struct store_unit unit;
+    UNINITIALIZED struct store_unit unit;
     enum rc rc;
 
     /* RFC 6749 3.2: without a value is as if omitted. */

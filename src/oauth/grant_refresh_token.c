@@ -21,13 +21,8 @@ static enum rc refuse_token(struct oauth_call *call, const char *why)
 static void derive_replay_key(struct oauth_call *call, const struct secret *refresh_token,
                               unsigned char out_key[static SEAL_KEY_BYTES])
 {
-    char memory[SEAL_KEY_BYTES + SECRET_BYTES_MAX];
-    struct buffer material = buffer_over(memory, sizeof(memory));
-
-    buffer_append(&material, token_room_replay_key(call->oauth->tokens), SEAL_KEY_BYTES);
-    buffer_append_str(&material, secret_expose(refresh_token));
-    hkdf_sha256(buffer_str(&material), replay_name, out_key);
-    explicit_bzero(memory, sizeof(memory));
+    hmac_sha256(token_room_replay_key(call->oauth->tokens), replay_name,
+                secret_expose(refresh_token), out_key);
 }
 
 static enum rc end_family(struct oauth_call *call, const struct token_record *record)
@@ -36,7 +31,7 @@ static enum rc end_family(struct oauth_call *call, const struct token_record *re
                            .account_id = record->grant->account_id,
                            .client_id = record->grant->client_id,
                            .token_id = record->row.id };
-    struct store_unit unit;
+    UNINITIALIZED struct store_unit unit;
     enum rc rc;
 
     store_unit_init(&unit);
@@ -47,17 +42,38 @@ static enum rc end_family(struct oauth_call *call, const struct token_record *re
     return rc == RC_OK ? refuse_token(call, "reused: the family has been ended") : rc;
 }
 
-/* True when the successor of a spent token was never used: the answer may have been lost. */
-static enum rc is_answer_unused(struct oauth_call *call, int64_t token_id, bool *out_is_unused)
+/*
+ * The sealed answer that a token was spent for.
+ *
+ * Answers: RC_OK · RC_NOT_FOUND its time is over, or its refresh token was used, so that it did
+ * arrive
+ */
+static enum rc find_answer(struct oauth_call *call, int64_t token_id, struct str *out_sealed)
 {
+    struct store *store = call->oauth->store;
     struct spent_token spent;
     struct token successor;
-    enum rc rc = store_find_spent(call->oauth->store, token_id, &spent);
+    enum rc rc = store_find_spent(store, token_id, &spent);
 
     if (rc == RC_OK)
-        rc = store_find_token(call->oauth->store, spent.successor_id, &successor);
-    if (rc == RC_OK)
-        *out_is_unused = !successor.is_spent && !successor.is_revoked;
+        rc = store_find_token(store, spent.successor_id, &successor);
+    if (rc == RC_OK && (successor.is_spent || successor.is_revoked))
+        rc = RC_NOT_FOUND;
+    return rc == RC_OK
+               ? store_find_replay(store, spent.successor_id, call->now, call->arena, out_sealed)
+               : rc;
+}
+
+static enum rc check_account(struct oauth_call *call, int64_t account_id)
+{
+    struct account account;
+    enum rc rc;
+
+    if (account_id == 0)
+        return RC_OK;
+    rc = store_find_account(call->oauth->store, account_id, call->arena, &account);
+    if (rc == RC_NOT_FOUND || (rc == RC_OK && account.is_disabled))
+        return refuse_token(call, "the account is gone or disabled");
     return rc;
 }
 
@@ -78,15 +94,13 @@ static enum rc answer_again(struct oauth_call *call, const struct token_request 
                             const struct token_record *record, struct buffer *out_json)
 {
     struct str sealed;
-    bool is_unused = false;
-    enum rc rc =
-        store_find_replay(call->oauth->store, record->row.id, call->now, call->arena, &sealed);
+    enum rc rc = find_answer(call, record->row.id, &sealed);
 
-    if (rc == RC_OK)
-        rc = is_answer_unused(call, record->row.id, &is_unused);
-    if (rc == RC_NOT_FOUND || (rc == RC_OK && !is_unused))
+    if (rc == RC_NOT_FOUND)
         return end_family(call, record);
-    if (rc == RC_OK && grant_is_ended(record->grant)) /* RT-06 */
+    if (rc == RC_OK)
+        rc = check_account(call, record->grant->account_id); /* RT-10 */
+    if (rc == RC_OK && grant_is_ended(record->grant))        /* RT-06 */
         return refuse_token(call, "revoked meanwhile");
     return rc == RC_OK ? open_replay(call, request->refresh_token, sealed, out_json) : rc;
 }
@@ -110,22 +124,8 @@ static enum rc check_scope(struct oauth_call *call, const struct token_request *
     return rc;
 }
 
-static enum rc check_account(struct oauth_call *call, int64_t account_id)
-{
-    struct account account;
-    enum rc rc;
-
-    if (account_id == 0)
-        return RC_OK;
-    rc = store_find_account(call->oauth->store, account_id, call->arena, &account);
-    if (rc == RC_OK)
-        call->log_username = account.name;
-    if (rc == RC_NOT_FOUND || (rc == RC_OK && account.is_disabled))
-        return refuse_token(call, "the account is gone or disabled");
-    return rc;
-}
-
-/* What has to be true of any refresh token that is used. */
+/* What has to be true of any refresh token that is used. That its account is not disabled is for
+ * the commit to say, like all that may change until then (RT-10). */
 static enum rc check_record(struct oauth_call *call, const struct client *client,
                             const struct token_record *record)
 {
@@ -140,7 +140,7 @@ static enum rc check_record(struct oauth_call *call, const struct client *client
     /* The client's lifetimes may have been shortened since. */
     if (refresh_expiry(client, record->grant->created_at, call->now) <= call->now)
         return refuse_token(call, "its family has lived long enough");
-    return check_account(call, record->grant->account_id);
+    return RC_OK;
 }
 
 /* A narrower scope needs a grant of its own, which ends with the family; so does an audience that
@@ -210,8 +210,8 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
     if (rc == RC_OK) {
         store_insert_token(&rotation->unit, &rotation->access.row);
         store_insert_token(&rotation->unit, &rotation->refresh.row);
-        store_insert_replay(&rotation->unit, record->row.id, call->now + OAUTH_REFRESH_REPLAY_S,
-                            sealed);
+        store_insert_replay(&rotation->unit, rotation->refresh.row.id,
+                            call->now + OAUTH_REFRESH_REPLAY_S, sealed);
         oauth_add_event(call, event, &rotation->unit);
         rc = store_commit(call->oauth->store, &rotation->unit);
     }
@@ -222,7 +222,7 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
     return rc;
 }
 
-/* Drafts the access token under its grant, commits, and lets the fast lane know. */
+/* Drafts the access token under its grant, commits, and lets the live-token table know. */
 static enum rc finish_rotation(struct oauth_call *call, const struct token_request *request,
                                const struct token_record *record, struct rotation *rotation,
                                struct buffer *out_json)
@@ -238,6 +238,7 @@ static enum rc finish_rotation(struct oauth_call *call, const struct token_reque
         rc = commit_rotation(call, request, record, rotation, out_json);
     if (rc == RC_OK) {
         token_enter(call->oauth->tokens, &rotation->access, call->now);
+        token_enter(call->oauth->tokens, &rotation->refresh, call->now);
         call->log_token_id = rotation->access.row.id;
     }
     grant_put(token_room_grants(call->oauth->tokens), grant);
@@ -278,7 +279,7 @@ static enum rc answer_record(struct oauth_call *call, const struct token_request
         rc = rotate(call, request, client, record, rotation, out_json);
     if (rc == RC_SPENT)
         return answer_again(call, request, record, out_json);
-    return rc == RC_NOT_FOUND ? refuse_token(call, "revoked meanwhile") : rc;
+    return rc == RC_NOT_FOUND ? refuse_token(call, "revoked or its account disabled") : rc;
 }
 
 enum rc grant_refresh_token_answer(struct oauth_call *call, const struct token_request *request,
@@ -297,6 +298,7 @@ enum rc grant_refresh_token_answer(struct oauth_call *call, const struct token_r
         return refuse_token(call, "unknown");
     if (rc != RC_OK)
         return rc;
+    call->log_username = arena_copy(call->arena, record.grant->username);
     rc = answer_record(call, request, client, &record, out_json);
     grant_put(token_room_grants(call->oauth->tokens), record.grant);
     return rc;

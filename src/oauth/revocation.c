@@ -7,7 +7,7 @@ enum rc revocation_end(struct oauth_call *call, const struct token_record *recor
                            .account_id = record->grant->account_id,
                            .client_id = record->grant->client_id,
                            .token_id = record->row.id };
-    struct store_unit unit;
+    UNINITIALIZED struct store_unit unit;
 
     store_unit_init(&unit);
     if (is_family)

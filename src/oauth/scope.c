@@ -146,31 +146,67 @@ static void append_word(struct buffer *words, struct str prefix, struct str word
     buffer_append_str(words, word);
 }
 
-/* What a client is registered for: its own words and those of its services; a service that has no
- * words is asked for as a whole, one that is disabled or gone grants nothing. */
-static enum rc default_scope(struct builder *builder, struct str *out_scope)
+/* The client's own words, without those of services that are disabled. */
+static enum rc append_own_words(struct builder *builder, struct buffer *words)
 {
-    struct buffer words =
-        buffer_over(arena_alloc(builder->call->arena, 2 * SCOPE_BYTES_MAX), 2 * SCOPE_BYTES_MAX);
+    struct oauth_call *call = builder->call;
+    struct str rest = builder->client->scope;
+    struct str word;
+
+    while (str_next_word(&rest, &word)) {
+        struct catalog_service *owner;
+        bool is_disabled = false;
+        enum rc rc = catalog_find_owner(call->oauth->catalog, word, call->may_block, &owner);
+
+        if (rc == RC_OK) {
+            is_disabled = owner->service.is_disabled;
+            catalog_service_put(owner);
+        } else if (rc != RC_NOT_FOUND) {
+            return rc;
+        }
+        if (!is_disabled)
+            append_word(words, STR(""), word);
+    }
+    return RC_OK;
+}
+
+/* The words of its services; a service that has none is asked for as a whole, one that is disabled
+ * or gone grants nothing. */
+static enum rc append_service_words(struct builder *builder, struct buffer *words)
+{
+    struct oauth_call *call = builder->call;
     struct str services = builder->client->service_ids;
     struct str service_id;
 
-    buffer_append_str(&words, builder->client->scope);
     while (str_next_word(&services, &service_id)) {
         struct catalog_service *entry;
-        enum rc rc = catalog_find_service(builder->call->oauth->catalog, service_id,
-                                          builder->call->may_block, &entry);
+        enum rc rc =
+            catalog_find_service(call->oauth->catalog, service_id, call->may_block, &entry);
 
         if (rc == RC_NOT_FOUND)
             continue;
         if (rc != RC_OK)
             return rc;
         if (!entry->service.is_disabled && entry->service.scope.len > 0)
-            append_word(&words, STR(""), entry->service.scope);
+            append_word(words, STR(""), entry->service.scope);
         else if (!entry->service.is_disabled)
-            append_word(&words, service_prefix, service_id);
+            append_word(words, service_prefix, service_id);
         catalog_service_put(entry);
     }
+    return RC_OK;
+}
+
+/* What a client is registered for. */
+static enum rc default_scope(struct builder *builder, struct str *out_scope)
+{
+    struct buffer words =
+        buffer_over(arena_alloc(builder->call->arena, 2 * SCOPE_BYTES_MAX), 2 * SCOPE_BYTES_MAX);
+    enum rc rc = append_own_words(builder, &words);
+
+    if (rc == RC_OK)
+        rc = append_service_words(builder, &words);
+    if (rc != RC_OK)
+        return rc;
     if (words.overflow || words.len > SCOPE_BYTES_MAX)
         return refuse_scope(builder->call, "the client's whole scope is too long: ask for a part",
                             NULL);

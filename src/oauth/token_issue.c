@@ -220,6 +220,8 @@ static enum rc issue_under(struct oauth_call *call, const struct issue_plan *pla
     if (rc != RC_OK)
         return rc;
     token_enter(call->oauth->tokens, &drafts.access, call->now);
+    if (plan->has_refresh)
+        token_enter(call->oauth->tokens, &drafts.refresh, call->now);
     call->log_token_id = drafts.access.row.id;
     token_answer_format(
         &(struct token_answer){ .access_token = drafts.access.value,

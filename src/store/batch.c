@@ -46,9 +46,11 @@ static enum rc run_changes(struct store *store, const struct store_unit *unit, i
             { .type = STORE_INT, .number = unit->changes[index].key },
         };
         uint64_t row_count;
-        enum rc rc =
-            store->driver->run(store->writer, STATEMENT_INSERT_CHANGE, params, 3, &row_count, NULL);
+        enum rc rc = RC_OK;
 
+        if ((unit->told_changes & 1u << index) == 0)
+            rc = store->driver->run(store->writer, STATEMENT_INSERT_CHANGE, params, 3, &row_count,
+                                    NULL);
         if (rc != RC_OK)
             return rc;
     }
@@ -121,6 +123,7 @@ static enum rc run_units(struct store *store, struct batch *batch, bool is_caref
 static enum rc run_transaction(struct store *store, struct batch *batch, bool is_careful)
 {
     const struct driver *driver = store->driver;
+    struct id_lease lease;
     bool is_productive;
     enum rc rc = driver->begin(store->writer);
 
@@ -128,10 +131,14 @@ static enum rc run_transaction(struct store *store, struct batch *batch, bool is
         return rc;
     rc = run_units(store, batch, is_careful);
     if (rc == RC_OK)
+        rc = ids_lease_ahead(store, &lease);
+    if (rc == RC_OK)
         rc = sweep_some(store, batch->count, &is_productive);
     if (rc == RC_OK)
         rc = driver->commit(store->writer);
-    if (rc != RC_OK)
+    if (rc == RC_OK)
+        ids_settle(store, &lease);
+    else
         driver->rollback(store->writer);
     sweep_settle(store, rc == RC_OK);
     return rc;

@@ -427,11 +427,11 @@ static enum rc load_blob(const struct row *row, struct arena *arena, void *out)
     return RC_OK;
 }
 
-enum rc store_find_replay(struct store *store, int64_t token_id, int64_t now, struct arena *arena,
-                          struct str *out_sealed)
+enum rc store_find_replay(struct store *store, int64_t successor_id, int64_t now,
+                          struct arena *arena, struct str *out_sealed)
 {
     const struct query query = {
-        STATEMENT_FIND_REPLAY, load_blob, 2, { int_param(token_id), int_param(now) }
+        STATEMENT_FIND_REPLAY, load_blob, 2, { int_param(successor_id), int_param(now) }
     };
 
     return find_row(store, &query, arena, out_sealed);

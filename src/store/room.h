@@ -55,11 +55,17 @@ struct reader_pool {
     struct driver_session *free[READER_COUNT_MAX];
 };
 
-/* The ids of a sequence that were leased and not given out yet: next..end-1. */
+/* The ids of a sequence that were leased and not given out yet: next..end-1, then the reserve. */
 struct id_block {
     _Atomic int64_t next;
     _Atomic int64_t end;
-    pthread_mutex_t lock; /* of who leases */
+    _Atomic int64_t ahead; /* first of a block that the writer leased in time; 0: none */
+    pthread_mutex_t lock;  /* of who opens a block */
+};
+
+/* What a transaction leases ahead: first ids, 0 for none. */
+struct id_lease {
+    int64_t first[SEQUENCE_COUNT];
 };
 
 struct sweep {
@@ -107,6 +113,11 @@ void *writer_main(void *context);
 
 /* batch.c: runs the units, commits them, tells the listeners; all answers stand afterwards. */
 void batch_run(struct store *store, struct batch *batch);
+
+/* ids.c: leases, within the writer's transaction, the next block of a sequence that is half used,
+ * so that nobody waits for one; ids_settle gives it out after the commit. */
+enum rc ids_lease_ahead(struct store *store, struct id_lease *out_lease) MUST_CHECK;
+void ids_settle(struct store *store, const struct id_lease *lease);
 
 /* sweep.c: looks at pages that are due, within the writer's transaction. */
 enum rc sweep_some(struct store *store, unsigned unit_count, bool *out_is_productive) MUST_CHECK;

@@ -18,7 +18,9 @@
  *
  * The change feed: verbs that change what a cache may hold add a change row to the same
  * transaction. After the commit, and before store_commit returns to anyone, every listener has
- * been told of every change (kind, key), in order, on the writer's thread.
+ * been told of every change (kind, key), in order, on the writer's thread. That a token was spent
+ * is told without a row: only this process may have it in memory, and whoever believes that a
+ * spent token is good still has to spend it, which the store decides.
  *
  * What the strings of a noun refer to must stay put until store_commit returns; the noun's own
  * struct need not (digests, keys and addresses are copied into the unit).
@@ -101,7 +103,7 @@ enum store_change_kind {
     CHANGE_SERVICE = 2,
     CHANGE_CLIENT = 3,
     CHANGE_GRANT_ENDED = 4,
-    CHANGE_TOKEN_REVOKED = 5, /* or spent: the token is good for nothing any more */
+    CHANGE_TOKEN_REVOKED = 5, /* or spent (told without a row): it is good for nothing any more */
     CHANGE_KEYS = 6
 };
 
@@ -115,6 +117,7 @@ struct store_unit {
     unsigned step_count;
     struct store_change changes[STORE_UNIT_STEP_COUNT_MAX];
     unsigned change_count;
+    unsigned told_changes; /* bits 1u << index of those that have no row: told, not written */
     unsigned own_bytes_count;
     char own_bytes[STORE_UNIT_STEP_COUNT_MAX * ACCOUNT_NAME_BYTES_MAX]; /* folded names, digests */
 };
@@ -124,6 +127,7 @@ static inline void store_unit_init(struct store_unit *unit)
 {
     unit->step_count = 0;
     unit->change_count = 0;
+    unit->told_changes = 0;
     unit->own_bytes_count = 0;
 }
 
@@ -168,14 +172,15 @@ void store_revoke_token(struct store_unit *unit, int64_t token_id, int64_t at, i
 
 /*
  * Consumes a single-use token (a refresh token) in favour of its successor: RC_SPENT when it was
- * consumed before, and RC_NOT_FOUND when it is revoked or its grant has ended by the time of the
- * commit. One conditional insert decides.
+ * consumed before, and RC_NOT_FOUND when it is revoked, its grant has ended, or the account of the
+ * grant is disabled or gone by the time of the commit. One conditional insert decides.
  */
 void store_spend_token(struct store_unit *unit, int64_t token_id, int64_t grant_id,
                        int64_t successor_id, int64_t at, int64_t expires_at);
 
-/* Keeps the sealed answer of a rotation until a moment, for idempotent replay. */
-void store_insert_replay(struct store_unit *unit, int64_t token_id, int64_t until,
+/* Keeps the sealed answer that gave a refresh token until a moment, for idempotent replay. It is
+ * found by the token that it gave, so that it is appended. */
+void store_insert_replay(struct store_unit *unit, int64_t successor_id, int64_t until,
                          struct str sealed);
 
 void store_insert_event(struct store_unit *unit, const struct event *event);
@@ -213,8 +218,8 @@ enum rc store_find_standing_grant(struct store *store, const struct grant *like,
 enum rc store_find_token(struct store *store, int64_t id, struct token *out_token) MUST_CHECK;
 
 /* RC_NOT_FOUND when there is none or `now` is past its moment. */
-enum rc store_find_replay(struct store *store, int64_t token_id, int64_t now, struct arena *arena,
-                          struct str *out_sealed) MUST_CHECK;
+enum rc store_find_replay(struct store *store, int64_t successor_id, int64_t now,
+                          struct arena *arena, struct str *out_sealed) MUST_CHECK;
 
 /* The successor a spent token was consumed for, and when. */
 struct spent_token {

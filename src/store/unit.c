@@ -60,6 +60,13 @@ static void unit_change(struct store_unit *unit, enum store_change_kind kind, in
     unit->changes[unit->change_count++] = (struct store_change){ kind, key };
 }
 
+/* For the caches of this process alone. */
+static void unit_tell(struct store_unit *unit, enum store_change_kind kind, int64_t key)
+{
+    unit->told_changes |= 1u << unit->change_count;
+    unit_change(unit, kind, key);
+}
+
 /*
  * Unicode's simple lower case of the scripts whose letters are two bytes of UTF-8, and whose lower
  * case is as well, so that a folded name is as long as the name.
@@ -305,15 +312,15 @@ void store_spend_token(struct store_unit *unit, int64_t token_id, int64_t grant_
     step_int(step, successor_id);
     step_int(step, at);
     step_int(step, expires_at);
-    unit_change(unit, CHANGE_TOKEN_REVOKED, token_id);
+    unit_tell(unit, CHANGE_TOKEN_REVOKED, token_id);
 }
 
-void store_insert_replay(struct store_unit *unit, int64_t token_id, int64_t until,
+void store_insert_replay(struct store_unit *unit, int64_t successor_id, int64_t until,
                          struct str sealed)
 {
     struct store_step *step = unit_add(unit, STATEMENT_INSERT_REPLAY, RC_OK);
 
-    step_int(step, token_id);
+    step_int(step, successor_id);
     step_int(step, until);
     step_blob(step, sealed);
 }

@@ -1,6 +1,5 @@
 #include "base/buffer.h"
 #include "codec/base64url.h"
-#include "codec/json.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "jose/jose.h"
@@ -74,12 +73,7 @@ static void format_claims(const struct token_room *room, const struct live_grant
     json_member_string(&json, STR("jti"), (struct str){ jti, sizeof(jti) });
     json_member_string(&json, STR("iss"), room->issuer);
     json_member_string(&json, STR("sub"), grant->subject);
-    if (grant->audience.len == 0)
-        json_member_string(&json, STR("aud"), room->issuer);
-    else if (str_index_of(grant->audience, ' ') == grant->audience.len)
-        json_member_string(&json, STR("aud"), grant->audience);
-    else
-        json_member_words(&json, STR("aud"), grant->audience);
+    grant_format_audience(grant->audience, room->issuer, &json);
     json_member_string(&json, STR("client_id"), grant->client_name);
     json_member_number(&json, STR("iat"), row->issued_at);
     if (row->expires_at != 0)

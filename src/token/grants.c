@@ -3,8 +3,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "codec/json.h"
-
 enum {
     FIRST_BUCKET_COUNT = 1024,
     /* Escaping may make six bytes of one: scope, audience, three names and the issuer; then the
@@ -236,6 +234,17 @@ struct grant_names {
     struct str subject;
 };
 
+/* RFC 7519 4.1.3: one audience is a string, several are an array. */
+void grant_format_audience(struct str audience, struct str issuer, struct json_out *json)
+{
+    if (audience.len == 0)
+        json_member_string(json, STR("aud"), issuer);
+    else if (str_index_of(audience, ' ') == audience.len)
+        json_member_string(json, STR("aud"), audience);
+    else
+        json_member_words(json, STR("aud"), audience);
+}
+
 static void format_introspection(const struct grant_book *book, const struct grant *row,
                                  const struct grant_names *names, struct buffer *to)
 {
@@ -248,12 +257,7 @@ static void format_introspection(const struct grant_book *book, const struct gra
         json_member_string(&json, STR("username"), names->username);
     json_member_string(&json, STR("token_type"), STR("Bearer"));
     json_member_string(&json, STR("sub"), names->subject);
-    if (row->audience.len == 0)
-        json_member_string(&json, STR("aud"), book->issuer);
-    else if (str_index_of(row->audience, ' ') == row->audience.len)
-        json_member_string(&json, STR("aud"), row->audience);
-    else
-        json_member_words(&json, STR("aud"), row->audience);
+    grant_format_audience(row->audience, book->issuer, &json);
     json_member_string(&json, STR("iss"), book->issuer);
 }
 

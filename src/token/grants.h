@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 
+#include "codec/json.h"
 #include "store/catalog.h"
 #include "store/store.h"
 
@@ -80,6 +81,9 @@ static inline bool grant_is_ended(const struct live_grant *grant)
            (grant->parent != NULL &&
             atomic_load_explicit(&grant->parent->is_ended, memory_order_acquire));
 }
+
+/* The member "aud" of a JWT or an introspection answer: the issuer where no service is named. */
+void grant_format_audience(struct str audience, struct str issuer, struct json_out *json);
 
 /* The feed's word that a grant has ended. Never blocks. */
 void grant_mark_ended(struct grant_book *book, int64_t id);

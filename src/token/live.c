@@ -10,7 +10,10 @@ enum {
     RING_SEGMENT_COUNT = 1 << 16, /* a window of 64 million ids in each range */
     STRIPE_COUNT = 256,
     SEGMENT_COUNT_MIN = 2,
-    DROP_LOOK_COUNT = 8 /* segments looked at for dropping when one is made */
+    DROP_LOOK_COUNT = 8, /* segments looked at for dropping when one is made */
+    /* A refresh token is used once its access token has expired, or never: after two hours a look
+     * into the store is cheaper than the memory. */
+    REFRESH_KEPT_S = 2 * 3600
 };
 
 enum record_state { RECORD_EMPTY, RECORD_LIVE, RECORD_REVOKED };
@@ -29,7 +32,7 @@ _Static_assert(sizeof(struct record) <= 64, "a record is one cache line");
 
 struct segment {
     int64_t number;        /* first id / SEGMENT_RECORD_COUNT                  */
-    int64_t latest_expiry; /* of its records; INT64_MAX when one never expires */
+    int64_t latest_expiry; /* when its records are wanted no more; INT64_MAX: never */
     size_t live_count;
     _Alignas(64) struct record records[SEGMENT_RECORD_COUNT];
 };
@@ -37,6 +40,9 @@ struct segment {
 /* One range of ids: short-lived tokens and long-lived ones have a ring each. */
 struct ring {
     _Atomic uint64_t epoch;
+    int64_t first; /* numbers of the segments that may stand: first..end-1; by growth_lock */
+    int64_t end;
+    int64_t drop_cursor;                       /* goes round over first..end-1; by growth_lock   */
     struct segment *slots[RING_SEGMENT_COUNT]; /* at number % count; guarded by the slot's stripe */
 };
 
@@ -51,7 +57,6 @@ struct live_table {
     pthread_mutex_t growth_lock; /* taken before a stripe, never after one */
     size_t segment_count;        /* guarded by growth_lock                 */
     size_t bytes_max;            /* of segments and grants together        */
-    size_t drop_cursor;          /* over both rings' slots; by growth_lock */
     _Atomic size_t record_count;
     _Atomic size_t segment_count_seen;
 };
@@ -129,6 +134,13 @@ struct live_epoch live_epoch(struct live_table *table)
                                   atomic_load(&table->rings[1]->epoch) } };
 }
 
+/* Whether all of a segment's tokens have expired, or all were revoked or spent and no more come. */
+static bool is_over(const struct ring *ring, const struct segment *segment, int64_t now)
+{
+    return segment->latest_expiry <= now ||
+           (segment->live_count == 0 && segment->number < ring->end - 2);
+}
+
 /* Takes a slot's segment out if it is wanted gone. The caller holds growth_lock. */
 static void slot_drop(struct live_table *table, struct ring *ring, size_t slot, int64_t now,
                       bool even_if_alive)
@@ -138,7 +150,7 @@ static void slot_drop(struct live_table *table, struct ring *ring, size_t slot, 
 
     pthread_mutex_lock(&stripe->lock);
     segment = ring->slots[slot];
-    if (segment != NULL && (even_if_alive || segment->latest_expiry <= now)) {
+    if (segment != NULL && (even_if_alive || is_over(ring, segment, now))) {
         ring->slots[slot] = NULL;
         atomic_fetch_add(&ring->epoch, 1);
     } else {
@@ -151,12 +163,6 @@ static void slot_drop(struct live_table *table, struct ring *ring, size_t slot, 
     }
 }
 
-/* The slot under a cursor that walks over both rings. */
-static struct segment **slot_under(struct live_table *table, size_t cursor)
-{
-    return &table->rings[cursor / RING_SEGMENT_COUNT]->slots[cursor % RING_SEGMENT_COUNT];
-}
-
 /* Whether one more segment would be too much. Grants count, too: a family has one of its own. */
 static bool is_full(const struct live_table *table)
 {
@@ -166,23 +172,49 @@ static bool is_full(const struct live_table *table)
            segment_bytes + grant_book_bytes(table->grants) > table->bytes_max;
 }
 
+/* Drops the segment under a ring's cursor if it is wanted gone, and goes on to the next. */
+static void look_at_next(struct live_table *table, struct ring *ring, int64_t now)
+{
+    size_t slot = (size_t)ring->drop_cursor % RING_SEGMENT_COUNT;
+
+    if (ring->first == ring->end)
+        return;
+    if (ring->slots[slot] != NULL)
+        slot_drop(table, ring, slot, now, is_full(table));
+    ring->drop_cursor++;
+    while (ring->first < ring->end && ring->slots[(size_t)ring->first % RING_SEGMENT_COUNT] == NULL)
+        ring->first++;
+    if (ring->drop_cursor >= ring->end || ring->drop_cursor < ring->first)
+        ring->drop_cursor = ring->first;
+}
+
 /*
- * Drops expired segments near the cursor; a full table gives up the next living one, too. The
- * caller holds growth_lock, under which alone slots change, so they may be read here.
+ * Drops segments that are over near the cursors; a full table gives up the next living one, too.
+ * The caller holds growth_lock, under which alone slots change, so they may be read here.
  */
 static void make_room(struct live_table *table, int64_t now)
 {
-    size_t looks = 0;
+    size_t looks;
 
-    while (looks < DROP_LOOK_COUNT || is_full(table)) {
-        size_t cursor = table->drop_cursor;
+    for (looks = 0; looks < DROP_LOOK_COUNT || is_full(table); looks++)
+        look_at_next(table, table->rings[looks % 2], now);
+}
 
-        table->drop_cursor = (cursor + 1) % (2 * (size_t)RING_SEGMENT_COUNT);
-        looks++;
-        if (*slot_under(table, cursor) != NULL)
-            slot_drop(table, table->rings[cursor / RING_SEGMENT_COUNT], cursor % RING_SEGMENT_COUNT,
-                      now, is_full(table));
+/* Stretches a ring's window to a segment that now stands. */
+static void note_made(struct ring *ring, int64_t number)
+{
+    if (ring->first == ring->end) {
+        ring->first = number;
+        ring->end = number;
+        ring->drop_cursor = number;
     }
+    if (number < ring->first)
+        ring->first = number;
+    if (number >= ring->end)
+        ring->end = number + 1;
+    /* All slots are in a window as long as the ring. */
+    if (ring->end - ring->first > RING_SEGMENT_COUNT)
+        ring->first = ring->end - RING_SEGMENT_COUNT;
 }
 
 /* Makes the segment of a place, unless another thread has, or a newer one stands in its slot. */
@@ -207,6 +239,7 @@ static void segment_make(struct live_table *table, const struct place *place, in
         place->ring->slots[place->slot] = segment;
         pthread_mutex_unlock(&place->stripe->lock);
         table->segment_count++;
+        note_made(place->ring, place->number);
     }
     atomic_store(&table->segment_count_seen, table->segment_count);
     pthread_mutex_unlock(&table->growth_lock);
@@ -224,7 +257,10 @@ static void record_fill(struct live_table *table, struct segment *segment, struc
                         const struct token *token, struct live_grant *grant)
 {
     int64_t expiry = token->expires_at == 0 ? INT64_MAX : token->expires_at;
+    int64_t kept_until = expiry;
 
+    if (token->kind == TOKEN_REFRESH && kept_until > token->issued_at + REFRESH_KEPT_S)
+        kept_until = token->issued_at + REFRESH_KEPT_S;
     memcpy(record->digest, token->digest, DIGEST_BYTES);
     record->grant = grant_hold(grant);
     record->issued_at = token->issued_at;
@@ -233,8 +269,8 @@ static void record_fill(struct live_table *table, struct segment *segment, struc
     record->format = (unsigned char)token->format;
     record->state = RECORD_LIVE;
     segment->live_count++;
-    if (expiry > segment->latest_expiry)
-        segment->latest_expiry = expiry;
+    if (kept_until > segment->latest_expiry)
+        segment->latest_expiry = kept_until;
     atomic_fetch_add_explicit(&table->record_count, 1, memory_order_relaxed);
 }
 

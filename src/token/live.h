@@ -2,9 +2,13 @@
  * token/live.h: the live-token table: what the fast lane knows of tokens.
  *
  * Records of 64 bytes in segments that are indexed by id: no hashing, and a segment whose tokens
- * have all expired is dropped whole. It is a cache: bounded, and a miss says nothing; the caller
- * then asks the store. What it does know is true: a revocation marks the record before its commit
- * is acknowledged, an ended grant is seen through the record's grant.
+ * have all expired or died is dropped whole. It is a cache: bounded, and a miss says nothing; the
+ * caller then asks the store. What it does know is true: a revocation marks the record before its
+ * commit is acknowledged, an ended grant is seen through the record's grant.
+ *
+ * Refresh tokens stand in it as well, for two hours, so that a rotation need not read the store.
+ * A spent one is marked like a revoked one. That it stands here is no permission: the store alone
+ * decides who spends it.
  *
  * Putting in what was read from the store, or is being committed, races with revocations and drops.
  * Hence the epoch: take it before the store is asked, hand it to live_put, and the record is only
@@ -31,8 +35,8 @@ struct live_view {
 struct live_table *live_table_new(struct grant_book *grants, size_t bytes_max);
 void live_table_free(struct live_table *table);
 
-/* A moment in the life of the table. Each range of ids has its own: every refresh revokes a token
- * that the table does not know, and those have long-lived ids. */
+/* A moment in the life of the table. Each range of ids has its own: refreshes spend tokens that the
+ * table does not know any more, and those have long-lived ids. */
 struct live_epoch {
     uint64_t of_range[2];
 };
@@ -49,13 +53,14 @@ void live_put(struct live_table *table, const struct token *token, struct live_g
 /*
  * Asks for a token by id and digest (32 bytes, compared in constant time).
  *
+ * now  0: an expired one will do, too
  * Answers: RC_OK active, out_view is filled · RC_NOT_FOUND certainly not active (expired, revoked,
  * ended, wrong digest) · RC_WOULD_BLOCK not in the table
  */
 enum rc live_find(struct live_table *table, int64_t id, const unsigned char *digest, int64_t now,
                   struct live_view *out_view) MUST_CHECK;
 
-/* The feed's word that a token was revoked. Never blocks. */
+/* The feed's word that a token was revoked or spent. Never blocks. */
 void live_mark_revoked(struct live_table *table, int64_t id);
 
 /* Records and bytes now, for the metrics. */

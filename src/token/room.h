@@ -16,7 +16,7 @@ struct token_room {
     struct grant_book *grants;
     struct live_table *live;
     struct key_ring *keys;
-    unsigned char replay_key[SEAL_KEY_BYTES];
+    struct hmac_key *replay_key;
 
     pthread_t keeper; /* fills the table, tends the keys */
     bool has_keeper;

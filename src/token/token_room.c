@@ -191,6 +191,18 @@ static void init_keeper(struct token_room *room)
     pthread_condattr_destroy(&attributes);
 }
 
+static struct hmac_key *new_replay_key(const unsigned char *master_key)
+{
+    unsigned char bytes[SEAL_KEY_BYTES];
+    struct hmac_key *key;
+
+    hkdf_sha256((struct str){ (const char *)master_key, SEAL_KEY_BYTES },
+                STR("jeton refresh replay"), bytes);
+    key = hmac_key_new(bytes);
+    explicit_bzero(bytes, sizeof(bytes));
+    return key;
+}
+
 /* ---- open and close ------------------------------------------------------------------------- */
 
 enum rc token_room_open(const struct token_room_config *config, struct token_room **out_room)
@@ -207,8 +219,7 @@ enum rc token_room_open(const struct token_room_config *config, struct token_roo
     room->store = config->store;
     room->catalog = config->catalog;
     room->issuer = config->issuer;
-    hkdf_sha256((struct str){ (const char *)config->master_key, SEAL_KEY_BYTES },
-                STR("jeton refresh replay"), room->replay_key);
+    room->replay_key = new_replay_key(config->master_key);
     init_keeper(room);
     rc = grant_book_new(room->store, room->catalog, room->issuer, &room->grants);
     if (rc == RC_OK)
@@ -242,7 +253,7 @@ void token_room_close(struct token_room *room)
     block_key_free(room->codec.handle_key);
     pthread_mutex_destroy(&room->keeper_lock);
     pthread_cond_destroy(&room->keeper_wake);
-    explicit_bzero(room->replay_key, sizeof(room->replay_key));
+    hmac_key_free(room->replay_key);
     free(room);
 }
 
@@ -261,7 +272,7 @@ struct live_table *token_room_live(struct token_room *room)
     return room->live;
 }
 
-const unsigned char *token_room_replay_key(struct token_room *room)
+const struct hmac_key *token_room_replay_key(struct token_room *room)
 {
     return room->replay_key;
 }

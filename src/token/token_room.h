@@ -15,6 +15,7 @@
 #ifndef JETON_TOKEN_TOKEN_ROOM_H
 #define JETON_TOKEN_TOKEN_ROOM_H
 
+#include "crypto/digest.h"
 #include "token/grants.h"
 #include "token/keys.h"
 #include "token/live.h"
@@ -48,8 +49,8 @@ struct grant_book *token_room_grants(struct token_room *room);
 struct key_ring *token_room_keys(struct token_room *room);
 struct live_table *token_room_live(struct token_room *room);
 
-/* A key for sealing answers of the token endpoint, derived from the master key. */
-const unsigned char *token_room_replay_key(struct token_room *room);
+/* What the keys that seal answers of the token endpoint are derived with; from the master key. */
+const struct hmac_key *token_room_replay_key(struct token_room *room);
 
 /* How a token is to look and how long it is to live. */
 struct token_shape {
@@ -81,7 +82,7 @@ enum rc token_draft_refresh(struct token_room *room, struct live_grant *grant, i
                             int64_t now, struct arena *arena,
                             struct token_draft *out_draft) MUST_CHECK;
 
-/* After the commit: lets the fast lane know an access token. */
+/* After the commit: puts a token into the live-token table. */
 void token_enter(struct token_room *room, const struct token_draft *draft, int64_t now);
 
 /* An active access token. */
@@ -101,7 +102,8 @@ enum rc token_find(struct token_room *room, struct str value, int64_t now, bool 
                    struct token_view *out_view) MUST_CHECK;
 void token_view_put(struct token_room *room, struct token_view *view);
 
-/* A presented value as a row of the store, of any kind and state, its secret verified. */
+/* A presented value as a row of the store, of any kind and state, its secret verified. What the
+ * live-token table knows as living is not read: whoever acts on it commits, and that decides. */
 struct token_record {
     struct token row;
     struct live_grant *grant; /* held: grant_put */

@@ -6,8 +6,7 @@ void answer_cache(struct http_exchange *exchange, enum cache_policy policy)
 {
     switch (policy) {
     case CACHE_NO_STORE:
-        http_add_header(exchange, STR("Cache-Control"), STR("no-store"));
-        http_add_header(exchange, STR("Pragma"), STR("no-cache"));
+        http_add_header_lines(exchange, STR("Cache-Control: no-store\r\nPragma: no-cache\r\n"));
         break;
     case CACHE_BRIEF:
         http_add_header(exchange, STR("Cache-Control"), STR("public, max-age=300"));
@@ -21,8 +20,8 @@ void answer_cache(struct http_exchange *exchange, enum cache_policy policy)
 void answer_json(struct http_exchange *exchange, int status)
 {
     exchange->response.status = status;
-    http_add_header(exchange, STR("Content-Type"), STR("application/json"));
-    http_add_header(exchange, STR("X-Content-Type-Options"), STR("nosniff"));
+    http_add_header_lines(exchange, STR("Content-Type: application/json\r\n"
+                                        "X-Content-Type-Options: nosniff\r\n"));
 }
 
 static void format_error(struct buffer *body, struct str error, struct str description)

@@ -18,7 +18,7 @@ def token(jeton):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_be_01_no_credentials_gets_a_challenge_without_an_error(jeton, method):
-    """RFC 6750 3.1: no error code when no authentication information was sent."""
+    """RFC 6750 3 and 3.1: no error code when no authentication information was sent."""
     answer = jeton.forward_auth(method=method)
     assert answer.status == 401, answer
     challenge = answer.header("WWW-Authenticate")

@@ -129,7 +129,7 @@ def test_ca_03_public_client_may_not_introspect(jeton):
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_ca_04_failure_is_401_with_a_challenge_when_a_header_was_used(jeton, endpoint):
-    """RFC 6749 5.2."""
+    """RFC 6749 5.2; RFC 9110 15.5.2."""
     for secret in ("wrong", C1[1] + "x", C1[1][:-1]):
         answer = jeton.post_form(endpoint, ENDPOINTS[endpoint], client=(C1[0], secret))
         assert (answer.status, answer.error) == (401, "invalid_client"), answer
@@ -149,6 +149,7 @@ def comparable(answer):
         answer.body
 
 
+@pytest.mark.alone
 def test_ca_05_unknown_client_and_wrong_secret_get_the_same_answer_and_time(jeton):
     tries = {"unknown": ("no-such-client", "some-secret-of-length-24"),
              "wrong": (C1[0], "some-secret-of-length-24")}
@@ -168,7 +169,7 @@ def test_ca_05_unknown_client_and_wrong_secret_get_the_same_answer_and_time(jeto
 
 
 def test_ca_10_public_client_cannot_use_client_credentials(jeton):
-    """RFC 6749 4.4: only confidential clients."""
+    """RFC 6749 2.1 and RFC 6749 4.4: only confidential clients."""
     answer = jeton.token({**CREDENTIALS, "client_id": P1[0]})
     assert (answer.status, answer.error) in [(400, "unauthorized_client"),
                                              (401, "invalid_client")], answer
@@ -216,6 +217,7 @@ def test_ca_11_other_grants_are_unsupported(jeton, grant):
 
 
 def test_ca_12_password_grant_only_where_an_administrator_opened_it(jeton):
+    """RFC 6749 4.3; RFC 9700 2.4."""
     user = {"username": ALICE[0], "password": ALICE[1]}
     assert jeton.token({"grant_type": "password", **user, "scope": "read"}, client=C1).status == 200
     answer = jeton.token({"grant_type": "password", **user, "scope": "read"}, client=CC)

@@ -63,6 +63,32 @@ def test_refused_is_1_with_one_line_and_changes_nothing(jeton):
     assert jeton.client_token(C1, "read")
 
 
+@pytest.mark.parametrize("client_id", ["a b", "caf\u00e9", 'a"b', "a\\b", "a:b", "", "x" * 256])
+def test_client_ids_are_visible_ascii(jeton, client_id):
+    """RFC 6749 A.1, and without what would part a list, a header or Basic credentials."""
+    done = jeton.cli("client", "add", client_id, "--public", "--grant", "password", status=None)
+    assert done.status in (1, 2) and done.err.strip(), done
+
+
+@pytest.mark.parametrize("uri", ["https://a.example/cb#f", "/cb", "cb", "", "https://u@a.example/",
+                                 "https://a.example/ b"])
+def test_redirect_uris_are_absolute_without_a_fragment(jeton, uri):
+    """RFC 6749 3.1.2."""
+    done = jeton.cli("client", "add", "redirected", "--public", "--grant", "password",
+                     "--redirect-uri", uri, status=None)
+    assert done.status in (1, 2) and done.err.strip(), done
+
+
+@pytest.mark.parametrize("uri", ["javascript:alert(1)", "JaVaScRiPt://a.example/%0aalert(1)",
+                                 "data:text/html,x", "vbscript:x", "http://evil.example/cb",
+                                 "http://localhost.evil.example/cb"])
+def test_az_03_dangerous_redirect_uris_are_refused(jeton, uri):
+    """RFC 9700 2.6."""
+    done = jeton.cli("client", "add", "redirected", "--public", "--grant", "password",
+                     "--redirect-uri", uri, status=None)
+    assert done.status == 1 and uri in done.err, done
+
+
 def test_empty_and_missing_input_for_a_secret_is_refused(jeton):
     for stdin in ("", "\n"):
         for args in (("user", "add", "no-password", "--password-stdin"),

@@ -493,6 +493,22 @@ def test_every_refusal_has_its_own_request_id(jeton):
     assert len(seen) == 20 and not seen & {None, "chosen-by-the-client"}
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1"])
+def test_no_other_origin_may_read_what_needs_credentials(jeton, origin):
+    """Fault class 37: no CORS beyond the public documents, and never with credentials."""
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST",
+               "Access-Control-Request-Headers": "authorization"}
+    for path in ("/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/forward-auth", "/",
+                 "/livez"):
+        for method in ("OPTIONS", "GET", "POST"):
+            answer = jeton.request(method, path, headers=headers)
+            assert answer.header("Access-Control-Allow-Origin") is None, (path, answer)
+    for path in ("/.well-known/oauth-authorization-server", "/.well-known/jwks.json"):
+        answer = jeton.get(path, headers)
+        assert answer.header("Access-Control-Allow-Origin") in (None, "*"), answer
+        assert answer.header("Access-Control-Allow-Credentials") is None, answer
+
+
 def test_server_does_not_tell_its_version(jeton):
     answer = jeton.get("/livez")
     assert not re.search(r"\d", answer.header("Server") or "")

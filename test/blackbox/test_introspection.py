@@ -13,7 +13,7 @@ INACTIVE = b'{"active":false}'
 
 @pytest.mark.parametrize("path", ["/oauth2/introspect", "/oauth2/introspect/"])
 def test_in_01_caller_must_authenticate(jeton, path):
-    """RFC 7662 2.1 and 2.3."""
+    """RFC 7662 2, 2.1 and 2.3."""
     token = jeton.client_token(C1, "read")["access_token"]
     assert jeton.post_form(path, {"token": token}).status == 401
     assert jeton.post_form(path, {"token": token}, client=(API[0], "wrong")).status == 401

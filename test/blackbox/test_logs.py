@@ -167,7 +167,7 @@ def test_lg_03_log_line_carries_the_request_id(jeton):
     assert answer.header("X-Request-Id") in jeton.log()
 
 
-def test_lg_01_forwarded_address_and_agent_are_not_trusted_into_fields(jeton):
+def test_lg_01_request_id_of_the_caller_is_not_taken(jeton):
     jeton.token({"grant_type": "password", "username": ALICE[0], "password": "wrong 1",
                  "client_id": P1[0]}, headers={"X-Request-Id": "forged-id-123456"})
     assert "forged-id-123456" not in jeton.log()

@@ -147,7 +147,7 @@ def keys(server, path=JWKS):
 
 @pytest.mark.parametrize("path", [JWKS, "/oauth2/jwks"])
 def test_ky_01_public_parts_only_with_unique_kids(jeton, path):
-    """RFC 7517 4."""
+    """RFC 7517 4, RFC 7517 5."""
     found = keys(jeton, path)
     assert found and len({key["kid"] for key in found}) == len(found)
     for key in found:

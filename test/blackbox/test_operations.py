@@ -474,6 +474,7 @@ def test_full_disk_is_503_and_passes_by_itself(new_server, tmp_path):
         server.data = folder / "data"
         server.start()
         token = server.client_token(C1, "read")["access_token"]
+        assert server.is_active(token, API), "and the service's secret is known from now on"
         filler = folder / "filler"
         with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 
+import pytest
 
 from harness import ALICE, API, BOB, C1, P1, uauth_form, wait_until
 
@@ -152,7 +153,7 @@ def test_pw_05_the_delay_passes(new_server):
 
 
 def test_pw_05_parallel_guesses_are_not_evaluated_beyond_the_limit(new_server):
-    """Guesses sent at once count as failures while they are under way."""
+    """Guesses sent at once buy no more looks at the password than guesses in a row."""
     server = new_server()
     answers = []
 
@@ -164,9 +165,12 @@ def test_pw_05_parallel_guesses_are_not_evaluated_beyond_the_limit(new_server):
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(answers) == 120
     assert {answer.status for answer in answers} <= {400, 429, 503}
-    answer = login(server, *BOB, source="127.0.2.1")
-    assert answer.status != 200, "after 120 guesses at once the account must be held"
+    reasons = [line.get("why") for line in server.log_lines() if line.get("username") == "bob"]
+    evaluated = reasons.count("the password was wrong")
+    assert FREE_COUNT <= evaluated <= FREE_COUNT + 10, reasons
+    assert evaluated < len(reasons), "the rest was held up"
 
 
 def test_pw_06_owner_is_not_locked_out_by_others(new_server):
@@ -227,6 +231,7 @@ def test_pw_07_same_answer_whatever_is_wrong(new_server):
         assert alike[0] == alike[1] and alike[0][0] == 400
 
 
+@pytest.mark.alone
 def test_pw_07_same_time_whatever_is_wrong(new_server):
     server = new_server()
     server.add_user("sleeper", "the sleepers password D4")
@@ -249,6 +254,7 @@ def peak_kib(server):
         return int(re.search(r"VmHWM:\s+(\d+)", file.read()).group(1))
 
 
+@pytest.mark.alone
 def test_pw_14_hash_work_is_bounded_and_others_are_answered(new_server):
     """150 logins at once: memory stays far below 150 times 19 MiB, token checks go on."""
     server = new_server()

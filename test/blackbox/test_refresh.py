@@ -162,7 +162,7 @@ def test_rt_07_unknown_and_altered_values_are_refused(jeton):
                family(jeton)["access_token"]]
     for wrong in altered:
         answer = jeton.refresh(wrong, C1)
-        if wrong == "":
+        if wrong == "" or len(wrong) > 1000:
             assert (answer.status, answer.error) == (400, "invalid_request"), answer
         else:
             assert_refused(answer)

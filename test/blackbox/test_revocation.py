@@ -24,6 +24,7 @@ def test_rv_01_client_must_authenticate(jeton):
 
 @pytest.mark.parametrize("path", ["/oauth2/revoke", "/oauth2/revoke/"])
 def test_rv_01_own_token_is_revoked_at_once(jeton, path):
+    """RFC 7009 2."""
     token = jeton.client_token(C1, "read")["access_token"]
     assert jeton.is_active(token, API)
     assert jeton.post_form(path, {"token": token}, client=C1).status == 200

@@ -153,6 +153,17 @@ def test_t7_refused_requests_store_nothing(jeton):
     assert after == before
 
 
+def test_t7_anonymous_nonsense_leaves_no_audit_event(jeton):
+    """Nobody is named in it, and whoever sends it could fill the disk."""
+    before = jeton.cli("audit", "export").out.count("\n")
+    for body in (b"\xff", b"grant_type=x", b"", b"a=1&a=2", b"grant_type=password", b"{"):
+        for content_type in (None, "text/plain", "application/json"):
+            headers = {"Content-Type": content_type} if content_type else {}
+            answer = jeton.post_form("/oauth2/token", body, headers)
+            assert answer.status in (400, 401), answer
+    assert jeton.cli("audit", "export").out.count("\n") == before
+
+
 def test_t7_service_opened_on_a_running_server_works_at_once(jeton):
     service = "api.bidswitch.com"
     assert jeton.post_form("/oauth2/token/", uauth_form(service=service)).error == "invalid_scope"

@@ -183,12 +183,13 @@ def test_jt_01_authlib_validates_access_tokens_from_the_jwks(jeton, base, who):
 
 def test_jt_01_authlib_refuses_an_altered_token(jeton, base):
     invalid = pytest.importorskip("authlib.oauth2.rfc6750").InvalidTokenError
+    bad = pytest.importorskip("authlib.jose.errors").BadSignatureError
     token = jeton.client_token(C1, "jread")["access_token"]
     head, claims, signature = token.split(".")
     at = 10
     flipped = signature[:at] + ("A" if signature[at] != "A" else "B") + signature[at + 1:]
     validator = access_token_validator(base)
-    with pytest.raises(invalid):
+    with pytest.raises((invalid, bad)):
         validator.validate_token(validator.authenticate_token(f"{head}.{claims}.{flipped}"),
                                  ["jread"], None)
 

@@ -35,7 +35,11 @@ class WebServer:
         log = open(self.folder / "out.log", "wb")  # noqa: SIM115
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
-        wait_until(self._listens, 20, f"{command[0]} listens")
+        try:
+            wait_until(self._listens, 20, f"{command[0]} listens")
+        except AssertionError:
+            self.stop()
+            raise
 
     def _listens(self):
         assert self.process.poll() is None, self.log()

@@ -49,6 +49,9 @@ static void test_made_secret(void **state)
     /* A right one never leaves the loop; a wrong one is never told there. */
     assert_int_equal(secret_check(&fixture->checker, &right, str_of(stored), &memory, false),
                      RC_OK);
+    assert_int_equal(memory.state, 2);
+    assert_int_equal(secret_check(&fixture->checker, &right, str_of(stored), &memory, false),
+                     RC_OK);
     assert_int_equal(secret_check(&fixture->checker, &wrong, str_of(stored), &memory, false),
                      RC_WOULD_BLOCK);
     assert_int_equal(secret_check(&fixture->checker, &wrong, str_of(stored), &memory, true),
@@ -79,6 +82,25 @@ static void test_chosen_secret_is_remembered(void **state)
     assert_int_equal(secret_check(&fixture->checker, &wrong, str_of(stored), &memory, true),
                      RC_REFUSED);
     assert_int_equal(secret_check(&fixture->checker, &right, str_of(stored), NULL, true), RC_OK);
+}
+
+/* What is remembered is of no use under another process's key, nor for an entry without a hash. */
+static void test_memory_is_keyed(void **state)
+{
+    struct checker_fixture *fixture = *state;
+    struct secret right = secret_of("BtVRkW3vbw0EqfKXn6oWgLOlm0PpXx1nHhO1S4bJ2q8");
+    struct secret_checker other = fixture->checker;
+    struct secret_memory memory = { 0 };
+    char stored[PASSWORD_HASH_BYTES_MAX];
+
+    secret_store_made(&fixture->checker, &right, stored);
+    assert_int_equal(secret_check(&fixture->checker, &right, str_of(stored), &memory, false),
+                     RC_OK);
+    other.memory_key = fixture->stored_key;
+    stored[5] ^= 1; /* only the memory would let it in */
+    assert_int_equal(secret_check(&other, &right, str_of(stored), &memory, false), RC_WOULD_BLOCK);
+    assert_int_equal(secret_check(&fixture->checker, &right, STR(""), &memory, false),
+                     RC_WOULD_BLOCK);
 }
 
 /* CA-05: an unknown client fails as a wrong secret does, at the same place. */
@@ -117,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_made_secret, setup, teardown),
         cmocka_unit_test_setup_teardown(test_chosen_secret_is_remembered, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory_is_keyed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_client, setup, teardown),
         cmocka_unit_test_setup_teardown(test_made_form_is_keyed, setup, teardown),
     };

@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -150,6 +152,23 @@ static void buffer_overflow_is_sticky(void **state)
     assert_int_equal(buffer.len, 0);
 }
 
+static void buffer_numbers(void **state)
+{
+    char memory[24];
+    char expected[24];
+
+    (void)state;
+    for (uint64_t power = 1; power <= UINT64_C(1000000000000000000); power *= 10)
+        for (uint64_t number = power - 1; number <= power + 150; number++) {
+            struct buffer buffer = buffer_over(memory, sizeof(memory));
+            int len = snprintf(expected, sizeof(expected), "%" PRIu64, number);
+
+            buffer_append_u64(&buffer, number);
+            assert_int_equal(buffer.len, len);
+            assert_memory_equal(memory, expected, buffer.len);
+        }
+}
+
 static void buffer_formats(void **state)
 {
     char memory[64];
@@ -231,6 +250,7 @@ int main(void)
         cmocka_unit_test(arena_overrun_aborts),
         cmocka_unit_test(buffer_overflow_is_sticky),
         cmocka_unit_test(buffer_formats),
+        cmocka_unit_test(buffer_numbers),
         cmocka_unit_test(secret_is_bounded_and_wiped),
         cmocka_unit_test(secret_cleanup_wipes),
         cmocka_unit_test(secrets_compare),

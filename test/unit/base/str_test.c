@@ -24,6 +24,7 @@ static void equality(void **state)
     assert_false(str_equal_nocase(STR("basic"), STR("basi")));
     /* Only ASCII letters have a case: '[' and '{' differ by the same bit. */
     assert_false(str_equal_nocase(STR("["), STR("{")));
+    assert_false(str_equal_nocase(STR("@"), STR("`")));
     assert_false(str_equal_nocase(STR("\xc3\x9c"), STR("\xc3\xbc")));
 }
 
@@ -113,6 +114,46 @@ static void utf8_is_the_table(void **state)
     assert_int_equal(str_utf8_sequence(STR("\xe2\x82!")), 0);
 }
 
+/* Every pair of bytes, at every place of views that are and are not a whole number of octets. */
+static void letters_without_case_everywhere(void **state)
+{
+    char left[21];
+    char right[21];
+
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++)
+        for (unsigned other = 0; other < 256; other++)
+            for (size_t len = 1; len <= sizeof(left); len += 5) {
+                bool is_letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+                bool are_equal = byte == other || (is_letter && (byte ^ other) == 0x20);
+                size_t at = (byte + other) % len;
+
+                memset(left, 'x', len);
+                memset(right, 'X', len);
+                left[at] = (char)byte;
+                right[at] = (char)other;
+                assert_int_equal(
+                    str_equal_nocase((struct str){ left, len }, (struct str){ right, len }),
+                    are_equal);
+            }
+}
+
+static void control_bytes_everywhere(void **state)
+{
+    char text[21];
+
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++)
+        for (unsigned around = 0x20; around < 256; around += 0x5f)
+            for (size_t len = 1; len <= sizeof(text); len++)
+                for (size_t at = 0; at < len; at++) {
+                    memset(text, (int)around, len);
+                    text[at] = (char)byte;
+                    assert_int_equal(str_has_control((struct str){ text, len }),
+                                     byte < 0x20 || byte == 0x7f || (around == 0x7f && len > 1));
+                }
+}
+
 static void control_bytes(void **state)
 {
     (void)state;
@@ -172,10 +213,16 @@ static void numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equality),          cmocka_unit_test(ends),
-        cmocka_unit_test(positions),         cmocka_unit_test(trimming),
-        cmocka_unit_test(utf8_is_the_table), cmocka_unit_test(control_bytes),
-        cmocka_unit_test(words_of_a_scope),  cmocka_unit_test(numbers),
+        cmocka_unit_test(equality),
+        cmocka_unit_test(ends),
+        cmocka_unit_test(positions),
+        cmocka_unit_test(trimming),
+        cmocka_unit_test(utf8_is_the_table),
+        cmocka_unit_test(control_bytes),
+        cmocka_unit_test(control_bytes_everywhere),
+        cmocka_unit_test(letters_without_case_everywhere),
+        cmocka_unit_test(words_of_a_scope),
+        cmocka_unit_test(numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

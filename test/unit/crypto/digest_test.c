@@ -48,6 +48,26 @@ static void test_sha256_leaves_no_state(void **state)
     assert_memory_equal(before, after, SHA256_BYTES);
 }
 
+static void test_digest_keyed(void **state)
+{
+    static const unsigned char key[33] = "thirty-two bytes of a test's key";
+    static const unsigned char other_key[33] = "thirty-two bytes of another key.";
+    struct hmac_key *kept = hmac_key_new(key), *other = hmac_key_new(other_key);
+    unsigned char keyed[SHA256_BYTES], plain[SHA256_BYTES];
+
+    (void)state;
+    digest_sha256(STR("thirty-two bytes of a test's keymessage"), plain);
+    digest_keyed(kept, STR("message"), keyed);
+    assert_memory_equal(keyed, plain, SHA256_BYTES);
+    digest_keyed(other, STR("message"), keyed);
+    assert_memory_not_equal(keyed, plain, SHA256_BYTES);
+    digest_keyed(kept, (struct str){ NULL, 0 }, keyed);
+    digest_sha256(STR("thirty-two bytes of a test's key"), plain);
+    assert_memory_equal(keyed, plain, SHA256_BYTES);
+    hmac_key_free(kept);
+    hmac_key_free(other);
+}
+
 static bool hmac_matches(const json_t *test, size_t tag_bytes)
 {
     struct bytes key = vector_hex(test, "key"), message = vector_hex(test, "msg"),
@@ -205,10 +225,10 @@ static void test_random_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sha256_examples), cmocka_unit_test(test_sha256_leaves_no_state),
-        cmocka_unit_test(test_hmac_wycheproof), cmocka_unit_test(test_hkdf_wycheproof),
-        cmocka_unit_test(test_hmac_many_keys),  cmocka_unit_test(test_hmac_key_after_free),
-        cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_sha256_examples),        cmocka_unit_test(test_digest_keyed),
+        cmocka_unit_test(test_sha256_leaves_no_state), cmocka_unit_test(test_hmac_wycheproof),
+        cmocka_unit_test(test_hkdf_wycheproof),        cmocka_unit_test(test_hmac_many_keys),
+        cmocka_unit_test(test_hmac_key_after_free),    cmocka_unit_test(test_random_bytes),
     };
 
     crypto_init();

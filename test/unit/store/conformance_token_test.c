@@ -106,7 +106,7 @@ static void test_revoking_twice_is_fine(void **state)
 static void test_token_is_spent_once(void **state)
 {
     struct fixture *fixture = *state;
-    struct grant family = sample_grant(fixture, true);
+    struct grant family = sample_family(fixture);
     struct token token = sample_token(fixture, family.id, true);
     struct spent_token spent;
     struct token found;
@@ -131,12 +131,13 @@ static void test_token_is_spent_once(void **state)
 static void test_revoked_or_ended_is_not_spent(void **state)
 {
     struct fixture *fixture = *state;
-    struct grant family = sample_grant(fixture, true);
+    struct grant family = sample_family(fixture);
     struct grant child = sample_grant(fixture, true);
     struct token token = sample_token(fixture, family.id, true);
     struct spent_token spent;
 
     child.parent_id = family.id;
+    child.account_id = family.account_id;
     assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &family), RC_OK);
     assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &child), RC_OK);
     assert_int_equal(
@@ -162,7 +163,7 @@ static void test_revoked_or_ended_is_not_spent(void **state)
 static void test_reuse_is_told_even_when_the_family_has_ended(void **state)
 {
     struct fixture *fixture = *state;
-    struct grant family = sample_grant(fixture, true);
+    struct grant family = sample_family(fixture);
 
     assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &family), RC_OK);
     assert_int_equal(COMMIT_ONE(fixture, store_spend_token, 500, family.id, 1, fixture->now, 0),
@@ -170,6 +171,55 @@ static void test_reuse_is_told_even_when_the_family_has_ended(void **state)
     assert_int_equal(COMMIT_ONE(fixture, store_end_grant, family.id, fixture->now), RC_OK);
     assert_int_equal(COMMIT_ONE(fixture, store_spend_token, 500, family.id, 1, fixture->now, 0),
                      RC_SPENT);
+}
+
+/* RT-10: the commit decides, so a disabled account cannot win by a request under way. */
+static void test_nothing_is_spent_for_a_disabled_account(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account account = sample_account(fixture, "ada");
+    struct grant family = sample_grant(fixture, true);
+    struct grant of_client = sample_grant(fixture, true);
+    struct grant of_nobody = sample_grant(fixture, true);
+
+    family.account_id = account.id;
+    of_client.account_id = 0;
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &account), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &family), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &of_client), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &of_nobody), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_spend_token, 501, family.id, 1, fixture->now, 0),
+                     RC_OK);
+    account.is_disabled = true;
+    assert_int_equal(COMMIT_ONE(fixture, store_update_account, &account), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_spend_token, 502, family.id, 1, fixture->now, 0),
+                     RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_spend_token, 503, of_client.id, 1, fixture->now, 0),
+                     RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_spend_token, 504, of_nobody.id, 1, fixture->now, 0),
+                     RC_NOT_FOUND);
+}
+
+/* Whoever caches hears of it; no row is written for it. */
+static void test_spending_is_told_without_a_row(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant family = sample_family(fixture);
+
+    struct store_unit unit;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &family), RC_OK);
+    fixture->change_count = 0;
+    store_unit_init(&unit);
+    store_spend_token(&unit, 505, family.id, 1, fixture->now, 0);
+    store_revoke_token(&unit, 506, fixture->now, 0);
+    assert_int_equal(unit.told_changes, 1);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    assert_int_equal(fixture->change_count, 2);
+    assert_int_equal(fixture->changes[0].kind, CHANGE_TOKEN_REVOKED);
+    assert_int_equal(fixture->changes[0].key, 505);
+    assert_int_equal(fixture->changes[1].kind, CHANGE_TOKEN_REVOKED);
+    assert_int_equal(fixture->changes[1].key, 506);
 }
 
 static void test_replay_is_kept_until_its_moment(void **state)
@@ -302,6 +352,8 @@ int main(void)
         ON_STORE(test_token_is_spent_once),
         ON_STORE(test_revoked_or_ended_is_not_spent),
         ON_STORE(test_reuse_is_told_even_when_the_family_has_ended),
+        ON_STORE(test_nothing_is_spent_for_a_disabled_account),
+        ON_STORE(test_spending_is_told_without_a_row),
         ON_STORE(test_replay_is_kept_until_its_moment),
         ON_STORE(test_tokens_are_listed_without_the_expired),
         ON_STORE(test_grants_are_listed_by_account_and_client),

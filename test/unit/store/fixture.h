@@ -224,6 +224,21 @@ static inline struct token sample_token(struct fixture *fixture, int64_t grant_i
         store_commit((fixture)->store, &one_unit);                                                 \
     })
 
+/* A family whose account exists, as it must for a token to be spent. Only the account is stored. */
+static inline struct grant sample_family(struct fixture *fixture)
+{
+    struct grant family = sample_grant(fixture, true);
+    struct account account;
+    char name[32];
+
+    snprintf(name, sizeof(name), "owner-%lld", (long long)family.id);
+    account = sample_account(fixture, name);
+    family.account_id = account.id;
+    if (COMMIT_ONE(fixture, store_insert_account, &account) != RC_OK)
+        abort();
+    return family;
+}
+
 #define ASSERT_STR(view, text) assert_true(str_equal(view, str_of(text)))
 
 #endif

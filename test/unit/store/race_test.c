@@ -69,7 +69,7 @@ static void test_rt_03_one_of_64_spends_a_token(void **state)
 {
     struct fixture *fixture = *state;
     struct race race = { .fixture = fixture };
-    struct grant family = sample_grant(fixture, true);
+    struct grant family = sample_family(fixture);
     int round;
 
     race.grant_id = family.id;
@@ -210,7 +210,7 @@ static void test_rt_06_a_family_that_ended_stays_ended(void **state)
     int round;
 
     for (round = 0; round < ROUND_COUNT; round++) {
-        struct grant family = sample_grant(fixture, true);
+        struct grant family = sample_family(fixture);
 
         race.tokens[round] = family.id; /* a token of the same number, to keep it short */
         assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &family), RC_OK);
@@ -253,6 +253,68 @@ static void test_ids_are_given_once_to_64_threads(void **state)
     struct race race = { .fixture = *state };
 
     run_threads(&race, draw_ids);
+    assert_int_equal(race.strange, 0);
+}
+
+/* Whoever commits now and then never waits for a block of ids: the writer leases in time. */
+static void test_ids_are_leased_before_they_run_out(void **state)
+{
+    enum { ID_COUNT = 5 * 4096, UNIT_INTERVAL = 512 };
+    struct fixture *fixture = *state;
+    struct event event = { .at = 1, .kind = EVENT_DENIED, .detail = STR("test") };
+    int64_t last = fixture_id(fixture, SEQUENCE_LONG_TOKEN);
+    struct store_counts before;
+    struct store_counts after;
+    int index;
+
+    assert_int_equal(last, STORE_LONG_TOKEN_FIRST);
+    store_counts(fixture->store, &before);
+    for (index = 0; index < ID_COUNT; index++) {
+        int64_t id = fixture_id(fixture, SEQUENCE_LONG_TOKEN);
+
+        assert_int_equal(id, last + 1);
+        last = id;
+        if (index % UNIT_INTERVAL == 0)
+            assert_int_equal(COMMIT_ONE(fixture, store_insert_event, &event), RC_OK);
+    }
+    store_counts(fixture->store, &after);
+    assert_int_equal(after.units - before.units, ID_COUNT / UNIT_INTERVAL);
+    /* A start begins behind everything that was leased. */
+    fixture_reopen(fixture);
+    assert_true(fixture_id(fixture, SEQUENCE_LONG_TOKEN) > last);
+}
+
+enum { LONG_ID_PER_THREAD_COUNT = 2048 };
+
+static _Atomic unsigned char long_id_was_given[THREAD_COUNT * LONG_ID_PER_THREAD_COUNT * 2];
+
+static void *draw_long_ids(void *context)
+{
+    struct race *race = context;
+    struct event event = { .at = 1, .kind = EVENT_DENIED, .detail = STR("test") };
+    int64_t last = 0;
+    int index;
+
+    pthread_barrier_wait(&race->start);
+    for (index = 0; index < LONG_ID_PER_THREAD_COUNT; index++) {
+        int64_t id = fixture_id(race->fixture, SEQUENCE_LONG_TOKEN);
+        size_t place = (size_t)(id - STORE_LONG_TOKEN_FIRST);
+
+        if (id <= last || place >= sizeof(long_id_was_given) ||
+            atomic_fetch_add(&long_id_was_given[place], 1) != 0)
+            atomic_fetch_add(&race->strange, 1);
+        last = id;
+        if (index % 256 == 0 && COMMIT_ONE(race->fixture, store_insert_event, &event) != RC_OK)
+            atomic_fetch_add(&race->strange, 1);
+    }
+    return NULL;
+}
+
+static void test_leased_ids_only_grow_and_are_given_once(void **state)
+{
+    struct race race = { .fixture = *state };
+
+    run_threads(&race, draw_long_ids);
     assert_int_equal(race.strange, 0);
 }
 
@@ -392,6 +454,8 @@ int main(void)
         ON_STORE(test_one_of_64_inserts_a_standing_grant),
         ON_STORE(test_rt_06_a_family_that_ended_stays_ended),
         ON_STORE(test_ids_are_given_once_to_64_threads),
+        ON_STORE(test_ids_are_leased_before_they_run_out),
+        ON_STORE(test_leased_ids_only_grow_and_are_given_once),
         ON_STORE(test_every_reader_sees_what_was_acknowledged),
         ON_STORE(test_one_bad_unit_does_not_spoil_its_batch),
         ON_STORE(test_everything_acknowledged_is_there),

@@ -78,7 +78,7 @@ static void test_revocation_stays_as_long_as_its_token(void **state)
     struct token token = sample_token(fixture, 5, true);
     struct spent_token spent;
     struct token found;
-    struct grant family = sample_grant(fixture, true);
+    struct grant family = sample_family(fixture);
 
     token.expires_at = fixture->now + 3600;
     assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &family), RC_OK);
