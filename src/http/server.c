@@ -8,7 +8,7 @@
 #include "crypto/random.h"
 
 enum {
-    HASH_NICE = 10,       /* measured: keeps the fast lane's p99 while jobs still finish */
+    HASH_NICE = 10, /* measured: keeps the fast lane's p99 while jobs still finish */
     /* Descriptors that are not connections: listeners, loops, the store, logs, and some to spare.
      */
     OTHER_DESCRIPTOR_COUNT = 128

@@ -158,7 +158,12 @@ def test_pw_05_parallel_guesses_are_not_evaluated_beyond_the_limit(new_server):
     answers = []
 
     def guess(index):
-        answers.append(login(server, "bob", f"guess {index} of a thousand", f"127.0.1.{index + 1}"))
+        for _ in range(200):
+            answer = login(server, "bob", f"guess {index} of a thousand", f"127.0.1.{index + 1}")
+            if answer.status != 503:
+                break
+            time.sleep(0.05)  # the queue of the hash lane was full: nothing was evaluated
+        answers.append(answer)
 
     threads = [threading.Thread(target=guess, args=(index,)) for index in range(120)]
     for thread in threads:

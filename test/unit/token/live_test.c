@@ -128,6 +128,83 @@ static void test_table_stays_within_its_bound(void **state)
     grant_put(grants, grant);
 }
 
+static size_t bytes_of(struct live_table *table)
+{
+    size_t records;
+    size_t bytes;
+
+    live_count(table, &records, &bytes);
+    return bytes;
+}
+
+/* What has expired leaves soon, not only when the table is full. */
+static void test_expired_segments_leave(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct grant_book *grants = token_room_grants(fixture->room);
+    struct live_grant *grant = fixture_grant(fixture, "leave");
+    struct live_table *table = live_table_new(grants, (size_t)1 << 30);
+
+    for (int64_t id = 1; id < 400000; id++) {
+        int64_t now = id / 1000;
+        struct token row = row_of(id, now + 10);
+
+        live_put(table, &row, grant, live_epoch(table), now);
+    }
+    /* Ten seconds of tokens, and a few segments that were not looked at yet. */
+    assert_true(bytes_of(table) <= (size_t)20 * SEGMENT_BYTES);
+    live_table_free(table);
+    grant_put(grants, grant);
+}
+
+/* Rotation after rotation: the spent ones leave, whatever their expiry. */
+static void test_spent_tokens_leave(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct grant_book *grants = token_room_grants(fixture->room);
+    struct live_grant *grant = fixture_grant(fixture, "spent");
+    struct live_table *table = live_table_new(grants, (size_t)1 << 30);
+    unsigned hits = 0;
+
+    for (int64_t id = STORE_LONG_TOKEN_FIRST; id < STORE_LONG_TOKEN_FIRST + 200000; id++) {
+        struct token row = row_of(id, 30 * 86400);
+
+        row.kind = TOKEN_REFRESH;
+        live_put(table, &row, grant, live_epoch(table), 1);
+        hits += find(table, grants, id, 1) == RC_OK;
+        live_mark_revoked(table, id);
+        assert_int_not_equal(find(table, grants, id, 1), RC_OK);
+    }
+    /* What drops a segment is not taken in itself: the epoch has moved on. */
+    assert_true(hits > 199000);
+    assert_true(bytes_of(table) <= (size_t)6 * SEGMENT_BYTES);
+    live_table_free(table);
+    grant_put(grants, grant);
+}
+
+/* Sessions that nobody goes on with do not fill the table for the life of their tokens. */
+static void test_refresh_tokens_are_forgotten_after_two_hours(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct grant_book *grants = token_room_grants(fixture->room);
+    struct live_grant *grant = fixture_grant(fixture, "forgotten");
+    struct live_table *table = live_table_new(grants, (size_t)1 << 30);
+
+    for (int64_t index = 0; index < 100000; index++) {
+        struct token row = row_of(STORE_LONG_TOKEN_FIRST + index, 30 * 86400);
+
+        row.kind = TOKEN_REFRESH;
+        row.issued_at = 1 + index;
+        live_put(table, &row, grant, live_epoch(table), row.issued_at);
+    }
+    assert_true(bytes_of(table) <= (size_t)16 * SEGMENT_BYTES);
+    assert_int_equal(find(table, grants, STORE_LONG_TOKEN_FIRST + 99999, 100000), RC_OK);
+    assert_int_equal(find(table, grants, STORE_LONG_TOKEN_FIRST + 93000, 100000), RC_OK);
+    assert_int_equal(find(table, grants, STORE_LONG_TOKEN_FIRST + 5, 100000), RC_WOULD_BLOCK);
+    live_table_free(table);
+    grant_put(grants, grant);
+}
+
 /* An id that stands where a newer one's segment is does not push it out. */
 static void test_old_id_does_not_displace_newer_ones(void **state)
 {
@@ -216,6 +293,9 @@ int main(void)
         cmocka_unit_test(test_table_agrees_with_a_model),
         cmocka_unit_test(test_wrong_digest_is_refused),
         cmocka_unit_test(test_table_stays_within_its_bound),
+        cmocka_unit_test(test_expired_segments_leave),
+        cmocka_unit_test(test_spent_tokens_leave),
+        cmocka_unit_test(test_refresh_tokens_are_forgotten_after_two_hours),
         cmocka_unit_test(test_old_id_does_not_displace_newer_ones),
         cmocka_unit_test(test_stale_epoch_is_not_taken),
         cmocka_unit_test(test_threads_see_the_truth),

@@ -264,6 +264,40 @@ static void test_entry_survives_revocations_of_the_other_range(void **state)
     grant_put(token_room_grants(fixture->room), grant);
 }
 
+/* Who refreshes or revokes does not read what the table knows; what it does not know as living
+ * is the store's to say. */
+static void test_living_token_is_read_from_memory(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct grant_book *grants = token_room_grants(fixture->room);
+    struct live_grant *grant = fixture_grant(fixture, "read");
+    int64_t now = clock_now_s();
+    struct token_record record;
+    struct token_draft draft;
+    char other[TOKEN_TEXT_BYTES_MAX];
+
+    assert_int_equal(
+        token_draft_refresh(fixture->room, grant, now + 60, now, &fixture->arena, &draft), RC_OK);
+    assert_int_equal(token_read(fixture->room, draft.value, &record), RC_NOT_FOUND);
+    token_enter(fixture->room, &draft, now);
+    assert_int_equal(token_read(fixture->room, draft.value, &record), RC_OK);
+    assert_int_equal(record.row.id, draft.row.id);
+    assert_int_equal(record.row.kind, TOKEN_REFRESH);
+    assert_int_equal(record.row.grant_id, grant->id);
+    assert_int_equal(record.row.issued_at, now);
+    assert_int_equal(record.row.expires_at, now + 60);
+    assert_false(record.row.is_spent || record.row.is_revoked);
+    assert_ptr_equal(record.grant, grant);
+    grant_put(grants, record.grant);
+    memcpy(other, draft.value.at, draft.value.len);
+    other[10] = other[10] == 'A' ? 'B' : 'A';
+    assert_int_equal(token_read(fixture->room, (struct str){ other, draft.value.len }, &record),
+                     RC_NOT_FOUND);
+    live_mark_revoked(token_room_live(fixture->room), draft.row.id);
+    assert_int_equal(token_read(fixture->room, draft.value, &record), RC_NOT_FOUND);
+    grant_put(grants, grant);
+}
+
 /* No token outlives the record of its grant, without which it would not be found. */
 static void test_token_does_not_outlive_its_grant(void **state)
 {
@@ -314,6 +348,8 @@ int main(void)
                                         fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_entry_survives_revocations_of_the_other_range,
                                         fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_living_token_is_read_from_memory, fixture_set_up,
+                                        fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_token_does_not_outlive_its_grant, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_revocation_beats_a_reader_that_is_loading,
