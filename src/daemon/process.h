@@ -5,11 +5,14 @@
 #define JETON_DAEMON_PROCESS_H
 
 /*
- * Before anything secret is read: no core dumps, not dumpable, files for this user alone, memory
- * kept out of swap where the limits allow it, as many descriptors as the hard limit allows, broken
- * pipes as errors instead of signals (LG-04, LG-05).
+ * Before anything secret is read: no core dumps, not dumpable, files for this user alone, as many
+ * descriptors as the hard limit allows, broken pipes as errors instead of signals (LG-04, LG-05).
  */
 void process_harden(void);
+
+/* When a server has all its memory and threads: keeps both out of swap where the limits allow it.
+ */
+void process_lock_memory(void);
 
 /* Tells the service manager (NOTIFY_SOCKET of sd_notify(3)), when there is one: "READY=1". */
 void process_notify(const char *state);

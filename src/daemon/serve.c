@@ -364,6 +364,7 @@ static enum rc open_all(struct server *server)
         return rc;
     server->has_signal_thread =
         pthread_create(&server->signal_thread, NULL, signal_main, server) == 0;
+    process_lock_memory();
     return server->has_signal_thread ? RC_OK : fault(server, RC_SYSTEM, "a thread");
 }
 

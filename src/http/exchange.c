@@ -30,6 +30,9 @@ struct exchange *exchange_new(void)
 
     if (memory == MAP_FAILED)
         return NULL;
+    /* Passwords and token values pass through here: out of swap, as far as the limit lets (LG-04).
+     */
+    (void)mlock2(memory, EXCHANGE_BYTES, MLOCK_ONFAULT);
     exchange->input = memory + INPUT_AT;
     exchange->body_memory = memory + BODY_AT;
     exchange->arena = (struct arena){ .slab = memory + ARENA_AT, .slab_bytes = ARENA_BYTES };
