@@ -34,8 +34,9 @@ enum rc grant_password_answer(struct oauth_call *call, const struct token_reques
     UNINITIALIZED struct store_unit unit;
     enum rc rc;
 
-    /* RFC 6749 3.2: without a value is as if omitted. */
-    if (request->username == NULL || request->password == NULL || request->password->len == 0)
+    /* An empty password is not "omitted" (RFC 6749 3.2) but a wrong one: it gets the answer, and
+     * costs the time, of every other failed sign-in. */
+    if (request->username == NULL || request->password == NULL)
         return oauth_refuse(
             call, OAUTH_INVALID_REQUEST,
             request->username == NULL ? "username is missing" : "password is missing", NULL);

@@ -1,7 +1,7 @@
 #include "codec/json.h"
 #include "oauth/token_request.h"
 
-/* u-Auth prints its members in another order, and no others (contracts part 2.2). */
+/* u-Auth prints its members in another order, and no others. */
 static void format_uauth(const struct token_answer *answer, struct json_out *json)
 {
     json_member_string(json, STR("token_type"), STR("Bearer"));

@@ -4,8 +4,8 @@
 
 /*
  * u-Auth's documentation shows a curl command of several lines whose backslash and line end stand
- * inside the quotes and are sent (contracts part 2.1, trap 2). Such an end is cut off, and blanks
- * around the value; a password is never touched.
+ * inside the quotes and are sent. Such an end is cut off, and blanks around the value; a password
+ * is never touched.
  */
 static const struct str *trim_pasted(struct web_call *call, struct str name)
 {

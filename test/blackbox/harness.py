@@ -455,6 +455,6 @@ def copy_seeded(template, server):
 
 
 def uauth_form(user=ALICE, service=UAUTH, **more):
-    """u-Auth's documented request (contracts part 2.1)."""
+    """u-Auth's documented request."""
     return {"grant_type": "password", "username": user[0], "password": user[1],
             "scope": "service_id=" + service, **more}

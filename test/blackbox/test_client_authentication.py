@@ -258,7 +258,7 @@ def test_ca_13_secrets_are_kept_hashed_and_shown_once(new_server):
 
 
 def test_ca_13_empty_secret_client_matches_only_the_empty_secret(jeton):
-    """contracts part 3.2: such a client is real; an unset secret must not match anything."""
+    """Such a client is real; an unset secret must not match anything."""
     jeton.cli("client", "add", "utopia-plugin", "--no-secret", "--grant", "password", "--grant",
               "refresh_token", "--service", API[0])
     user = {"grant_type": "password", "username": ALICE[0], "password": ALICE[1]}

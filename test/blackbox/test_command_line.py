@@ -234,7 +234,7 @@ def test_service_lifetime_and_expiry(jeton):
 
 
 def test_expires_in_as_a_string_for_services_that_ask_for_it(jeton):
-    """contracts part 2.2: a per-service switch."""
+    """u-Auth documents both forms: a per-service switch."""
     jeton.add_service("stringy.example", "stringy-service-secret", "--allow-password",
                       "--expires-in-as-string")
     answer = jeton.token(uauth_form(ALICE, "stringy.example"))

@@ -226,14 +226,16 @@ def test_pw_07_same_answer_whatever_is_wrong(new_server):
         "disabled": login(server, "sleeper", "the sleepers password D4", "127.0.0.34"),
         "held": login(server, *BOB, source="127.0.0.31"),
         "odd name": login(server, "\u202ealice\u0007", "some password 1", "127.0.0.36"),
+        "empty": login(server, "alice", "", "127.0.0.38"),
+        "empty, unknown": login(server, "nobody-8", "", "127.0.0.39"),
     }
     first = comparable(answers["unknown"])
     for reason, answer in answers.items():
         assert comparable(answer) == first, (reason, answer, first)
-    for password in ("", "p" * 5000):  # refused before any account is looked at
-        alike = [comparable(login(server, name, password, "127.0.0.37"))
-                 for name in ("alice", "nobody-9")]
-        assert alike[0] == alike[1] and alike[0][0] == 400
+    # Too long to be anybody's: refused before any account is looked at.
+    alike = [comparable(login(server, name, "p" * 5000, "127.0.0.37"))
+             for name in ("alice", "nobody-9")]
+    assert alike[0] == alike[1] and alike[0][0] == 400
 
 
 @pytest.mark.alone
@@ -243,7 +245,8 @@ def test_pw_07_same_time_whatever_is_wrong(new_server):
     server.cli("user", "disable", "sleeper")
     exhaust(server, "bob", "127.0.0.41")
     tries = {"unknown": ("nobody-at-all", "some password 1"), "wrong": (ALICE[0], "bad password"),
-             "disabled": ("sleeper", "the sleepers password D4"), "held": BOB}
+             "disabled": ("sleeper", "the sleepers password D4"), "held": BOB,
+             "empty": (ALICE[0], "")}
     times = {name: [] for name in tries}
     for turn in range(12):
         for name, user in tries.items():

@@ -1,4 +1,4 @@
-"""u-Auth's documented request and answer (contracts part 2; acceptance test T7)."""
+"""u-Auth's documented request and answer."""
 
 import pytest
 
@@ -81,7 +81,7 @@ def test_t7_the_pasted_curl_fails_by_its_password_and_not_by_its_grant(jeton):
     ("scope without its prefix", {"scope": "read"}, "invalid_scope"),
 ])
 def test_t7_errors(jeton, name, change, error):
-    """contracts part 2.6, in form and in JSON alike."""
+    """RFC 6749 5.2, in form and in JSON alike."""
     fields = uauth_form()
     for key, value in change.items():
         if value is None:

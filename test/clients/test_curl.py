@@ -1,4 +1,4 @@
-"""curl, as the documents of u-Auth and our own first page print it (contracts part 2)."""
+"""curl, as the documents of u-Auth and our own first page print it."""
 
 import json
 import shutil

@@ -46,8 +46,8 @@ static const struct refusal_case refusals[] = {
       { AS_WEB, .grant_type = "password", .username = "alice" },
       OAUTH_INVALID_REQUEST },
     { "empty password",
-      { AS_WEB, .grant_type = "password", .username = "alice", .password = "" },
-      OAUTH_INVALID_REQUEST },
+      { AS_WEB, .grant_type = "password", .username = "alice", .password = "", .scope = "read" },
+      OAUTH_INVALID_GRANT },
     { "wrong password",
       { AS_WEB, .grant_type = "password", .username = "alice", .password = "x", .scope = "read" },
       OAUTH_INVALID_GRANT },
@@ -138,7 +138,7 @@ static void test_tk_05_default_scope_is_told(void **state)
     assert_string_equal(outcome.scope, "read");
 }
 
-/* contracts part 2.2: exactly these members, in this order. */
+/* u-Auth's answer has exactly these members, in this order. */
 static void test_uauth_answer_has_the_documented_members(void **state)
 {
     struct oauth_fixture *fixture = *state;
