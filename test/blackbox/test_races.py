@@ -150,27 +150,6 @@ def test_rt_10_replaced_client_secret_racing_with_its_use(new_server):
                    time.sleep(0.3), 20, "the new secret works when the failures are forgiven")
 
 
-@pytest.mark.parametrize("act", ["secret", "enable"])
-def test_failures_under_the_old_secret_do_not_hold_up_the_client(new_server, act):
-    """Replacing a secret, or enabling the client, forgets what failed before, at once."""
-    server = new_server()
-    client = CC
-    for turn in range(8):
-        answer = server.token({"grant_type": "client_credentials"},
-                              client=(CC[0], f"an old client secret {turn}"))
-        assert answer.status == 401, answer
-    held = server.token({"grant_type": "client_credentials"}, client=CC)
-    assert held.status == 401, "eight failures in a row hold the client up"
-    if act == "secret":
-        client = (CC[0], "a replaced client secret")
-        server.secrets.add(client[1])
-        server.cli("client", "secret", CC[0], "--secret-stdin", stdin=client[1] + "\n")
-    else:
-        server.cli("client", "enable", CC[0])
-    answer = server.token({"grant_type": "client_credentials"}, client=client)
-    assert answer.status == 200, answer
-
-
 def test_rt_06_end_of_all_grants_racing_with_issue(new_server):
     """`token revoke --account`: what was answered before the command began is dead after it."""
     server = new_server()
