@@ -46,6 +46,21 @@ def password_request():
     return Request(request_text("POST", "/oauth2/token", form, AS_CLIENT))
 
 
+def spectrum_request(what):
+    return Request(request_text("GET", f"/security/rest/token/access/{what}",
+                                basic=f"{ACCOUNT}:{PASSWORD}"))
+
+
+def session_use_request(token, session):
+    return Request(request_text("GET", "/forward-auth", bearer=token,
+                                headers=[f"Cookie: SESSION={session}"]))
+
+
+def threedm_request():
+    form = (f"grant_type=password&username={ACCOUNT}&password=" + PASSWORD.replace(" ", "+"))
+    return Request(request_text("POST", "/oauth/oauth/token", form, AS_CLIENT))
+
+
 def refresh_request(chains):
     return Request(request_text("POST", "/oauth2/token",
                                 "grant_type=refresh_token&refresh_token={value}", AS_CLIENT),
@@ -106,6 +121,11 @@ class Instance:
         """Shows it the secrets once: the first look at each costs an Argon2id hash."""
         exchange_json(self.port, issue_request().text)
         exchange_json(self.port, introspect_request(None).text)
+
+    def begin_session(self):
+        """A Spectrum session: its token and its id."""
+        answer = exchange_json(self.port, spectrum_request("session/0").text)
+        return answer["access_token"], answer["session"]
 
     def stop(self):
         if self.server is not None:

@@ -39,6 +39,10 @@ NEEDS = {
     "refresh": ["two"],
     "revoke": ["two"],
     "password": ["two"],
+    "spectrum-open": ["two"],
+    "spectrum-session": ["two"],
+    "spectrum-use": ["two"],
+    "3dm-password": ["two"],
     "flood": ["two"],
     "flood-paced": ["two"],
 }
@@ -53,7 +57,7 @@ class Workloads:
         self.bench = bench
 
     def build(self, name):
-        return getattr(self, "row_" + name.replace("-", "_"))()
+        return getattr(self, "row_" + name.replace("-", "_").replace("3dm", "threedm"))()
 
     # ---- helpers ----------------------------------------------------------------------------
 
@@ -177,12 +181,36 @@ class Workloads:
         row.contenders["Jeton"] = measure
         return row
 
-    def row_password(self):
+    def row_sign_in(self, name, title, request):
+        """Every token costs a password hash, so the hash alone is the measure."""
         instance = self.bench.instances["two"]
-        row = Row("password", "password grant", base="Argon2id alone", goal=0.95)
+        row = Row(name, title, base="Argon2id alone", goal=0.95)
         row.contenders["Argon2id alone"] = self.bench.argon2
-        row.contenders["Jeton"] = lambda: self.bench.load(
-            instance.server, jeton.password_request(), connections=4)
+        row.contenders["Jeton"] = lambda: self.bench.load(instance.server, request, connections=4)
+        return row
+
+    def row_password(self):
+        return self.row_sign_in("password", "password grant", jeton.password_request())
+
+    def row_spectrum_open(self):
+        return self.row_sign_in("spectrum-open", "Spectrum, open token (JWE)",
+                                jeton.spectrum_request("60"))
+
+    def row_spectrum_session(self):
+        return self.row_sign_in("spectrum-session", "Spectrum, session token (JWE)",
+                                jeton.spectrum_request("session/60"))
+
+    def row_threedm_password(self):
+        return self.row_sign_in("3dm-password", "3DM, password grant (RS256, refresh)",
+                                jeton.threedm_request())
+
+    def row_spectrum_use(self):
+        instance = self.bench.instances["two"]
+        row = Row("spectrum-use", "forward-auth with a session token and its cookie, one session",
+                  base="nginx", goal=0.25)
+        request = jeton.session_use_request(*instance.begin_session())
+        row.contenders["nginx"] = self.two_core_ceiling(instance, request)
+        row.contenders["Jeton"] = lambda: self.bench.load(instance.server, request)
         return row
 
     def row_flood(self, name="flood", pace=None):

@@ -32,7 +32,7 @@ FOREIGN = [
     (r"libpq", r"src/store/postgres\.c"),
     (r"jansson\.h", r"src/codec/json\.c"),
     (r"cyaml/", r"src/daemon/config\.c"),
-    (r"expat\.h", r"src/codec/xml\.c"),
+    (r"expat\.h", r"src/codec/soap\.c"),
     (r"sys/epoll\.h", r"src/http/"),
 ]
 

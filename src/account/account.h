@@ -2,7 +2,8 @@
  * account/account.h: resource owners (RFC 6749 1.1): their names, passwords, and the check of both.
  *
  * What it does: says which names and passwords are allowed, makes accounts, changes passwords, and
- * checks a name with a password. What it does not: sessions, second factors, tokens.
+ * checks a name with a password and, where the account has one, a second factor (account/factor.h).
+ * What it does not: sessions, tokens.
  *
  * Everything that hashes takes tens of milliseconds and belongs on the hash lane (LANE_HASH of
  * http/http.h) or in the command line. All calls may come from any thread.
@@ -10,6 +11,7 @@
 #ifndef JETON_ACCOUNT_ACCOUNT_H
 #define JETON_ACCOUNT_ACCOUNT_H
 
+#include "account/factor.h"
 #include "account/throttle.h"
 #include "crypto/password.h"
 #include "store/store.h"
@@ -67,26 +69,58 @@ struct account_door {
     struct store *store;
     struct throttle_book *throttle;
     struct password_cost cost;
+    struct factor_keys factor_keys;
+};
+
+/* Who wants to sign in, and with what. */
+struct sign_in {
+    struct str name;
+    const struct secret *password;
+    const struct str *code; /* of a second factor; NULL: none was sent */
+    /* Whether this door can ask for a second factor. One that cannot refuses an account that has
+     * one, like a wrong password. */
+    bool asks_code;
+    const unsigned char *address; /* 16 bytes, as struct http_address */
+    int64_t now;
+};
+
+/* Whatever comes after SIGN_IN_WRONG is only ever said to whoever knows the password. */
+enum sign_in_verdict {
+    SIGN_IN_OK,
+    SIGN_IN_WAIT, /* the address must wait */
+    SIGN_IN_WRONG,
+    SIGN_IN_DISABLED, /* and so is this door's business to tell or not */
+    SIGN_IN_CODE_MISSING,
+    SIGN_IN_CODE_WRONG
+};
+
+struct sign_in_result {
+    enum sign_in_verdict verdict;
+    struct account account; /* SIGN_IN_OK */
+    const char *why;        /* static text, for the log alone */
+    int64_t wait_s;         /* SIGN_IN_WAIT */
 };
 
 /*
- * Checks name and password; on the hash lane only.
+ * Checks a sign-in; on the hash lane only.
  *
- * Unknown, wrong, locked, throttled, disabled and empty all do one hash's work and one commit, and
- * come back as RC_NOT_FOUND (PW-07); out_why says which, for the log alone. On a failure the
- * counters and an event are committed here. On RC_OK at most four steps are added to `unit`, which
- * the caller has begun and commits; a hash of too low a cost has been replaced already (PW-04).
+ * Unknown, wrong, locked, throttled, disabled and empty all do one hash's work and one commit
+ * (PW-07). On a failure the counters and an event are committed here. On SIGN_IN_OK at most ten
+ * steps are added to `unit`, which the caller has begun and commits: a commit that answers RC_SPENT
+ * means that the same code was used a moment before, and is to be treated as SIGN_IN_CODE_WRONG. A
+ * hash of too low a cost has been replaced already (PW-04). After any other verdict the unit is not
+ * to be committed.
  *
- * arena        for the account's strings
- * out_why      set on RC_OK and RC_NOT_FOUND; static text
+ * Failures are counted under one name for all doors; those of codes under a name of their own
+ * (PW-10), but against the same rules. Under LOCKOUT_DISABLE the last of a row disables the account
+ * here and ends its grants, but never an administrator's.
  *
- * Answers: RC_OK · RC_NOT_FOUND · RC_REFUSED the address must wait *out_wait_s.  Faults: store,
- * RC_CRYPTO
+ * arena   for the account's strings
+ *
+ * Answers: RC_OK with out_result filled.  Faults: store, RC_CRYPTO
  */
-enum rc account_authenticate(const struct account_door *door, struct str name,
-                             const struct secret *password, const unsigned char address[static 16],
-                             int64_t now, struct arena *arena, struct store_unit *unit,
-                             struct account *out_account, const char **out_why,
-                             int64_t *out_wait_s) MUST_CHECK;
+enum rc account_authenticate(const struct account_door *door, const struct sign_in *sign_in,
+                             struct arena *arena, struct store_unit *unit,
+                             struct sign_in_result *out_result) MUST_CHECK;
 
 #endif

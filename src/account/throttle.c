@@ -35,6 +35,7 @@ struct address_slot {
 struct throttle_book {
     struct store *store;
     const struct hmac_key *key;
+    struct lockout lockout;
     pthread_mutex_t lock; /* over both tables */
     struct name_slot names[NAME_SET_COUNT][WAY_COUNT];
     struct address_slot addresses[ADDRESS_SET_COUNT][WAY_COUNT];
@@ -57,6 +58,11 @@ struct throttle_book *throttle_book_new(struct store *store, const struct hmac_k
     book->key = key;
     ASSERT(pthread_mutex_init(&book->lock, NULL) == 0);
     return book;
+}
+
+void throttle_set_lockout(struct throttle_book *book, struct lockout lockout)
+{
+    book->lockout = lockout;
 }
 
 void throttle_book_free(struct throttle_book *book)
@@ -168,7 +174,8 @@ static struct address_slot *obtain_address(struct throttle_book *book,
 
     for (size_t i = 0; i < WAY_COUNT; i++) {
         if (set[i].window_start != 0 && memcmp(set[i].key, key, DIGEST_BYTES) == 0) {
-            if (now - set[i].window_start >= THROTTLE_ADDRESS_WINDOW_S) {
+            /* Either way: a clock that went back must not keep an address waiting for it. */
+            if (llabs(now - set[i].window_start) >= THROTTLE_ADDRESS_WINDOW_S) {
                 set[i].window_start = now;
                 set[i].failure_count = 0;
             }
@@ -197,13 +204,30 @@ static int64_t delay_s(int64_t failure_count)
                                                           : THROTTLE_DELAY_S_MAX;
 }
 
-static bool is_held(const struct name_slot *slot, int64_t now)
+static bool has_lockout(const struct throttle_book *book, const struct throttle_try *try,
+                        enum lockout_mode mode)
+{
+    return book->lockout.mode == mode && !try->is_exempt;
+}
+
+/* A timed lock has come to its end, and what led to it is forgotten. */
+static bool is_lock_over(const struct throttle_book *book, const struct throttle_try *try,
+                         int64_t failure_count, int64_t last_failure_at, int64_t now)
+{
+    return has_lockout(book, try, LOCKOUT_TIMED) && failure_count >= THROTTLE_FREE_COUNT &&
+           now >= last_failure_at + book->lockout.duration_s;
+}
+
+static bool is_held(const struct throttle_book *book, const struct throttle_try *try,
+                    const struct name_slot *slot, int64_t now)
 {
     /* NIST SP 800-63B-4 3.2.2: no more than 100 consecutive failures, those to come included. */
     if (slot->failure_count + slot->in_flight >= THROTTLE_FAILURE_COUNT_MAX)
         return true;
     if (slot->failure_count < THROTTLE_FREE_COUNT)
         return false;
+    if (has_lockout(book, try, LOCKOUT_TIMED))
+        return true; /* one that is over is not counted any more */
     return slot->in_flight > 0 || now < slot->last_failure_at + delay_s(slot->failure_count);
 }
 
@@ -244,14 +268,28 @@ static enum rc standing_read(struct store *store, const struct throttle_try *try
     return RC_OK;
 }
 
-/* The slot follows the store where that knows more, and forgets what was forgiven. */
-static void slot_refresh(struct name_slot *slot, const struct throttle *stored, int64_t unlocked_at)
+/* Failures that count no more: an administrator forgave them, or they led to a lock that is over.
+ */
+static bool is_past(const struct throttle_book *book, const struct throttle_try *try,
+                    int64_t failure_count, int64_t last_failure_at, int64_t unlocked_at,
+                    int64_t now)
 {
-    if (stored->failure_count > slot->failure_count) {
+    return last_failure_at <= unlocked_at ||
+           is_lock_over(book, try, failure_count, last_failure_at, now);
+}
+
+/* The slot follows the store where that knows more, and forgets what counts no more. */
+static void slot_refresh(const struct throttle_book *book, const struct throttle_try *try,
+                         struct name_slot *slot, const struct throttle *stored, int64_t unlocked_at,
+                         int64_t now)
+{
+    if (stored->failure_count > slot->failure_count &&
+        !is_past(book, try, stored->failure_count, stored->last_failure_at, unlocked_at, now)) {
         slot->failure_count = stored->failure_count;
         slot->last_failure_at = stored->last_failure_at;
     }
-    if (slot->failure_count > 0 && slot->last_failure_at <= unlocked_at)
+    if (slot->failure_count > 0 &&
+        is_past(book, try, slot->failure_count, slot->last_failure_at, unlocked_at, now))
         slot->failure_count = 0;
 }
 
@@ -265,9 +303,10 @@ static struct name_slot *slot_admit(struct throttle_book *book, struct throttle_
 
     if (slot == NULL)
         return NULL;
-    slot_refresh(slot, stored, standing->unlocked_at);
-    if (is_held(slot, now))
+    slot_refresh(book, try, slot, stored, standing->unlocked_at, now);
+    if (is_held(book, try, slot, now))
         return NULL;
+    try->begun_count = slot->failure_count;
     if (slot->failure_count > 0) {
         try->has_pair_failures |= try->is_known_address;
         try->has_name_failures |= !try->is_known_address;
@@ -276,7 +315,7 @@ static struct name_slot *slot_admit(struct throttle_book *book, struct throttle_
 }
 
 enum rc throttle_begin(struct throttle_book *book, struct str name,
-                       const unsigned char address[static 16], int64_t now,
+                       const unsigned char address[static 16], bool is_exempt, int64_t now,
                        struct throttle_try *out_try, int64_t *out_wait_s)
 {
     struct throttle_try try;
@@ -289,13 +328,23 @@ enum rc throttle_begin(struct throttle_book *book, struct str name,
     rc = standing_read(book->store, &try, &standing);
     if (rc != RC_OK)
         return rc;
-    try.is_known_address =
-        standing.known_at > 0 && now - standing.known_at < THROTTLE_KNOWN_ADDRESS_S;
+    /* The clock went back: a mark of a time to come must not forgive what comes until then. */
+    if (standing.unlocked_at > now)
+        standing.unlocked_at = 0;
+    try.is_exempt = is_exempt;
+    /* One counter for a name where a row of failures locks it. */
+    try.is_known_address = (is_exempt || book->lockout.mode == LOCKOUT_THROTTLE) &&
+                           standing.known_at > 0 &&
+                           now - standing.known_at < THROTTLE_KNOWN_ADDRESS_S;
     try.is_known_stale = now - standing.known_at >= KNOWN_REFRESH_S;
     try.has_name_failures = standing.name.failure_count > 0;
     try.has_pair_failures = standing.pair.failure_count > 0;
-    try.is_forgiven =
-        try.has_pair_failures && standing.pair.last_failure_at <= standing.unlocked_at;
+    if (try.is_known_address)
+        try.is_forgiven =
+            try.has_pair_failures && standing.pair.last_failure_at <= standing.unlocked_at;
+    else
+        try.is_forgiven = is_lock_over(book, &try, standing.name.failure_count,
+                                       standing.name.last_failure_at, now);
 
     pthread_mutex_lock(&book->lock);
     from = obtain_address(book, try.address_key, now);
@@ -326,6 +375,11 @@ static struct name_slot *slot_of(struct throttle_book *book, struct throttle_try
     slot = find_name(book, try->is_known_address ? try->pair_key : try->name_key);
     ASSERT(slot != NULL && slot->in_flight > 0);
     try->is_begun = false;
+    /* Others filled the row meanwhile: whoever tries many at once is told no more than whoever
+     * tries one after the other. */
+    try->is_late = !try->is_exempt && book->lockout.mode != LOCKOUT_THROTTLE &&
+                   try->begun_count < THROTTLE_FREE_COUNT &&
+                   slot->failure_count >= THROTTLE_FREE_COUNT;
     return slot;
 }
 
@@ -348,24 +402,36 @@ void throttle_end(struct throttle_book *book, struct throttle_try *try, bool has
                   int64_t now, struct store_unit *unit)
 {
     struct name_slot *slot;
+    bool is_first;
 
     pthread_mutex_lock(&book->lock);
     slot = slot_of(book, try);
     slot->in_flight--;
+    is_first = slot->failure_count == 0;
+    if (has_succeeded && try->is_late) {
+        pthread_mutex_unlock(&book->lock);
+        return;
+    }
     if (has_succeeded) {
         forget(book, try->name_key);
         forget(book, try->pair_key);
     } else {
         slot->failure_count++;
         slot->last_failure_at = now;
+        try->is_locked_out =
+            has_lockout(book, try, LOCKOUT_DISABLE) &&
+            (slot->failure_count == THROTTLE_FREE_COUNT || try->begun_count >= THROTTLE_FREE_COUNT);
         obtain_address(book, try->address_key, now)->failure_count++;
     }
     pthread_mutex_unlock(&book->lock);
 
     if (!has_succeeded) {
-        if (try->is_known_address && try->is_forgiven)
-            store_clear_failures(unit, try->pair_key);
-        store_count_failure(unit, try->is_known_address ? try->pair_key : try->name_key, now);
+        const unsigned char *key = try->is_known_address ? try->pair_key : try->name_key;
+
+        /* Tries that came together when the old row was past clear it once, not each other. */
+        if (try->is_forgiven && is_first)
+            store_clear_failures(unit, key);
+        store_count_failure(unit, key, now);
         return;
     }
     if (try->has_name_failures)

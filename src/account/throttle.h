@@ -10,6 +10,11 @@
  * is locked until an administrator unlocks it or its owner succeeds from a known address. Tries
  * under way count as failures against the maximum, so parallel guessing buys nothing.
  *
+ * A row of failures may also end in a lock (enum lockout_mode). Then nobody is known by an address:
+ * there is one counter for a name, over all doors. Tries may run side by side, but those that end
+ * when others have filled the row are told nothing. An administrator is never locked, but held up
+ * as above, known addresses and all.
+ *
  * A known address: one from which this account authenticated successfully in the last 30 days. It
  * has a counter of its own and is not held up by failures from elsewhere (PW-06).
  *
@@ -30,13 +35,31 @@ enum {
     THROTTLE_FREE_COUNT = 5,
     THROTTLE_FAILURE_COUNT_MAX = 100,
     THROTTLE_ADDRESS_FREE_COUNT = 300,
-    THROTTLE_ADDRESS_WINDOW_S = 600
+    THROTTLE_ADDRESS_WINDOW_S = 600,
+    THROTTLE_LOCK_S_MAX = 30 * 24 * 3600 /* the store keeps a row of failures no longer */
+};
+
+/* What THROTTLE_FREE_COUNT failures in a row lead to. */
+enum lockout_mode {
+    LOCKOUT_THROTTLE, /* the delays above */
+    LOCKOUT_TIMED,    /* no try is evaluated for a while, then the row begins anew */
+    /* The account is disabled until an administrator enables it (Spectrum), and tries go on to be
+     * held up by the delays above: else they would tell the password of a disabled account. */
+    LOCKOUT_DISABLE
+};
+
+struct lockout {
+    enum lockout_mode mode;
+    int64_t duration_s; /* LOCKOUT_TIMED: 1 to THROTTLE_LOCK_S_MAX */
 };
 
 struct throttle_book;
 
 /* store and key must outlive the book. Aborts when there is no memory. Usable from any thread. */
 struct throttle_book *throttle_book_new(struct store *store, const struct hmac_key *key);
+
+/* Before the book is used; LOCKOUT_THROTTLE until then. */
+void throttle_set_lockout(struct throttle_book *book, struct lockout lockout);
 void throttle_book_free(struct throttle_book *book);
 
 /* One try under way; begun before hashing, ended or cancelled exactly once after it. */
@@ -50,8 +73,16 @@ struct throttle_try {
     bool is_known_stale;    /* the known address's mark is missing or over a day old */
     bool has_name_failures; /* there is something to forget on success               */
     bool has_pair_failures;
-    bool is_forgiven; /* the pair's stored failures are older than an unlock   */
+    bool is_forgiven; /* the stored failures count no more: older than an unlock, or than the end of
+                         a timed lock */
+    bool is_exempt;   /* of lockouts */
     bool is_begun;
+    bool is_late; /* set by throttle_end and throttle_cancel: a lock came between beginning and end,
+                     so whatever came out of the try is to be answered as RC_SPENT is; a success
+                     has left everything as it was */
+    int64_t begun_count; /* failures in a row when it began */
+    bool is_locked_out;  /* set by throttle_end: this failure was the last of a row, and the mode is
+                            LOCKOUT_DISABLE: the caller disables the account */
 };
 
 /*
@@ -59,6 +90,7 @@ struct throttle_try {
  *
  * name         as presented; folded here
  * address      16 bytes, as struct http_address
+ * is_exempt    no lockout for this name, only delays: an administrator's, or no person's
  * out_wait_s   on RC_REFUSED for the address: seconds until the next try
  *
  * Answers: RC_OK evaluate it, then throttle_end · RC_SPENT the name is throttled or locked: do the
@@ -66,7 +98,7 @@ struct throttle_try {
  * address is over its limit: say 429.  Faults: the store's
  */
 enum rc throttle_begin(struct throttle_book *book, struct str name,
-                       const unsigned char address[static 16], int64_t now,
+                       const unsigned char address[static 16], bool is_exempt, int64_t now,
                        struct throttle_try *out_try, int64_t *out_wait_s) MUST_CHECK;
 
 /*

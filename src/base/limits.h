@@ -55,12 +55,16 @@ enum {
     REDIRECT_URI_BYTES_MAX = 2048,
     REDIRECT_URI_COUNT_MAX = 32,
     PASSWORD_BYTES_MAX = 1024,
+    DEVICE_BYTES_MAX = 255, /* of a User-Agent: more says nothing to its owner */
+    FACTOR_NAME_BYTES_MAX = 255,
+    FACTOR_COUNT_MAX = 16, /* of one account */
+    RECOVERY_CODE_COUNT = 10,
 
     /* A signed token with every claim at its longest. */
     TOKEN_VALUE_BYTES_MAX = 16 * 1024,
 
     /* Store: one transaction's statements, and what one commit may gather. */
-    STORE_UNIT_STEP_COUNT_MAX = 12,
+    STORE_UNIT_STEP_COUNT_MAX = 16,
     STORE_PARAM_COUNT_MAX = 20,
     STORE_BATCH_COUNT_MAX = 256,
     STORE_QUEUE_COUNT_MAX = 4096,

@@ -1,5 +1,6 @@
 #include "crypto/library.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -17,6 +18,8 @@ struct kept_context {
 
 struct thread_state {
     EVP_MD_CTX *digest;
+    EVP_CIPHER_CTX *cipher; /* NULL until it is asked for, as the next one */
+    EVP_MAC_CTX *mac;
     struct kept_context kept[KEPT_CONTEXT_COUNT];
 };
 
@@ -37,6 +40,8 @@ static void free_thread_state(void *argument)
             state->kept[i].free_context(state->kept[i].context);
     }
     EVP_MD_CTX_free(state->digest);
+    EVP_CIPHER_CTX_free(state->cipher);
+    EVP_MAC_CTX_free(state->mac);
     free(state);
 }
 
@@ -50,11 +55,13 @@ static void init(void)
         .sha256 = EVP_MD_fetch(NULL, "SHA256", NULL),
         .sha512 = EVP_MD_fetch(NULL, "SHA512", NULL),
         .hmac = EVP_MAC_fetch(NULL, "HMAC", NULL),
+        .aes_128_cbc = EVP_CIPHER_fetch(NULL, "AES-128-CBC", NULL),
         .aes_256_ecb = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL),
         .aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),
     };
     ASSERT(algorithms.sha256 != NULL && algorithms.sha512 != NULL && algorithms.hmac != NULL &&
-           algorithms.aes_256_ecb != NULL && algorithms.aes_256_gcm != NULL);
+           algorithms.aes_128_cbc != NULL && algorithms.aes_256_ecb != NULL &&
+           algorithms.aes_256_gcm != NULL);
     ASSERT(pthread_key_create(&thread_key, free_thread_state) == 0);
 }
 
@@ -97,6 +104,32 @@ static inline struct thread_state *own_thread_state(void)
 EVP_MD_CTX *library_digest_context(void)
 {
     return own_thread_state()->digest;
+}
+
+EVP_CIPHER_CTX *library_cipher_context(void)
+{
+    struct thread_state *state = own_thread_state();
+
+    if (state->cipher == NULL)
+        state->cipher = EVP_CIPHER_CTX_new();
+    ASSERT(state->cipher != NULL);
+    return state->cipher;
+}
+
+EVP_MAC_CTX *library_mac_context(void)
+{
+    struct thread_state *state = own_thread_state();
+    char digest_name[] = "SHA256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, sizeof(digest_name) - 1),
+        OSSL_PARAM_END,
+    };
+
+    if (state->mac == NULL) {
+        state->mac = EVP_MAC_CTX_new(library_algorithms()->hmac);
+        ASSERT(state->mac != NULL && EVP_MAC_CTX_set_params(state->mac, params) == 1);
+    }
+    return state->mac;
 }
 
 void *library_kept_context(const struct kept_kind *kind, uint64_t number, const void *object)

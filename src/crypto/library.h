@@ -25,6 +25,7 @@ struct algorithms {
     EVP_MD *sha256;
     EVP_MD *sha512;
     EVP_MAC *hmac;
+    EVP_CIPHER *aes_128_cbc;
     EVP_CIPHER *aes_256_ecb;
     EVP_CIPHER *aes_256_gcm;
 };
@@ -47,6 +48,11 @@ void *library_kept_context(const struct kept_kind *kind, uint64_t number, const 
 
 /* This thread's digest context, to be initialised for each message. */
 EVP_MD_CTX *library_digest_context(void);
+
+/* This thread's contexts for keys that come as bytes, to be initialised for each message; they keep
+ * the last key until then. The MAC is HMAC-SHA-256. */
+EVP_CIPHER_CTX *library_cipher_context(void);
+EVP_MAC_CTX *library_mac_context(void);
 
 /* A copy of len bytes in guarded, locked memory that guarded_free wipes; aborts without memory. */
 unsigned char *guarded_copy(const unsigned char *bytes, size_t len);

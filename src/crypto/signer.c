@@ -5,6 +5,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <sodium.h>
@@ -412,6 +413,35 @@ static EVP_PKEY *rsa_pkey(const struct public_key *key)
     BN_free(modulus);
     BN_free(exponent);
     return is_sound ? pkey_from_params("RSA", params) : NULL;
+}
+
+static EVP_PKEY *ed25519_pkey(const struct public_key *key)
+{
+    return EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, key->x, sizeof(key->x));
+}
+
+enum rc public_key_format_pem(const struct public_key *public_key, struct buffer *out_pem)
+{
+    struct verifier *verifier = NULL;
+    BIO *memory = BIO_new(BIO_s_mem());
+    EVP_PKEY *pkey = NULL;
+    char *text = NULL;
+    long len = 0;
+    enum rc rc;
+
+    ASSERT(memory != NULL);
+    rc = verifier_new(public_key, &verifier);
+    if (rc == RC_OK) {
+        pkey = public_key->kind == SIGNER_EDDSA ? ed25519_pkey(public_key) : verifier->pkey;
+        ASSERT(pkey != NULL && PEM_write_bio_PUBKEY(memory, pkey) == 1);
+        len = BIO_get_mem_data(memory, &text);
+        buffer_append(out_pem, text, (size_t)len);
+    }
+    if (public_key->kind == SIGNER_EDDSA)
+        EVP_PKEY_free(pkey);
+    BIO_free(memory);
+    verifier_free(verifier);
+    return rc;
 }
 
 enum rc verifier_new(const struct public_key *public_key, struct verifier **out_verifier)

@@ -56,6 +56,11 @@ struct public_key {
 
 void signer_public(const struct signer *signer, struct public_key *out_public);
 
+/* Appends "-----BEGIN PUBLIC KEY-----" with the key's SubjectPublicKeyInfo in lines of 64, and a
+ * newline after the last line (RFC 7468 13). RC_INVALID: no sound key, as verifier_new. */
+enum rc public_key_format_pem(const struct public_key *public_key,
+                              struct buffer *out_pem) MUST_CHECK;
+
 /* RC_INVALID for a point off the curve or in a small subgroup, RSA under 2048 or over 4096 bits, an
  * exponent that is even or below 65537, and moduli of the faulty generator of CVE-2017-15361. */
 enum rc verifier_new(const struct public_key *public_key,

@@ -42,6 +42,18 @@ int change_commit(struct command_context *context, struct store_unit *unit)
                           rc_words(rc));
 }
 
+int change_find_account(struct command_context *context, const char *name,
+                        struct account *out_account)
+{
+    enum rc rc =
+        store_find_account_by_name(context->store, str_of(name), context->arena, out_account);
+
+    if (rc == RC_NOT_FOUND)
+        return command_refuse(context, "there is no account '%s'; 'jeton user list' shows all",
+                              name);
+    return rc == RC_OK ? STATUS_DONE : command_fault(context, rc);
+}
+
 /* ---- grants ---- */
 
 static enum rc end_page(struct command_context *context, const struct grant *grants, size_t count)
@@ -125,6 +137,16 @@ void change_make_secret(struct secret *out_secret)
 void change_forgive(struct command_context *context, struct str id, struct store_unit *unit)
 {
     throttle_unlock(context->throttle, secret_throttle_name(context->arena, id), clock_now_s(),
+                    unit);
+}
+
+void change_forgive_account(struct command_context *context, const struct account *account,
+                            struct store_unit *unit)
+{
+    int64_t now = clock_now_s();
+
+    throttle_unlock(context->throttle, account->name, now, unit);
+    throttle_unlock(context->throttle, factor_throttle_name(context->arena, account->id), now,
                     unit);
 }
 

@@ -14,6 +14,10 @@ struct str change_detail(struct command_context *context, const char *act);
 void change_event(struct command_context *context, struct store_unit *unit, enum event_kind kind,
                   int64_t account_id, int64_t client_id, const char *act);
 
+/* The account of that name, in the context's arena. An exit status; the line has been written. */
+int change_find_account(struct command_context *context, const char *name,
+                        struct account *out_account);
+
 /* Commits; on a fault or an answer writes the line. An exit status. */
 int change_commit(struct command_context *context, struct store_unit *unit);
 
@@ -30,6 +34,10 @@ enum rc change_end_grants_of_service(struct command_context *context, struct str
 
 /* Forgets the failed authentications of a client or service. */
 void change_forgive(struct command_context *context, struct str id, struct store_unit *unit);
+
+/* Forgets the failed sign-ins of an account and its wrong codes. Adds at most six steps. */
+void change_forgive_account(struct command_context *context, const struct account *account,
+                            struct store_unit *unit);
 
 /* A fresh secret: 256 random bits as 43 characters of base64url. */
 void change_make_secret(struct secret *out_secret);

@@ -27,6 +27,7 @@ struct command_context {
     struct catalog *catalog;
     struct throttle_book *throttle;
     const struct secret_checker *checker;
+    const struct factor_keys *factor_keys;
     const unsigned char *master_key;
     /* The token room, opened when it is first asked for; NULL and a message when it cannot be. */
     struct token_room *(*open_room)(struct command_context *);
@@ -59,6 +60,7 @@ struct command {
 
 /* Every room of commands has its rows; a NULL noun ends them. */
 extern const struct command commands_user[];
+extern const struct command commands_factor[];
 extern const struct command commands_service[];
 extern const struct command commands_client[];
 extern const struct command commands_token[];

@@ -2,13 +2,14 @@
 #include "codec/base62.h"
 #include "codec/json.h"
 #include "daemon/change.h"
+#include "http/http.h"
 
 /*
  * A refresh token stands for its family, as at the revocation endpoint (RFC 7009 2.1): to revoke it
  * is to end the grant. Its id, its value and its grant lead here by different ways.
  */
 
-enum { ROW_JSON_BYTES = 256 * 1024 };
+enum { ROW_JSON_BYTES = 256 * 1024, ADDRESS_BITS = 128 };
 
 static const char *const kind_texts[TOKEN_KIND_COUNT] = {
     [TOKEN_ACCESS] = "access",
@@ -205,7 +206,7 @@ static void write_row(struct command_context *context, const struct token_facts 
     buffer_append_u64(&digits, (uint64_t)facts->row.id);
     sink_column(out, buffer_str(&digits), 18);
     sink_column(out, str_of(kind_texts[facts->row.kind]), 10);
-    sink_column(out, token_format_format(facts->row.format), 8);
+    sink_column(out, token_format_format(facts->row.format), 12);
     sink_column(out, str_of(state_text(facts)), 9);
     sink_time_column(out, facts->row.issued_at, "-");
     sink_time_column(out, facts->row.expires_at, "never");
@@ -256,7 +257,7 @@ static int run_list(struct command_context *context, const struct options *optio
     if (status != STATUS_DONE)
         return status;
     if (!is_json)
-        sink_text(context->out, "ID                KIND      FORMAT  STATE    ISSUED"
+        sink_text(context->out, "ID                KIND      FORMAT      STATE    ISSUED"
                                 "                EXPIRES               ACCOUNT             "
                                 "CLIENT                  SCOPE\n");
     do {
@@ -376,6 +377,46 @@ static bool because_at(struct command_context *context, const char *text, int64_
     return true;
 }
 
+/* What a session token needs beside itself. The last use may be noted a minute late. */
+static int explain_session(struct command_context *context, const struct token_facts *facts,
+                           bool *out_is_refused)
+{
+    struct http_address address = { 0 };
+    char from[HTTP_ADDRESS_TEXT_BYTES];
+    char last_used[SINK_TIME_BYTES];
+    struct session session;
+    enum rc rc;
+
+    if (!facts->has_grant || !facts->grant.is_session)
+        return STATUS_DONE;
+    rc = store_find_session(context->store, facts->grant.id, context->arena, &session);
+    if (rc == RC_NOT_FOUND) {
+        *out_is_refused |= because(context, true, "its session has left the store");
+        return STATUS_DONE;
+    }
+    if (rc != RC_OK)
+        return command_fault(context, rc);
+    memcpy(address.bytes, session.address, sizeof(address.bytes));
+    sink_time_format(session.last_active_at, last_used);
+    sink_format(context->out, "session   begun at %.*s by ",
+                STR_ARGS(http_address_format(&address, from)));
+    sink_str(context->out, session.device.len == 0 || str_has_control(session.device)
+                               ? STR("-")
+                               : session.device);
+    sink_format(context->out, ", last used %s\nnote      it is good only together with its session",
+                last_used);
+    if (session.address_bits == ADDRESS_BITS)
+        sink_text(context->out, ", from that address");
+    else if (session.address_bits > 0)
+        sink_format(context->out, ", from that address's network (%u of %d bits)",
+                    session.address_bits, (int)ADDRESS_BITS);
+    sink_text(context->out, "\n");
+    *out_is_refused |= because_at(
+        context, "its session has been unused too long since",
+        session.last_active_at + session.idle_s <= clock_now_s() ? session.last_active_at : 0);
+    return STATUS_DONE;
+}
+
 static int explain_services(struct command_context *context, const struct token_facts *facts,
                             bool *out_is_refused)
 {
@@ -417,7 +458,9 @@ static int explain_reasons(struct command_context *context, const struct token_f
         is_refused |= because(context, facts->account.is_disabled, "the account is disabled");
         is_refused |= because(context, facts->client.is_disabled, "the client is disabled");
     }
-    status = explain_services(context, facts, &is_refused);
+    status = explain_session(context, facts, &is_refused);
+    if (status == STATUS_DONE)
+        status = explain_services(context, facts, &is_refused);
     if (status != STATUS_DONE)
         return status;
     sink_text(context->out, is_refused ? "active    no\n" : "active    yes\n");

@@ -32,18 +32,6 @@ static void warn_if_weak(struct command_context *context)
                      STR_ARGS(buffer_str(&error)));
 }
 
-static int find_account(struct command_context *context, const char *name,
-                        struct account *out_account)
-{
-    enum rc rc =
-        store_find_account_by_name(context->store, str_of(name), context->arena, out_account);
-
-    if (rc == RC_NOT_FOUND)
-        return command_refuse(context, "there is no account '%s'; 'jeton user list' shows all",
-                              name);
-    return rc == RC_OK ? STATUS_DONE : command_fault(context, rc);
-}
-
 /* ---- add, passwd ---- */
 
 static bool wants_password(const struct options *options)
@@ -55,6 +43,23 @@ static bool always(const struct options *options)
 {
     (void)options;
     return true;
+}
+
+/* Whoever tried the name before there was an account does not hold up its owner. */
+static int forgive_name(struct command_context *context, struct str name)
+{
+    struct store_unit unit;
+    enum rc rc;
+
+    store_unit_init(&unit);
+    throttle_unlock(context->throttle, name, clock_now_s(), &unit);
+    rc = store_commit(context->store, &unit);
+    if (rc == RC_OK)
+        return STATUS_DONE;
+    return command_refuse(context,
+                          "the account was added, but failed tries of its name could not be "
+                          "forgotten (%s); run 'jeton user unlock'",
+                          rc_words(rc));
 }
 
 static int run_add(struct command_context *context, const struct options *options)
@@ -89,7 +94,7 @@ static int run_add(struct command_context *context, const struct options *option
         return command_fault(context, rc);
     warn_if_weak(context);
     command_note(context, "added account '%s' with id %lld", options->arguments[0], (long long)id);
-    return STATUS_DONE;
+    return forgive_name(context, draft.name);
 }
 
 static int note_ended(struct command_context *context, const char *name, const char *what,
@@ -115,7 +120,7 @@ static int run_passwd(struct command_context *context, const struct options *opt
     enum rc rc;
     int status;
 
-    status = find_account(context, options->arguments[0], &account);
+    status = change_find_account(context, options->arguments[0], &account);
     if (status != STATUS_DONE)
         return status;
     rc = account_change_password(context->store, account.id, context->input, context->checker->cost,
@@ -137,7 +142,7 @@ static int set_disabled(struct command_context *context, const struct options *o
     struct store_unit unit;
     int status;
 
-    status = find_account(context, options->arguments[0], &account);
+    status = change_find_account(context, options->arguments[0], &account);
     if (status != STATUS_DONE)
         return status;
     account.is_disabled = is_disabled;
@@ -145,6 +150,8 @@ static int set_disabled(struct command_context *context, const struct options *o
     store_update_account(&unit, &account);
     change_event(context, &unit, EVENT_ACCOUNT_CHANGED, account.id, 0,
                  is_disabled ? "disabled" : "enabled");
+    if (!is_disabled) /* else the next failure would disable it again */
+        change_forgive_account(context, &account, &unit);
     status = change_commit(context, &unit);
     if (status != STATUS_DONE)
         return status;
@@ -170,11 +177,11 @@ static int run_unlock(struct command_context *context, const struct options *opt
     struct store_unit unit;
     int status;
 
-    status = find_account(context, options->arguments[0], &account);
+    status = change_find_account(context, options->arguments[0], &account);
     if (status != STATUS_DONE)
         return status;
     store_unit_init(&unit);
-    throttle_unlock(context->throttle, account.name, clock_now_s(), &unit);
+    change_forgive_account(context, &account, &unit);
     change_event(context, &unit, EVENT_ACCOUNT_CHANGED, account.id, 0, "unlocked");
     status = change_commit(context, &unit);
     if (status == STATUS_DONE)
@@ -197,6 +204,7 @@ static void write_json(struct command_context *context, const struct account *ac
     json_member_bool(&json, STR("admin"), account->is_admin);
     json_member_bool(&json, STR("disabled"), account->is_disabled);
     json_member_bool(&json, STR("has_password"), account->password_hash.len > 0);
+    json_member_bool(&json, STR("second_factor"), account->has_second_factor);
     json_member_number(&json, STR("created_at"), account->created_at);
     json_end_object(&json);
     sink_str(context->out, buffer_str(&text));
@@ -214,6 +222,7 @@ static void write_row(struct command_context *context, const struct account *acc
     sink_column(out, account->name, 24);
     sink_column(out, account->is_disabled ? STR("disabled") : STR("enabled"), 10);
     sink_column(out, account->is_admin ? STR("admin") : STR("-"), 7);
+    sink_column(out, account->has_second_factor ? STR("totp") : STR("-"), 8);
     sink_time_column(out, account->created_at, "-");
     sink_column(out, account->email.len > 0 ? account->email : STR("-"), 24);
     sink_str(out, account->full_name);
@@ -230,7 +239,7 @@ static int run_list(struct command_context *context, const struct options *optio
     enum rc rc;
 
     if (!is_json)
-        sink_text(context->out, "ID      NAME                    STATE     ROLE   CREATED"
+        sink_text(context->out, "ID      NAME                    STATE     ROLE   FACTOR  CREATED"
                                 "               EMAIL                   FULL NAME\n");
     do {
         command_rewind(context, mark);
@@ -246,6 +255,33 @@ static int run_list(struct command_context *context, const struct options *optio
     return STATUS_DONE;
 }
 
+static int write_factors(struct command_context *context, const struct account *account)
+{
+    struct factor *rows = arena_alloc(context->arena, FACTOR_COUNT_MAX * sizeof(*rows));
+    size_t factor_count;
+    size_t code_count;
+    enum rc rc;
+
+    rc = store_list_factors(context->store, account->id, context->arena, rows, &factor_count);
+    if (rc == RC_OK)
+        rc = store_count_recovery_codes(context->store, account->id, &code_count);
+    if (rc != RC_OK)
+        return command_fault(context, rc);
+    if (factor_count == 0) {
+        sink_text(context->out, "factor     none\n");
+        return STATUS_DONE;
+    }
+    for (size_t i = 0; i < factor_count; i++) {
+        char since[SINK_TIME_BYTES];
+
+        sink_time_format(rows[i].created_at, since);
+        sink_format(context->out, "factor     totp: %.*s, since %s\n", STR_ARGS(rows[i].name),
+                    since);
+    }
+    sink_format(context->out, "recovery   %zu codes left\n", code_count);
+    return STATUS_DONE;
+}
+
 static int run_show(struct command_context *context, const struct options *options)
 {
     struct account account;
@@ -253,7 +289,7 @@ static int run_show(struct command_context *context, const struct options *optio
     char at[SINK_TIME_BYTES];
     int status;
 
-    status = find_account(context, options->arguments[0], &account);
+    status = change_find_account(context, options->arguments[0], &account);
     if (status != STATUS_DONE)
         return status;
     if (options_has(options, "json")) {
@@ -267,7 +303,7 @@ static int run_show(struct command_context *context, const struct options *optio
     sink_format(out, "role       %s\nstate      %s\npassword   %s\ncreated    %s\n",
                 account.is_admin ? "admin" : "-", account.is_disabled ? "disabled" : "enabled",
                 account.password_hash.len > 0 ? "set" : "none", at);
-    return STATUS_DONE;
+    return write_factors(context, &account);
 }
 
 /* ---- the table ---- */

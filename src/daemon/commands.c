@@ -3,7 +3,7 @@
 
 #include "daemon/command.h"
 
-enum { MESSAGE_BYTES = 1024 };
+enum { MESSAGE_BYTES = 1024, LEFT_WIDTH = 32 };
 
 const struct option_spec command_common_options[] = {
     { "data", "DIR", "the data folder of the server", false },
@@ -14,15 +14,16 @@ const struct option_spec command_common_options[] = {
 };
 
 static const struct command *const tables[] = {
-    commands_user, commands_service, commands_client, commands_token, commands_key, commands_event,
+    commands_user,  commands_factor, commands_service, commands_client,
+    commands_token, commands_key,    commands_event,
 };
 
 enum { TABLE_COUNT = sizeof(tables) / sizeof(tables[0]) };
 
 /* Named by the design and not built yet: silence would be taken for success. */
 static const char *const later[][2] = {
-    { "user", "totp" }, { "audit", "verify" }, { "plan", NULL },   { "apply", NULL },
-    { "backup", NULL }, { "restore", NULL },   { "doctor", NULL },
+    { "audit", "verify" }, { "plan", NULL },    { "apply", NULL },
+    { "backup", NULL },    { "restore", NULL }, { "doctor", NULL },
 };
 
 static bool is_later(const char *noun, const char *verb)
@@ -218,10 +219,18 @@ static void help_options(const struct option_spec *table, struct sink *out)
     char left[64];
 
     for (; table != NULL && table->name != NULL; table++) {
+        if (option_is_heading(table)) {
+            sink_format(out, "\n%s:\n", table->help);
+            continue;
+        }
         snprintf(left, sizeof(left), "  --%s%s%s%s", table->name,
                  table->argument != NULL ? " " : "", table->argument != NULL ? table->argument : "",
                  table->repeats ? " …" : "");
-        sink_column(out, str_of(left), 32);
+        if (strlen(left) >= LEFT_WIDTH) {
+            sink_format(out, "%s\n", left);
+            left[0] = '\0';
+        }
+        sink_column(out, str_of(left), LEFT_WIDTH);
         sink_format(out, "%s\n", table->help);
     }
 }

@@ -14,14 +14,19 @@ enum { FILE_BYTES_MAX = 64 * 1024, TEXT_BYTES_MAX = 4096 };
 static const cyaml_schema_value_t text_value = { CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1,
                                                                     TEXT_BYTES_MAX) };
 
-#define TEXT(name, member)                                                                         \
+#define FIELD_TEXT(name, member)                                                                   \
     CYAML_FIELD_STRING_PTR(name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config_file,     \
                            member, 1, TEXT_BYTES_MAX)
-#define TEXTS(name, member)                                                                        \
+/* One that may be empty. */
+#define FIELD_ANY_TEXT(name, member)                                                               \
+    CYAML_FIELD_STRING_PTR(name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config_file,     \
+                           member, 0, TEXT_BYTES_MAX)
+#define FIELD_TEXTS(name, member)                                                                  \
     CYAML_FIELD_SEQUENCE(name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config_file,       \
                          member, &text_value, 1, SETTINGS_LIST_COUNT_MAX)
-#define COUNT(name, member) CYAML_FIELD_UINT(name, CYAML_FLAG_OPTIONAL, struct config_file, member)
-#define CHOICE(name, member, choices)                                                              \
+#define FIELD_COUNT(name, member)                                                                  \
+    CYAML_FIELD_UINT(name, CYAML_FLAG_OPTIONAL, struct config_file, member)
+#define FIELD_CHOICE(name, member, choices)                                                        \
     CYAML_FIELD_ENUM(name, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct config_file, member,    \
                      choices, sizeof(choices) / sizeof(choices[0]))
 
@@ -39,20 +44,29 @@ static const cyaml_strval_t log_levels[] = {
 };
 
 static const cyaml_schema_field_t fields[] = {
-    TEXT("data", data),
-    TEXTS("listen", listen),
-    TEXTS("tls-listen", tls_listen),
-    TEXTS("trusted-proxy", trusted_proxy),
-    TEXT("tls-certificate", tls_certificate),
-    TEXT("tls-key", tls_key),
-    TEXT("metrics-listen", metrics_listen),
-    TEXT("issuer", issuer),
-    TEXT("master-key-file", master_key_file),
-    CHOICE("log-format", log_format, log_formats),
-    CHOICE("log-level", log_level, log_levels),
-    COUNT("work-threads", work_threads),
-    COUNT("hash-threads", hash_threads),
-    COUNT("loops", loops),
+    FIELD_TEXT("data", data),
+    FIELD_TEXTS("listen", listen),
+    FIELD_TEXTS("tls-listen", tls_listen),
+    FIELD_TEXTS("trusted-proxy", trusted_proxy),
+    FIELD_TEXT("tls-certificate", tls_certificate),
+    FIELD_TEXT("tls-key", tls_key),
+    FIELD_TEXT("metrics-listen", metrics_listen),
+    FIELD_TEXT("issuer", issuer),
+    FIELD_TEXT("master-key-file", master_key_file),
+    FIELD_CHOICE("log-format", log_format, log_formats),
+    FIELD_CHOICE("log-level", log_level, log_levels),
+    FIELD_COUNT("work-threads", work_threads),
+    FIELD_COUNT("hash-threads", hash_threads),
+    FIELD_COUNT("loops", loops),
+    FIELD_TEXT("lockout-mode", lockout_mode),
+    FIELD_TEXT("lockout-duration", lockout_duration),
+/* Their texts are looked at by settings.c, together with those of the command line. */
+#define SWITCH(member, name, standard, words)                 FIELD_TEXT(name, member),
+#define NUMBER(member, name, standard, min, max, unit, words) FIELD_TEXT(name, member),
+#define CHOICE(member, name, standard, choices, words)        FIELD_TEXT(name, member),
+#define TEXT(member, name, standard, argument, words)         FIELD_ANY_TEXT(name, member),
+#define TEXTS(member, name, argument, words)                  FIELD_TEXTS(name, member),
+#include "dialect/settings.def"
     CYAML_FIELD_END,
 };
 

@@ -26,6 +26,17 @@ struct config_file {
     unsigned work_threads;
     unsigned hash_threads;
     unsigned loops;
+    char *lockout_mode;
+    char *lockout_duration;
+/* The dialects' settings, as they are written. */
+#define SWITCH(member, name, standard, words)                 char *member;
+#define NUMBER(member, name, standard, min, max, unit, words) char *member;
+#define CHOICE(member, name, standard, choices, words)        char *member;
+#define TEXT(member, name, standard, argument, words)         char *member;
+#define TEXTS(member, name, argument, words)                                                       \
+    char **member;                                                                                 \
+    unsigned member##_count;
+#include "dialect/settings.def"
 };
 
 enum { CONFIG_THREAD_COUNT_MAX = 1024 };

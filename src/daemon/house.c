@@ -88,6 +88,9 @@ static enum rc open_keys(struct house *house, struct str data, const char *maste
     hkdf_sha256((struct str){ (const char *)house->master_key.bytes, MASTER_KEY_BYTES },
                 STR("throttle"), key);
     house->throttle_key = hmac_key_new(key);
+    hkdf_sha256((struct str){ (const char *)house->master_key.bytes, MASTER_KEY_BYTES },
+                STR("recovery codes"), key);
+    house->code_key = hmac_key_new(key);
     explicit_bzero(key, sizeof(key));
     return RC_OK;
 }
@@ -113,7 +116,9 @@ static enum rc open_all(const char *data, const char *master_key_file, struct ho
                                               .cost = PASSWORD_COST_DEFAULT };
     house->door = (struct account_door){ .store = house->store,
                                          .throttle = house->throttle,
-                                         .cost = PASSWORD_COST_DEFAULT };
+                                         .cost = PASSWORD_COST_DEFAULT,
+                                         .factor_keys = { .master_key = house->master_key.bytes,
+                                                          .code_key = house->code_key } };
     return RC_OK;
 }
 
@@ -148,6 +153,8 @@ void house_close(struct house *house)
         store_close(house->store);
     if (house->catalog != NULL)
         catalog_free(house->catalog);
+    if (house->code_key != NULL)
+        hmac_key_free(house->code_key);
     if (house->throttle_key != NULL)
         hmac_key_free(house->throttle_key);
     if (house->memory_key != NULL)
@@ -183,6 +190,7 @@ int house_run_command(struct house *house, unsigned uid, int argc, char *const *
                                        .catalog = house->catalog,
                                        .throttle = house->throttle,
                                        .checker = &house->checker,
+                                       .factor_keys = &house->door.factor_keys,
                                        .master_key = house->master_key.bytes,
                                        .open_room = open_room,
                                        .house = house,

@@ -3,7 +3,7 @@
 static const struct option_spec *find_spec(const struct option_spec *table, struct str name)
 {
     for (; table != NULL && table->name != NULL; table++) {
-        if (str_equal(str_of(table->name), name))
+        if (!option_is_heading(table) && str_equal(str_of(table->name), name))
             return table;
     }
     return NULL;

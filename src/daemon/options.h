@@ -13,7 +13,7 @@
 #include "base/rc.h"
 
 struct option_spec {
-    const char *name;     /* without the dashes; NULL ends a table */
+    const char *name;     /* without the dashes; "": `help` is a heading; NULL ends a table */
     const char *argument; /* "DIR"; NULL: a switch                 */
     const char *help;     /* one line                              */
     bool repeats;
@@ -25,6 +25,11 @@ struct option {
     const struct option_spec *spec;
     const char *text; /* "" for a switch */
 };
+
+static inline bool option_is_heading(const struct option_spec *spec)
+{
+    return spec->name[0] == '\0';
+}
 
 /* What was found; points into argv and the tables. */
 struct options {

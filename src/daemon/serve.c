@@ -313,6 +313,8 @@ static enum rc open_house(struct server *server)
     enum rc rc = house_open(server->settings.data, server->settings.master_key_file, &server->house,
                             server->error);
 
+    if (rc == RC_OK)
+        throttle_set_lockout(server->house.throttle, server->settings.lockout);
     if (rc == RC_OK && server->house.master_key_was_made)
         log_event(LOG_WARN, "master_key_made", LOG_TEXT("data", server->settings.data),
                   LOG_TEXT("advice", "master.key in the data folder opens all that is sealed in "
@@ -322,7 +324,7 @@ static enum rc open_house(struct server *server)
 
 static enum rc open_web(struct server *server)
 {
-    struct web_config config = { .oauth = &server->oauth };
+    struct web_config config = { .oauth = &server->oauth, .dialects = &server->settings.dialects };
     enum rc rc;
 
     rc = house_open_room(&server->house, str_of(server->issuer));

@@ -1,6 +1,16 @@
 #include "daemon/settings.h"
 
+#include <stddef.h>
+#include <stdio.h>
+
 #include "daemon/config.h"
+
+#define LOCKOUT_MODES "throttle|timed|disable"
+enum { LOCKOUT_DURATION_S = 1800 };
+
+#define WORD_OF(standard) WORD_OF_##standard
+#define WORD_OF_true      "on"
+#define WORD_OF_false     "off"
 
 const struct option_spec settings_options[] = {
     { "config", "FILE", "a YAML file with these same names", false },
@@ -16,6 +26,20 @@ const struct option_spec settings_options[] = {
     { "work-threads", "N", "threads that may wait for the store", false },
     { "hash-threads", "N", "threads that hash passwords", false },
     { "loops", "N", "event loops", false },
+    { "lockout-mode", LOCKOUT_MODES, "what five failures in a row lead to (default: throttle)",
+      false },
+    { "lockout-duration", "SECONDS", "how long a timed lock lasts (default: 1800)", false },
+#define HEADING(words) { "", NULL, words, false },
+#define SWITCH(member, name, standard, words)                                                      \
+    { name, "on|off", (standard) ? words " (default: on)" : words " (default: off)", false },
+#define NUMBER(member, name, standard, min, max, unit, words)                                      \
+    { name, unit, words " (default: " #standard ")", false },
+#define TEXT(member, name, standard, argument, words) { name, argument, words, false },
+#define TEXTS(member, name, argument, words)          { name, argument, words, true },
+#define CHOICE(member, name, standard, choices, words)                                             \
+    { name, choices, (standard) == 0 ? words " (default: the first)" : words, false },
+#include "dialect/settings.def"
+    { "", NULL, "As for every command", false },
     { 0 },
 };
 
@@ -136,6 +160,182 @@ static enum rc take_counts(const struct options *options, const struct config_fi
     return rc;
 }
 
+/* ---- settings whose text is the same in the file and on the command line ---- */
+
+enum row_kind { ROW_SWITCH, ROW_NUMBER, ROW_TEXT, ROW_TEXTS, ROW_CHOICE };
+
+/* Where a setting is in struct settings and in struct config_file, and what it may be. */
+struct row {
+    const char *name;
+    enum row_kind kind;
+    size_t offset;
+    size_t file_offset;
+    size_t file_count_offset; /* ROW_TEXTS */
+    int64_t min, max;         /* ROW_NUMBER */
+    const char *choices;      /* ROW_CHOICE */
+};
+
+#define AT(member)      offsetof(struct settings, member)
+#define IN_FILE(member) offsetof(struct config_file, member)
+
+static const struct row rows[] = {
+    { "lockout-mode", ROW_CHOICE, AT(lockout.mode), IN_FILE(lockout_mode),
+      .choices = LOCKOUT_MODES },
+    { "lockout-duration", ROW_NUMBER, AT(lockout.duration_s), IN_FILE(lockout_duration), .min = 1,
+      .max = THROTTLE_LOCK_S_MAX },
+#define SWITCH(member, row_name, standard, words)                                                  \
+    { .name = row_name, .kind = ROW_SWITCH, AT(dialects.member), IN_FILE(member) },
+#define NUMBER(member, row_name, standard, least, most, unit, words)                               \
+    { row_name, ROW_NUMBER, AT(dialects.member), IN_FILE(member), .min = (least), .max = (most) },
+#define TEXT(member, row_name, standard, argument, words)                                          \
+    { .name = row_name, .kind = ROW_TEXT, AT(dialects.member), IN_FILE(member) },
+#define TEXTS(member, row_name, argument, words)                                                   \
+    { .name = row_name,                                                                            \
+      .kind = ROW_TEXTS,                                                                           \
+      AT(dialects.member),                                                                         \
+      IN_FILE(member),                                                                             \
+      IN_FILE(member##_count) },
+#define CHOICE(member, row_name, standard, words_of, words)                                        \
+    { row_name, ROW_CHOICE, AT(dialects.member), IN_FILE(member), .choices = (words_of) },
+#include "dialect/settings.def"
+};
+
+_Static_assert(sizeof(enum lockout_mode) == sizeof(unsigned), "a choice is an unsigned");
+_Static_assert((int)SETTINGS_LIST_COUNT_MAX == (int)DIALECT_LIST_COUNT_MAX, "the same limit");
+
+/* Begins an error: where the setting stands. */
+static void blame(const struct settings *settings, const struct options *options, const char *name,
+                  struct buffer *out_error)
+{
+    if (options_has(options, name))
+        buffer_append_str(out_error, STR("--"));
+    else
+        buffer_append_format(out_error, "%s: line %lu: ", settings->config_path,
+                             config_file_line(settings->config_path, name));
+}
+
+static bool parse_switch(struct str text, bool *out_is_on)
+{
+    bool is_on = str_equal(text, STR("on")) || str_equal(text, STR("true"));
+
+    if (!is_on && !str_equal(text, STR("off")) && !str_equal(text, STR("false")))
+        return false;
+    *out_is_on = is_on;
+    return true;
+}
+
+static bool parse_number(const struct row *row, struct str text, int64_t *out_number)
+{
+    uint64_t number;
+
+    if (!str_parse_u64(text, (uint64_t)row->max, &number) || number < (uint64_t)row->min)
+        return false;
+    *out_number = (int64_t)number;
+    return true;
+}
+
+/* The index of a word among those of "a|b|c". */
+static bool parse_choice(const char *choices, struct str text, unsigned *out_index)
+{
+    struct str rest = str_of(choices);
+
+    for (unsigned index = 0; rest.len > 0; index++) {
+        size_t end = str_index_of(rest, '|');
+
+        if (str_equal((struct str){ rest.at, end }, text)) {
+            *out_index = index;
+            return true;
+        }
+        rest = str_from(rest, end < rest.len ? end + 1 : end);
+    }
+    return false;
+}
+
+static void append_wish(const struct row *row, struct buffer *to)
+{
+    buffer_append_format(to, "%s must be ", row->name);
+    if (row->kind == ROW_SWITCH)
+        buffer_append_str(to, STR("on or off"));
+    else if (row->kind == ROW_NUMBER)
+        buffer_append_format(to, "a number from %lld to %lld", (long long)row->min,
+                             (long long)row->max);
+    else
+        buffer_append_format(to, "one of %s", row->choices);
+}
+
+static bool parse_one(const struct row *row, struct str text, char *place)
+{
+    switch (row->kind) {
+    case ROW_SWITCH:
+        return parse_switch(text, (void *)place);
+    case ROW_NUMBER:
+        return parse_number(row, text, (void *)place);
+    case ROW_CHOICE:
+        return parse_choice(row->choices, text, (void *)place);
+    case ROW_TEXT:
+    case ROW_TEXTS:
+        break;
+    }
+    memcpy(place, &text, sizeof(text));
+    return true;
+}
+
+static enum rc take_row(const struct row *row, const struct options *options,
+                        const struct config_file *file, struct settings *settings,
+                        struct buffer *out_error)
+{
+    const char *from = (const char *)file;
+    char *place = (char *)settings + row->offset;
+    const char *text;
+
+    if (row->kind == ROW_TEXTS) {
+        struct dialect_texts *texts = (void *)place;
+        unsigned count;
+        char *const *list;
+
+        memcpy(&count, from + row->file_count_offset, sizeof(count));
+        memcpy(&list, from + row->file_offset, sizeof(list));
+        return take_list(options, row->name, list, count, texts->at, &texts->count, out_error);
+    }
+    memcpy(&text, from + row->file_offset, sizeof(text));
+    text = take_text(options, row->name, text);
+    if (text == NULL || parse_one(row, str_of(text), place))
+        return RC_OK;
+    blame(settings, options, row->name, out_error);
+    append_wish(row, out_error);
+    return RC_INVALID;
+}
+
+static enum rc check_dialects(const struct settings *settings, const struct options *options,
+                              struct buffer *out_error)
+{
+    char memory[256];
+    char name[64];
+    struct buffer words = buffer_over(memory, sizeof(memory));
+    enum rc rc = dialect_settings_check(&settings->dialects, &words);
+
+    if (rc == RC_OK)
+        return RC_OK;
+    snprintf(name, sizeof(name), "%.*s", (int)str_index_of(buffer_str(&words), ' '), memory);
+    blame(settings, options, name, out_error);
+    buffer_append_str(out_error, buffer_str(&words));
+    return rc;
+}
+
+static enum rc take_rows(const struct options *options, const struct config_file *file,
+                         struct settings *settings, struct buffer *out_error)
+{
+    settings->dialects = dialect_settings_default;
+    settings->lockout = (struct lockout){ LOCKOUT_THROTTLE, LOCKOUT_DURATION_S };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        enum rc rc = take_row(&rows[i], options, file, settings, out_error);
+
+        if (rc != RC_OK)
+            return rc;
+    }
+    return check_dialects(settings, options, out_error);
+}
+
 static enum rc check_whole(const struct settings *settings, struct buffer *out_error)
 {
     if (settings->data == NULL) {
@@ -176,6 +376,8 @@ enum rc settings_open(const struct options *options, struct settings *out_settin
         rc = take_counts(options, file, settings, out_error);
     if (rc == RC_OK)
         rc = take_log(options, file, settings, out_error);
+    if (rc == RC_OK)
+        rc = take_rows(options, file, settings, out_error);
     return rc == RC_OK ? check_whole(settings, out_error) : rc;
 }
 

@@ -8,8 +8,10 @@
 #ifndef JETON_DAEMON_SETTINGS_H
 #define JETON_DAEMON_SETTINGS_H
 
+#include "account/throttle.h"
 #include "base/log.h"
 #include "daemon/options.h"
+#include "dialect/dialect.h"
 
 enum { SETTINGS_LIST_COUNT_MAX = 16 };
 
@@ -31,6 +33,8 @@ struct settings {
     unsigned work_threads; /* 0: the server's choice, as for the next two */
     unsigned hash_threads;
     unsigned loops;
+    struct lockout lockout;
+    struct dialect_settings dialects;
     const char *config_path;  /* NULL: no file */
     struct config_file *file; /* what the texts may point into */
 };

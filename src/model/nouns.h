@@ -22,7 +22,20 @@ struct account {
     struct str password_hash; /* "$argon2id$…"; empty: no password sign-in */
     bool is_admin;
     bool is_disabled;
+    bool has_second_factor; /* read only */
     int64_t created_at;
+};
+
+/* What an account proves itself with beside its password. */
+struct factor {
+    int64_t id;
+    int64_t account_id;
+    enum factor_kind kind;
+    struct str name;   /* the owner's own word for it */
+    struct str sealed; /* bytes: its secret, under the master key */
+    int64_t created_at;
+    int64_t last_step; /* TOTP: the newest time step that was used; RFC 6238 5.2 */
+    int64_t last_used_at;
 };
 
 /* A resource server that tokens are for. */
@@ -70,11 +83,28 @@ struct grant {
     struct str scope;    /* as granted, in the order granted    */
     struct str audience; /* space-separated service ids; empty: the issuer */
     bool is_family;
+    bool is_session;   /* its tokens are good only together with the session of the same id */
     int64_t parent_id; /* the family that a narrowed grant ends with; 0: none */
     int64_t created_at;
     int64_t expires_at; /* when its last token has expired for certain and the record may leave
                            the store; 0: never, as for standing grants */
     int64_t ended_at;   /* its own end or its parent's */
+};
+
+/*
+ * A session that a token is tied to (Spectrum): whoever presents the token has to present the
+ * session's id too, from the same computer, and often enough.
+ */
+struct session {
+    int64_t id; /* that of its grant */
+    int64_t account_id;
+    unsigned char digest[DIGEST_BYTES]; /* SHA-256 of the id that the outside knows */
+    unsigned char address[16];          /* where it began, as struct http_address   */
+    unsigned address_bits; /* how many leading bits of the address must be the same; 0: none */
+    struct str device;     /* the User-Agent of its beginning, cut                  */
+    int64_t idle_s;        /* it ends when it was not used for so long              */
+    int64_t created_at;
+    int64_t last_active_at;
 };
 
 struct token {

@@ -9,6 +9,8 @@ static const struct str grant_type_texts[GRANT_TYPE_COUNT] = {
 static const struct str token_format_texts[TOKEN_FORMAT_COUNT] = {
     [TOKEN_OPAQUE] = { "opaque", 6 },
     [TOKEN_JWT] = { "jwt", 3 },
+    [TOKEN_JWE] = { "jwe", 3 },
+    [TOKEN_SPRING_JWT] = { "spring-jwt", 10 },
 };
 
 static const struct str signing_alg_texts[ALG_COUNT] = {
@@ -30,6 +32,10 @@ static const char *const event_kind_texts[] = {
     [EVENT_SERVICE_CHANGED] = "service_changed",
     [EVENT_KEY_CHANGED] = "key_changed",
     [EVENT_DENIED] = "denied",
+    [EVENT_SESSION_BEGUN] = "session_begun",
+    [EVENT_FACTOR_CHANGED] = "factor_changed",
+    [EVENT_FACTOR_FAILED] = "factor_failed",
+    [EVENT_ACCOUNT_LOCKED] = "account_locked",
 };
 
 static const char token_kind_letters[TOKEN_KIND_COUNT] = { 'a', 'r', 'p' };
@@ -66,9 +72,11 @@ struct str token_format_format(enum token_format format)
 
 enum rc token_format_parse(struct str text, enum token_format *out_format)
 {
-    size_t index = text_index(token_format_texts, TOKEN_FORMAT_COUNT, text);
+    /* The others belong to a dialect, whatever the service. */
+    const size_t choice_count = TOKEN_JWT + 1;
+    size_t index = text_index(token_format_texts, choice_count, text);
 
-    if (index == TOKEN_FORMAT_COUNT)
+    if (index == choice_count)
         return RC_NOT_FOUND;
     *out_format = (enum token_format)index;
     return RC_OK;

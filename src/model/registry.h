@@ -32,7 +32,16 @@ enum token_kind {
     TOKEN_KIND_COUNT
 };
 
-enum token_format { TOKEN_OPAQUE = 0, TOKEN_JWT = 1, TOKEN_FORMAT_COUNT };
+enum token_format {
+    TOKEN_OPAQUE = 0,
+    TOKEN_JWT = 1,        /* RFC 9068 */
+    TOKEN_JWE = 2,        /* RFC 7516, "dir" with A128CBC-HS256 (Spectrum) */
+    TOKEN_SPRING_JWT = 3, /* the claims of Spring Security OAuth, RS256 (3DM) */
+    TOKEN_FORMAT_COUNT
+};
+
+/* What a second factor is. */
+enum factor_kind { FACTOR_TOTP = 0 };
 
 /* RFC 7518 3.1 and RFC 8037. */
 enum signing_alg { ALG_ES256 = 0, ALG_EDDSA = 1, ALG_RS256 = 2, ALG_COUNT };
@@ -49,13 +58,18 @@ enum event_kind {
     EVENT_CLIENT_CHANGED = 9,
     EVENT_SERVICE_CHANGED = 10,
     EVENT_KEY_CHANGED = 11,
-    EVENT_DENIED = 12 /* any other refusal at the token endpoint */
+    EVENT_DENIED = 12, /* any other refusal at the token endpoint */
+    EVENT_SESSION_BEGUN = 13,
+    EVENT_FACTOR_CHANGED = 14,
+    EVENT_FACTOR_FAILED = 15,
+    EVENT_ACCOUNT_LOCKED = 16 /* too many failures in a row disabled it */
 };
 
 struct str grant_type_format(enum grant_type type);
 enum rc grant_type_parse(struct str text, enum grant_type *out_type) MUST_CHECK;
 
 struct str token_format_format(enum token_format format);
+/* Only the formats that a service may choose: "opaque" and "jwt". */
 enum rc token_format_parse(struct str text, enum token_format *out_format) MUST_CHECK;
 
 struct str signing_alg_format(enum signing_alg alg);

@@ -20,16 +20,17 @@ static enum rc present(struct oauth_call *call, const struct client_credentials 
     if (!credentials->has_basic && !credentials->has_body_id) {
         if (body_secret == NULL)
             return RC_NOT_FOUND;
-        return oauth_refuse(call, OAUTH_INVALID_REQUEST, "client_secret without client_id", NULL);
+        return oauth_refuse_for(call, OAUTH_INVALID_REQUEST, REASON_NO_CLIENT,
+                                "client_secret without client_id", NULL);
     }
+    if (credentials->has_basic && credentials->has_body_id &&
+        !str_equal(credentials->basic_id, credentials->body_id))
+        return oauth_refuse_for(call, OAUTH_INVALID_REQUEST, REASON_CLIENT_MISMATCH,
+                                "client_id is not the client of the Authorization header", NULL);
     /* RFC 6749 2.3: not more than one authentication method in a request. */
     if (credentials->has_basic && body_secret != NULL)
         return oauth_refuse(call, OAUTH_INVALID_REQUEST,
                             "use the Authorization header or client_secret, not both", NULL);
-    if (credentials->has_basic && credentials->has_body_id &&
-        !str_equal(credentials->basic_id, credentials->body_id))
-        return oauth_refuse(call, OAUTH_INVALID_REQUEST,
-                            "client_id is not the client of the Authorization header", NULL);
     if (credentials->has_basic)
         *out_presented = (struct presented){ credentials->basic_id, credentials->basic_secret };
     else
@@ -43,7 +44,8 @@ static enum rc present(struct oauth_call *call, const struct client_credentials 
 
 static enum rc refuse_client(struct oauth_call *call, const char *why)
 {
-    return oauth_refuse(call, OAUTH_INVALID_CLIENT, authentication_failed, why);
+    return oauth_refuse_for(call, OAUTH_INVALID_CLIENT, REASON_WRONG_CLIENT, authentication_failed,
+                            why);
 }
 
 static enum rc end_try(struct oauth_call *call, struct throttle_try *try, bool has_succeeded,
@@ -71,7 +73,7 @@ static enum rc check_throttled(struct oauth_call *call, const struct secret *sec
     int64_t wait_s = 0;
     enum rc verdict;
     enum rc rc = throttle_begin(throttle, secret_throttle_name(call->arena, call->log_client_id),
-                                call->address, call->now, &try, &wait_s);
+                                call->address, true, call->now, &try, &wait_s);
 
     if (rc == RC_REFUSED) {
         rc = oauth_refuse(call, OAUTH_TOO_MANY_REQUESTS, "too many failures from this address",
@@ -198,7 +200,8 @@ enum rc caller_authenticate(struct oauth_call *call, const struct client_credent
     enum rc rc = present(call, credentials, &presented);
 
     if (rc == RC_NOT_FOUND)
-        return refuse_client(call, "no credentials");
+        return oauth_refuse_for(call, OAUTH_INVALID_CLIENT, REASON_NO_CLIENT, authentication_failed,
+                                "no credentials");
     if (rc == RC_OK)
         rc = catalog_find_service(call->oauth->catalog, presented.id, call->may_block, &service);
     if (rc == RC_OK) {

@@ -7,14 +7,23 @@
  * that inserts its successor. A second use by the same client within OAUTH_REFRESH_REPLAY_S, while
  * the successor is still unused, gets the very same answer again: it was lost on the way. Any other
  * second use ends the family.
+ *
+ * Where the profile keeps refresh tokens, a use spends nothing: the same checks, another access
+ * token under the family, and the token is handed back as it was, with the life that it had. One
+ * that was spent elsewhere is no good there either, and no lost answer is looked for.
  */
 
 static const char *const bad_refresh_token = "the refresh token is not valid";
 static const struct str replay_name = { "refresh replay", 14 };
 
-static enum rc refuse_token(struct oauth_call *call, const char *why)
+static enum rc refuse_token(struct oauth_call *call, enum refusal_reason reason, const char *why)
 {
-    return oauth_refuse(call, OAUTH_INVALID_GRANT, bad_refresh_token, why);
+    return oauth_refuse_for(call, OAUTH_INVALID_GRANT, reason, bad_refresh_token, why);
+}
+
+static enum rc refuse_ended(struct oauth_call *call, const char *why)
+{
+    return refuse_token(call, REASON_REFRESH_ENDED, why);
 }
 
 /* The key of a replayed answer comes from the old token, so the store alone cannot open it. */
@@ -39,7 +48,7 @@ static enum rc end_family(struct oauth_call *call, const struct token_record *re
     oauth_add_event(call, event, &unit);
     rc = store_commit(call->oauth->store, &unit);
     call->is_recorded = rc == RC_OK;
-    return rc == RC_OK ? refuse_token(call, "reused: the family has been ended") : rc;
+    return rc == RC_OK ? refuse_ended(call, "reused: the family has been ended") : rc;
 }
 
 /*
@@ -64,16 +73,22 @@ static enum rc find_answer(struct oauth_call *call, int64_t token_id, struct str
                : rc;
 }
 
-static enum rc check_account(struct oauth_call *call, int64_t account_id)
+/* The account of a grant; NULL: the client itself. */
+static enum rc find_account(struct oauth_call *call, const struct live_grant *grant,
+                            const struct account **out_account)
 {
-    struct account account;
+    struct account *account;
     enum rc rc;
 
-    if (account_id == 0)
+    *out_account = NULL;
+    if (grant->account_id == 0)
         return RC_OK;
-    rc = store_find_account(call->oauth->store, account_id, call->arena, &account);
-    if (rc == RC_NOT_FOUND || (rc == RC_OK && account.is_disabled))
-        return refuse_token(call, "the account is gone or disabled");
+    account = arena_alloc(call->arena, sizeof(*account));
+    rc = store_find_account(call->oauth->store, grant->account_id, call->arena, account);
+    if (rc == RC_NOT_FOUND || (rc == RC_OK && account->is_disabled))
+        return refuse_ended(call, "the account is gone or disabled");
+    if (rc == RC_OK)
+        *out_account = account;
     return rc;
 }
 
@@ -93,16 +108,34 @@ static enum rc open_replay(struct oauth_call *call, const struct secret *refresh
 static enum rc answer_again(struct oauth_call *call, const struct token_request *request,
                             const struct token_record *record, struct buffer *out_json)
 {
+    const struct account *account;
     struct str sealed;
-    enum rc rc = find_answer(call, record->row.id, &sealed);
+    enum rc rc;
 
+    if (request->profile->keeps_refresh)
+        return end_family(call, record);
+    rc = find_answer(call, record->row.id, &sealed);
     if (rc == RC_NOT_FOUND)
         return end_family(call, record);
     if (rc == RC_OK)
-        rc = check_account(call, record->grant->account_id); /* RT-10 */
-    if (rc == RC_OK && grant_is_ended(record->grant))        /* RT-06 */
-        return refuse_token(call, "revoked meanwhile");
+        rc = find_account(call, record->grant, &account); /* RT-10 */
+    if (rc == RC_OK && grant_is_ended(record->grant))     /* RT-06 */
+        return refuse_ended(call, "revoked meanwhile");
     return rc == RC_OK ? open_replay(call, request->refresh_token, sealed, out_json) : rc;
+}
+
+/* RT-08: what is asked for must be part of what there is. */
+static enum rc refuse_growth(struct oauth_call *call, struct str whole, struct str part)
+{
+    struct str word = STR("");
+    enum rc rc;
+
+    while (str_next_word(&part, &word) && str_has_word(whole, word))
+        continue;
+    rc = oauth_refuse_for(call, OAUTH_INVALID_SCOPE, REASON_SCOPE_UNKNOWN,
+                          "a refresh may ask for less scope, not for more", NULL);
+    call->refusal.word = word;
+    return rc;
 }
 
 /* What the family was granted must still be allowed in full (RT-10), and what is asked for must be
@@ -114,13 +147,14 @@ static enum rc check_scope(struct oauth_call *call, const struct token_request *
     enum rc rc = scope_permit(call, client, false, &grant->scope, out_permission);
 
     if (rc == RC_REFUSED)
-        return refuse_token(call, "its scope is no longer permitted");
-    if (rc != RC_OK || request->scope == NULL)
-        return rc;
-    rc = scope_permit(call, client, false, request->scope, out_permission);
-    if (rc == RC_OK && !scope_contains(grant->scope, out_permission->scope))
-        return oauth_refuse(call, OAUTH_INVALID_SCOPE,
-                            "a refresh may ask for less scope, not for more", NULL);
+        return refuse_ended(call, "its scope is no longer permitted");
+    if (rc == RC_OK && request->scope != NULL) {
+        rc = scope_permit(call, client, false, request->scope, out_permission);
+        if (rc == RC_OK && !scope_contains(grant->scope, out_permission->scope))
+            return refuse_growth(call, grant->scope, out_permission->scope);
+    }
+    if (rc == RC_OK)
+        token_profile_shape(request->profile, out_permission);
     return rc;
 }
 
@@ -130,16 +164,16 @@ static enum rc check_record(struct oauth_call *call, const struct client *client
                             const struct token_record *record)
 {
     if (record->row.kind != TOKEN_REFRESH)
-        return refuse_token(call, "not a refresh token");
+        return refuse_token(call, REASON_REFRESH_NO_REFRESH_TOKEN, "not a refresh token");
     if (record->grant->client_id != client->id) /* RFC 6749 6 */
-        return refuse_token(call, "issued to another client");
+        return refuse_token(call, REASON_REFRESH_OF_OTHER_CLIENT, "issued to another client");
     if (record->row.is_revoked || grant_is_ended(record->grant))
-        return refuse_token(call, "revoked");
+        return refuse_ended(call, "revoked");
     if (record->row.expires_at <= call->now)
-        return refuse_token(call, "expired");
+        return refuse_token(call, REASON_REFRESH_EXPIRED, "expired");
     /* The client's lifetimes may have been shortened since. */
     if (refresh_expiry(client, record->grant->created_at, call->now) <= call->now)
-        return refuse_token(call, "its family has lived long enough");
+        return refuse_token(call, REASON_REFRESH_EXPIRED, "its family has lived long enough");
     return RC_OK;
 }
 
@@ -153,21 +187,63 @@ static enum rc find_access_grant(struct oauth_call *call, const struct permissio
                               .client_id = family->client_id,
                               .scope = permission->scope,
                               .audience = permission->audience,
-                              .parent_id = family->id,
-                              .expires_at = call->now + permission->shape.lifetime_s };
+                              .parent_id = family->id };
 
+    if (permission->shape.lifetime_s != 0)
+        narrowed.expires_at = call->now + permission->shape.lifetime_s;
     if (str_equal(permission->scope, family->scope) &&
         str_equal(permission->audience, family->audience)) {
         *out_grant = grant_hold(family);
         return RC_OK;
     }
-    return grant_draft_family(token_room_grants(call->oauth->tokens), &narrowed, call->now, unit,
-                              out_grant);
+    return grant_draft_family(token_room_grants(call->oauth->tokens), &narrowed, NULL, call->now,
+                              unit, out_grant);
 }
+
+/* ---- the refresh token is kept --------------------------------------------------------------- */
+
+static enum rc issue_kept(struct oauth_call *call, const struct issue_plan *plan,
+                          struct live_grant *family, struct token_answer *out_answer)
+{
+    UNINITIALIZED struct store_unit unit;
+    struct live_grant *grant;
+    enum rc rc;
+
+    store_unit_init(&unit);
+    rc = find_access_grant(call, &plan->permission, family, &unit, &grant);
+    if (rc != RC_OK)
+        return rc;
+    rc = token_issue_under(call, plan, grant, &unit, out_answer);
+    grant_put(token_room_grants(call->oauth->tokens), grant);
+    return rc;
+}
+
+/* Here no spending step asks for the account: a look before the commit and one after it do. */
+static enum rc answer_kept(struct oauth_call *call, const struct token_request *request,
+                           const struct client *client, const struct token_record *record,
+                           struct buffer *out_json)
+{
+    struct issue_plan plan = { .grant_type = GRANT_TYPE_REFRESH_TOKEN, .client = client };
+    struct token_answer answer;
+    enum rc rc = check_scope(call, request, client, record->grant, &plan.permission);
+
+    if (rc == RC_OK)
+        rc = find_account(call, record->grant, &plan.account);
+    if (rc == RC_OK)
+        rc = issue_kept(call, &plan, record->grant, &answer);
+    if (rc != RC_OK)
+        return rc;
+    answer.refresh_token = secret_expose(request->refresh_token);
+    request->profile->format(&answer, out_json);
+    return RC_OK;
+}
+
+/* ---- the refresh token is rotated ------------------------------------------------------------ */
 
 /* A rotation on its way: everything drafted, nothing stored. */
 struct rotation {
     struct permission permission;
+    const struct account *account; /* where the profile has to do with it, else NULL */
     struct token_draft access;
     struct token_draft refresh;
     struct store_unit unit;
@@ -196,7 +272,10 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
     struct token_answer answer = { .access_token = rotation->access.value,
                                    .refresh_token = rotation->refresh.value,
                                    .scope = rotation->permission.scope,
-                                   .expires_in_s = rotation->access.row.expires_at - call->now };
+                                   .jti = rotation->access.jti,
+                                   .account = rotation->account,
+                                   .expires_in_s =
+                                       token_expires_in(&rotation->access.row, call->now) };
     struct event event = { .kind = EVENT_TOKEN_REFRESHED,
                            .account_id = record->grant->account_id,
                            .client_id = record->grant->client_id,
@@ -205,7 +284,7 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
     struct str sealed;
     enum rc rc;
 
-    token_answer_format(&answer, out_json);
+    request->profile->format(&answer, out_json);
     rc = seal_answer(call, request, str_from(buffer_str(out_json), answer_start), &sealed);
     if (rc == RC_OK) {
         store_insert_token(&rotation->unit, &rotation->access.row);
@@ -227,19 +306,23 @@ static enum rc finish_rotation(struct oauth_call *call, const struct token_reque
                                const struct token_record *record, struct rotation *rotation,
                                struct buffer *out_json)
 {
+    struct token_shape shape = rotation->permission.shape;
     struct live_grant *grant;
     enum rc rc =
         find_access_grant(call, &rotation->permission, record->grant, &rotation->unit, &grant);
 
     if (rc != RC_OK)
         return rc;
-    rc = token_issue_draft_access(call, grant, rotation->permission.shape, &rotation->access);
+    shape.account = rotation->account;
+    rc = token_issue_draft_access(call, grant, shape, &rotation->access);
     if (rc == RC_OK)
         rc = commit_rotation(call, request, record, rotation, out_json);
     if (rc == RC_OK) {
         token_enter(call->oauth->tokens, &rotation->access, call->now);
         token_enter(call->oauth->tokens, &rotation->refresh, call->now);
         call->log_token_id = rotation->access.row.id;
+        call->has_issued = true;
+        call->issued_by = GRANT_TYPE_REFRESH_TOKEN;
     }
     grant_put(token_room_grants(call->oauth->tokens), grant);
     return rc;
@@ -263,23 +346,41 @@ static enum rc rotate(struct oauth_call *call, const struct token_request *reque
     return finish_rotation(call, request, record, rotation, out_json);
 }
 
+/* The standard's answer and tokens name nobody, so the account need not be read for them. */
+static bool names_account(const struct token_profile *profile)
+{
+    return profile->has_shape || profile->format != token_answer_format;
+}
+
+static enum rc answer_rotated(struct oauth_call *call, const struct token_request *request,
+                              const struct client *client, const struct token_record *record,
+                              struct buffer *out_json)
+{
+    struct rotation *rotation = arena_alloc(call->arena, sizeof(*rotation));
+    enum rc rc = check_scope(call, request, client, record->grant, &rotation->permission);
+
+    if (rc == RC_OK && names_account(request->profile))
+        rc = find_account(call, record->grant, &rotation->account);
+    if (rc == RC_OK)
+        rc = rotate(call, request, client, record, rotation, out_json);
+    if (rc == RC_SPENT)
+        return answer_again(call, request, record, out_json);
+    return rc == RC_NOT_FOUND ? refuse_ended(call, "revoked or its account disabled") : rc;
+}
+
 static enum rc answer_record(struct oauth_call *call, const struct token_request *request,
                              const struct client *client, const struct token_record *record,
                              struct buffer *out_json)
 {
-    struct rotation *rotation = arena_alloc(call->arena, sizeof(*rotation));
     enum rc rc = check_record(call, client, record);
 
     if (rc != RC_OK)
         return rc;
     if (record->row.is_spent)
         return answer_again(call, request, record, out_json);
-    rc = check_scope(call, request, client, record->grant, &rotation->permission);
-    if (rc == RC_OK)
-        rc = rotate(call, request, client, record, rotation, out_json);
-    if (rc == RC_SPENT)
-        return answer_again(call, request, record, out_json);
-    return rc == RC_NOT_FOUND ? refuse_token(call, "revoked or its account disabled") : rc;
+    return request->profile->keeps_refresh
+               ? answer_kept(call, request, client, record, out_json)
+               : answer_rotated(call, request, client, record, out_json);
 }
 
 enum rc grant_refresh_token_answer(struct oauth_call *call, const struct token_request *request,
@@ -290,12 +391,13 @@ enum rc grant_refresh_token_answer(struct oauth_call *call, const struct token_r
 
     /* RFC 6749 3.2: without a value is as if omitted. */
     if (request->refresh_token == NULL || request->refresh_token->len == 0)
-        return oauth_refuse(call, OAUTH_INVALID_REQUEST, "refresh_token is missing", NULL);
+        return oauth_refuse_for(call, OAUTH_INVALID_REQUEST, REASON_NO_REFRESH_TOKEN,
+                                "refresh_token is missing", NULL);
     if (!call->may_block)
         return RC_WOULD_BLOCK;
     rc = token_read(call->oauth->tokens, secret_expose(request->refresh_token), &record);
     if (rc == RC_NOT_FOUND)
-        return refuse_token(call, "unknown");
+        return refuse_token(call, REASON_REFRESH_UNKNOWN, "unknown");
     if (rc != RC_OK)
         return rc;
     call->log_username = arena_copy(call->arena, record.grant->username);

@@ -11,9 +11,8 @@ static bool may_see(const struct caller *caller, const struct live_grant *grant)
 
 static void format_active(const struct token_view *view, struct buffer *to)
 {
-    char jti[TOKEN_JTI_BYTES];
+    char jti[TOKEN_JTI_BYTES_MAX];
 
-    token_jti_format(view->handle, jti);
     BUFFER_APPEND_LITERAL(to, "{\"active\":true");
     buffer_append_str(to, view->live.grant->introspection);
     if (view->live.expires_at != 0) {
@@ -23,15 +22,17 @@ static void format_active(const struct token_view *view, struct buffer *to)
     BUFFER_APPEND_LITERAL(to, ",\"iat\":");
     buffer_append_u64(to, (uint64_t)view->live.issued_at);
     BUFFER_APPEND_LITERAL(to, ",\"jti\":\"");
-    buffer_append(to, jti, sizeof(jti));
+    buffer_append_str(to, token_jti_format(view->handle, view->live.format, jti));
     BUFFER_APPEND_LITERAL(to, "\"}");
 }
 
-static enum rc answer_caller(struct oauth_call *call, const struct caller *caller, struct str token,
-                             struct buffer *out_json)
+static enum rc answer_caller(struct oauth_call *call, const struct caller *caller,
+                             const struct token_presented *presented, struct buffer *out_json)
 {
     struct token_view view;
-    enum rc rc = token_find(call->oauth->tokens, token, call->now, call->may_block, &view);
+    enum token_inactive why;
+    enum rc rc =
+        token_find(call->oauth->tokens, presented, call->now, call->may_block, &view, &why);
 
     if (rc == RC_OK) {
         if (may_see(caller, view.live.grant))
@@ -47,29 +48,33 @@ static enum rc answer_caller(struct oauth_call *call, const struct caller *calle
 }
 
 enum rc introspection_answer(struct oauth_call *call, const struct client_credentials *credentials,
-                             const struct str *token, struct buffer *out_json)
+                             const struct token_presented *presented, struct buffer *out_json)
 {
     struct caller caller;
     enum rc rc = caller_authenticate(call, credentials, &caller);
 
     if (rc != RC_OK)
         return rc;
-    if (token == NULL)
+    if (presented == NULL)
         rc = oauth_refuse(call, OAUTH_INVALID_REQUEST, "token is missing", NULL);
     else
-        rc = answer_caller(call, &caller, *token, out_json);
+        rc = answer_caller(call, &caller, presented, out_json);
     caller_put(&caller);
     return rc;
 }
 
-enum rc bearer_check(struct oauth_call *call, struct str token, const struct bearer_demand *demand,
-                     struct token_view *out_view)
+enum rc bearer_check(struct oauth_call *call, const struct token_presented *presented,
+                     const struct bearer_demand *demand, struct token_view *out_view)
 {
     struct token_view view;
-    enum rc rc = token_find(call->oauth->tokens, token, call->now, call->may_block, &view);
+    enum token_inactive why;
+    enum rc rc =
+        token_find(call->oauth->tokens, presented, call->now, call->may_block, &view, &why);
 
     if (rc == RC_NOT_FOUND)
-        return oauth_refuse(call, OAUTH_INVALID_TOKEN, "the token is not active", NULL);
+        return oauth_refuse_for(call, OAUTH_INVALID_TOKEN,
+                                why == TOKEN_EXPIRED ? REASON_TOKEN_EXPIRED : REASON_NONE,
+                                "the token is not active", token_inactive_words(why));
     if (rc != RC_OK)
         return rc;
     call->log_token_id = view.id;

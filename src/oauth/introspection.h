@@ -12,10 +12,14 @@
  * client of tokens issued to itself; whatever else is asked, the answer is {"active":false} and
  * nothing more (RFC 7662 2.2).
  *
- * token  as sent; NULL when the parameter was missing
+ * A token that is tied to a session is active only if the request says in whose hands it was found:
+ * `session` and `client_address` are parameters of ours (RFC 7662 2.1 allows more context).
+ *
+ * presented  NULL when the token parameter was missing
  */
 enum rc introspection_answer(struct oauth_call *call, const struct client_credentials *credentials,
-                             const struct str *token, struct buffer *out_json) MUST_CHECK;
+                             const struct token_presented *presented,
+                             struct buffer *out_json) MUST_CHECK;
 
 /* What a resource server requires of a bearer token. Empty: nothing. */
 struct bearer_demand {
@@ -30,7 +34,7 @@ struct bearer_demand {
  *
  * Answers: RC_OK · RC_REFUSED invalid_token or insufficient_scope · RC_WOULD_BLOCK
  */
-enum rc bearer_check(struct oauth_call *call, struct str token, const struct bearer_demand *demand,
-                     struct token_view *out_view) MUST_CHECK;
+enum rc bearer_check(struct oauth_call *call, const struct token_presented *presented,
+                     const struct bearer_demand *demand, struct token_view *out_view) MUST_CHECK;
 
 #endif

@@ -1,15 +1,23 @@
 #include "oauth/oauth.h"
 
-static const struct str public_client_id = { OAUTH_PUBLIC_CLIENT_ID,
-                                             sizeof(OAUTH_PUBLIC_CLIENT_ID) - 1 };
+/* One answer for every reason (PW-07). */
+static const char *const wrong_password = "the user name or the password is wrong";
+
+enum rc oauth_refuse_for(struct oauth_call *call, enum oauth_error error,
+                         enum refusal_reason reason, const char *description,
+                         const char *log_detail)
+{
+    call->refusal = (struct refusal){ .error = error,
+                                      .description = str_of(description),
+                                      .reason = reason,
+                                      .log_detail = log_detail };
+    return RC_REFUSED;
+}
 
 enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char *description,
                      const char *log_detail)
 {
-    call->refusal = (struct refusal){ .error = error,
-                                      .description = str_of(description),
-                                      .log_detail = log_detail };
-    return RC_REFUSED;
+    return oauth_refuse_for(call, error, REASON_NONE, description, log_detail);
 }
 
 void oauth_add_event(const struct oauth_call *call, struct event event, struct store_unit *unit)
@@ -34,14 +42,87 @@ enum rc oauth_record_refusal(struct oauth_call *call, int64_t client_id)
     store_unit_init(&unit);
     oauth_add_event(call, event, &unit);
     rc = store_commit(call->oauth->store, &unit);
+    call->is_recorded = rc == RC_OK;
     return rc == RC_OK ? RC_REFUSED : rc;
 }
 
-static enum rc insert_public_client(const struct oauth *oauth)
+/* ---- signing in ------------------------------------------------------------------------------ */
+
+static enum rc refuse_sign_in(struct oauth_call *call, enum refusal_reason reason, const char *why)
 {
-    struct client client = { .client_id = public_client_id,
-                             .name = STR("Users of services that allow passwords"),
-                             .type = CLIENT_PUBLIC };
+    return oauth_refuse_for(call, OAUTH_INVALID_GRANT, reason, wrong_password, why);
+}
+
+static enum rc refuse_address(struct oauth_call *call, int64_t wait_s)
+{
+    enum rc rc = oauth_refuse(call, OAUTH_TOO_MANY_REQUESTS, "too many failures from this address",
+                              "address throttled");
+
+    call->refusal.retry_after_s = wait_s;
+    return rc;
+}
+
+/* What is not OK. The account room puts failures on record; a try that has to wait, or that lacks
+ * its code, is none. */
+static enum rc refuse_verdict(struct oauth_call *call, const struct sign_in_result *result)
+{
+    call->is_recorded = result->verdict != SIGN_IN_WAIT && result->verdict != SIGN_IN_CODE_MISSING;
+    switch (result->verdict) {
+    case SIGN_IN_WAIT:
+        return refuse_address(call, result->wait_s);
+    case SIGN_IN_WRONG:
+        return refuse_sign_in(call, REASON_WRONG_PASSWORD, result->why);
+    case SIGN_IN_DISABLED:
+        return refuse_sign_in(call, REASON_ACCOUNT_DISABLED, result->why);
+    case SIGN_IN_CODE_MISSING:
+        return refuse_sign_in(call, REASON_CODE_MISSING, result->why);
+    case SIGN_IN_CODE_WRONG:
+        return refuse_sign_in(call, REASON_CODE_WRONG, result->why);
+    case SIGN_IN_OK:
+        break;
+    }
+    ASSERT(false);
+    return RC_SYSTEM;
+}
+
+enum rc oauth_sign_in(struct oauth_call *call, struct str name, const struct secret *password,
+                      const struct str *code, bool asks_code, struct store_unit *unit,
+                      struct account *out_account)
+{
+    struct sign_in sign_in = { .name = name,
+                               .password = password,
+                               .asks_code = asks_code,
+                               .address = call->address,
+                               .now = call->now };
+    struct sign_in_result result;
+    enum rc rc;
+
+    call->log_username = name;
+    if (!call->may_hash)
+        return RC_NEEDS_HASH;
+    /* RFC 6749 3.2: without a value is as if omitted. */
+    if (asks_code && code != NULL && code->len > 0)
+        sign_in.code = code;
+    rc = account_authenticate(call->oauth->door, &sign_in, call->arena, unit, &result);
+    if (rc != RC_OK)
+        return rc;
+    if (result.verdict != SIGN_IN_OK)
+        return refuse_verdict(call, &result);
+    *out_account = result.account;
+    return RC_OK;
+}
+
+enum rc oauth_refuse_spent_code(struct oauth_call *call)
+{
+    return refuse_sign_in(call, REASON_CODE_WRONG, "the code was used a moment before");
+}
+
+/* ---- the built-in clients -------------------------------------------------------------------- */
+
+/* Without a grant type: nobody gets a token by naming one. */
+static enum rc insert_client(const struct oauth *oauth, struct str client_id, struct str name)
+{
+    struct client client = { .client_id = client_id, .name = name, .type = CLIENT_PUBLIC };
     struct store_unit unit;
     enum rc rc = store_next_id(oauth->store, SEQUENCE_NOUN, &client.id);
 
@@ -53,12 +134,22 @@ static enum rc insert_public_client(const struct oauth *oauth)
     return rc == RC_EXISTS ? RC_OK : rc; /* another node was quicker */
 }
 
-enum rc oauth_prepare(const struct oauth *oauth)
+static enum rc prepare_client(const struct oauth *oauth, struct str client_id, struct str name)
 {
     struct catalog_client *client;
-    enum rc rc = catalog_find_client(oauth->catalog, public_client_id, true, &client);
+    enum rc rc = catalog_find_client(oauth->catalog, client_id, true, &client);
 
     if (rc == RC_OK)
         catalog_client_put(client);
-    return rc == RC_NOT_FOUND ? insert_public_client(oauth) : rc;
+    return rc == RC_NOT_FOUND ? insert_client(oauth, client_id, name) : rc;
+}
+
+enum rc oauth_prepare(const struct oauth *oauth)
+{
+    enum rc rc = prepare_client(oauth, STR(OAUTH_PUBLIC_CLIENT_ID),
+                                STR("Users of services that allow passwords"));
+
+    return rc == RC_OK ? prepare_client(oauth, STR(OAUTH_SPECTRUM_CLIENT_ID),
+                                        STR("Users of Spectrum's services"))
+                       : rc;
 }

@@ -24,22 +24,29 @@
 #include "store/catalog.h"
 #include "token/token_room.h"
 
-/* The client that tokens belong to when nobody authenticates as one (u-Auth's password grant). */
-#define OAUTH_PUBLIC_CLIENT_ID "public_client"
+/* The clients that tokens belong to when nobody authenticates as one: u-Auth's password grant, and
+ * Spectrum. */
+#define OAUTH_PUBLIC_CLIENT_ID   "public_client"
+#define OAUTH_SPECTRUM_CLIENT_ID "spectrum_client"
 
 enum {
     OAUTH_LIFETIME_DEFAULT_S = 3600, /* of access tokens whose audience is the issuer */
     OAUTH_REFRESH_REPLAY_S = 10,     /* a lost answer may be asked for again this long */
 
-    /* A success response of the token endpoint: a token, and a scope that may need escaping. */
-    OAUTH_ANSWER_BYTES_MAX = TOKEN_VALUE_BYTES_MAX + 6 * SCOPE_BYTES_MAX + 1024,
+    /* A success response of the token endpoint: a token, a scope and names that may need escaping,
+     * and what is short. */
+    OAUTH_ANSWER_BYTES_MAX =
+        TOKEN_VALUE_BYTES_MAX +
+        6 * (SCOPE_BYTES_MAX + ACCOUNT_NAME_BYTES_MAX + ACCOUNT_FULL_NAME_BYTES_MAX) + 1024,
 
     /*
-     * What one call takes from the arena at the most. A refresh takes most: its scope and audience
-     * twice (and once the default scope, elsewhere), accounts, a JWT and its claims, the unit, and
-     * two sealed answers, as it may lose the race to another and read that one's.
+     * What one call takes from the arena at the most. A refresh takes most: scope and audience of
+     * the family and of what is asked for, the account before and after, an access token and its
+     * claims, the unit, and two sealed answers, as it may lose the race to another and read that
+     * one's; then names for log, throttle and event. (Where scope takes more, for what a client is
+     * registered for, there is no answer to seal.)
      */
-    OAUTH_ARENA_BYTES_MAX = 3 * 2 * SCOPE_BYTES_MAX + 4 * 2048 + TOKEN_VALUE_BYTES_MAX * 3 / 2 +
+    OAUTH_ARENA_BYTES_MAX = 2 * 2 * SCOPE_BYTES_MAX + 2 * 2048 + TOKEN_VALUE_BYTES_MAX * 3 / 2 +
                             (int)sizeof(struct store_unit) +
                             2 * (OAUTH_ANSWER_BYTES_MAX + SEAL_OVERHEAD_BYTES) + 4096
 };
@@ -67,14 +74,34 @@ struct oauth_call {
     struct str log_username;
     int64_t log_token_id;
     bool is_recorded; /* the refusal has its audit event already */
+    bool has_issued;  /* for the metrics: a token, by this grant type */
+    enum grant_type issued_by;
 };
 
-/* Makes the built-in client of a new store. Call once before serving. */
+/* Makes the built-in clients of a new store. Call once before serving. */
 enum rc oauth_prepare(const struct oauth *oauth) MUST_CHECK;
 
 /* Sets the refusal and answers RC_REFUSED. */
 enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char *description,
                      const char *log_detail) MUST_CHECK;
+
+/* The same with the rule that said no. */
+enum rc oauth_refuse_for(struct oauth_call *call, enum oauth_error error,
+                         enum refusal_reason reason, const char *description,
+                         const char *log_detail) MUST_CHECK;
+
+/*
+ * account_authenticate for a door: sets log_username and, when it says no, the refusal:
+ * invalid_grant with a reason, in the same words whatever the reason, or too_many_requests. RC_OK:
+ * the unit holds the steps that the caller has to commit with what it grants; RC_SPENT of that
+ * commit is for oauth_refuse_spent_code.
+ *
+ * Answers: RC_OK · RC_REFUSED · RC_NEEDS_HASH
+ */
+enum rc oauth_sign_in(struct oauth_call *call, struct str name, const struct secret *password,
+                      const struct str *code, bool asks_code, struct store_unit *unit,
+                      struct account *out_account) MUST_CHECK;
+enum rc oauth_refuse_spent_code(struct oauth_call *call) MUST_CHECK;
 
 /* Adds an audit event to a unit; its time and address are the call's. */
 void oauth_add_event(const struct oauth_call *call, struct event event, struct store_unit *unit);

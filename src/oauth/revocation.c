@@ -2,7 +2,8 @@
 
 enum rc revocation_end(struct oauth_call *call, const struct token_record *record)
 {
-    bool is_family = record->row.kind == TOKEN_REFRESH;
+    /* A session has one token, and ends with it. */
+    bool is_family = record->row.kind == TOKEN_REFRESH || record->grant->session != NULL;
     struct event event = { .kind = is_family ? EVENT_GRANT_ENDED : EVENT_TOKEN_REVOKED,
                            .account_id = record->grant->account_id,
                            .client_id = record->grant->client_id,
@@ -48,8 +49,8 @@ enum rc revocation_answer(struct oauth_call *call, const struct client_credentia
     enum rc rc = client_authenticate(call, credentials, &client);
 
     if (rc == RC_NOT_FOUND)
-        return oauth_refuse(call, OAUTH_INVALID_CLIENT, "client authentication is required",
-                            "no client");
+        return oauth_refuse_for(call, OAUTH_INVALID_CLIENT, REASON_NO_CLIENT,
+                                "client authentication is required", "no client");
     if (rc != RC_OK)
         return rc;
     if (token == NULL)

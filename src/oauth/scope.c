@@ -46,11 +46,22 @@ static enum rc refuse_scope(struct oauth_call *call, const char *description, co
     return oauth_refuse(call, OAUTH_INVALID_SCOPE, description, why);
 }
 
+static enum rc refuse_word(struct oauth_call *call, struct str word, const char *why)
+{
+    enum rc rc = oauth_refuse_for(call, OAUTH_INVALID_SCOPE, REASON_SCOPE_UNKNOWN,
+                                  "a requested scope is unknown or not permitted", why);
+
+    call->refusal.word = word;
+    return rc;
+}
+
 /* Adds a service to the audience; the shape becomes what suits all services of it. */
 static void add_audience(struct builder *builder, const struct service *service)
 {
     struct token_shape *shape = &builder->permission.shape;
-    struct token_shape own = { service->format, service->alg, service->lifetime_s };
+    struct token_shape own = { .format = service->format,
+                               .alg = service->alg,
+                               .lifetime_s = service->lifetime_s };
 
     if (str_has_word(buffer_str(&builder->audience), service->service_id))
         return;
@@ -103,8 +114,8 @@ static enum rc permit_word(struct builder *builder, struct str word)
         str_has_word(builder->client->scope, word))
         return RC_OK; /* nobody's word, registered for this client: the issuer's */
     if (rc == RC_NOT_FOUND)
-        return refuse_scope(builder->call, "a requested scope is unknown or not permitted",
-                            is_whole ? "unknown service" : "unknown scope word");
+        return refuse_word(builder->call, word,
+                           is_whole ? "unknown service" : "unknown scope word");
     if (rc != RC_OK)
         return rc;
     is_allowed = is_permitted(builder, &entry->service, word, is_whole);
@@ -112,8 +123,7 @@ static enum rc permit_word(struct builder *builder, struct str word)
         add_audience(builder, &entry->service);
     catalog_service_put(entry);
     if (!is_allowed)
-        return refuse_scope(builder->call, "a requested scope is unknown or not permitted",
-                            "scope not permitted");
+        return refuse_word(builder->call, word, "scope not permitted");
     return RC_OK;
 }
 
@@ -223,7 +233,9 @@ enum rc scope_permit(struct oauth_call *call, const struct client *client, bool 
         .by_service = by_service,
         .scope = buffer_over(arena_alloc(call->arena, SCOPE_BYTES_MAX), SCOPE_BYTES_MAX),
         .audience = buffer_over(arena_alloc(call->arena, SCOPE_BYTES_MAX), SCOPE_BYTES_MAX),
-        .permission = { .shape = { TOKEN_OPAQUE, ALG_ES256, OAUTH_LIFETIME_DEFAULT_S } },
+        .permission = { .shape = { .format = TOKEN_OPAQUE,
+                                   .alg = ALG_ES256,
+                                   .lifetime_s = OAUTH_LIFETIME_DEFAULT_S } },
     };
     struct str words = STR("");
     enum rc rc = RC_OK;
@@ -247,4 +259,24 @@ enum rc scope_permit(struct oauth_call *call, const struct client *client, bool 
     builder.permission.audience = buffer_str(&builder.audience);
     *out_permission = builder.permission;
     return RC_OK;
+}
+
+enum rc scope_permit_all(struct oauth_call *call, const struct client *client,
+                         struct permission *out_permission)
+{
+    struct buffer words;
+    struct str list;
+    enum rc rc;
+
+    if (client->scope.len > 0 || client->service_ids.len > 0)
+        return scope_permit(call, client, false, NULL, out_permission);
+    words = buffer_over(arena_alloc(call->arena, SCOPE_BYTES_MAX), SCOPE_BYTES_MAX);
+    rc = catalog_list_password_services(call->oauth->catalog, call->may_block, &words);
+    if (rc != RC_OK)
+        return rc;
+    if (words.overflow)
+        return refuse_scope(call, "too many services in one scope",
+                            "too many services allow passwords: register the client for some");
+    list = buffer_str(&words);
+    return scope_permit(call, client, list.len > 0, &list, out_permission);
 }

@@ -35,6 +35,16 @@ struct permission {
 enum rc scope_permit(struct oauth_call *call, const struct client *client, bool by_service,
                      const struct str *requested, struct permission *out_permission) MUST_CHECK;
 
+/*
+ * What a user gets who names no scope and no client (Spectrum): what `client` is registered for,
+ * or, when it is registered for nothing, every service that allows passwords without a client. None
+ * at all: the issuer is the audience.
+ *
+ * Answers: as scope_permit
+ */
+enum rc scope_permit_all(struct oauth_call *call, const struct client *client,
+                         struct permission *out_permission) MUST_CHECK;
+
 /* RFC 6749 3.3: words of the allowed characters with single spaces between them; SCOPE_BYTES_MAX.
  * An empty scope is sound, too. */
 bool scope_is_sound(struct str scope);

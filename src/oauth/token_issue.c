@@ -1,50 +1,6 @@
-#include "codec/json.h"
+#include "codec/uuid.h"
+#include "crypto/random.h"
 #include "oauth/token_request.h"
-
-/* u-Auth prints its members in another order, and no others. */
-static void format_uauth(const struct token_answer *answer, struct json_out *json)
-{
-    json_member_string(json, STR("token_type"), STR("Bearer"));
-    json_member_string(json, STR("scope"), answer->scope);
-    json_member_string(json, STR("access_token"), answer->access_token);
-}
-
-static void format_standard(const struct token_answer *answer, struct json_out *json)
-{
-    json_member_string(json, STR("access_token"), answer->access_token);
-    json_member_string(json, STR("token_type"), STR("Bearer"));
-}
-
-static void format_expiry(const struct token_answer *answer, struct json_out *json)
-{
-    json_name(json, STR("expires_in"));
-    if (answer->expires_in_as_string) {
-        char digits[24];
-        struct buffer text = buffer_over(digits, sizeof(digits));
-
-        buffer_append_u64(&text, (uint64_t)answer->expires_in_s);
-        json_text(json, buffer_str(&text));
-    } else {
-        json_number(json, answer->expires_in_s);
-    }
-}
-
-void token_answer_format(const struct token_answer *answer, struct buffer *out_json)
-{
-    struct json_out json = json_out_over(out_json);
-
-    json_begin_object(&json);
-    if (answer->is_uauth)
-        format_uauth(answer, &json);
-    else
-        format_standard(answer, &json);
-    format_expiry(answer, &json);
-    if (!answer->is_uauth && answer->refresh_token.len > 0)
-        json_member_string(&json, STR("refresh_token"), answer->refresh_token);
-    if (!answer->is_uauth && answer->scope.len > 0)
-        json_member_string(&json, STR("scope"), answer->scope);
-    json_end_object(&json);
-}
 
 int64_t refresh_expiry(const struct client *client, int64_t family_created_at, int64_t now)
 {
@@ -63,23 +19,6 @@ enum rc token_issue_draft_access(struct oauth_call *call, struct live_grant *gra
     return rc == RC_TOO_LARGE ? oauth_refuse(call, OAUTH_INVALID_SCOPE,
                                              "the scope is too long for a signed token", NULL)
                               : rc;
-}
-
-static enum rc find_grant(struct oauth_call *call, const struct issue_plan *plan,
-                          struct store_unit *unit, struct live_grant **out_grant)
-{
-    struct grant_book *grants = token_room_grants(call->oauth->tokens);
-    struct grant like = { .account_id = plan->account_id,
-                          .client_id = plan->client->id,
-                          .scope = plan->permission.scope,
-                          .audience = plan->permission.audience };
-
-    if (!plan->has_refresh)
-        return grant_find_standing(grants, &like, call->now, out_grant);
-    /* A last refresh at the end of the family's life gives an access token of full life. */
-    like.expires_at =
-        call->now + plan->client->refresh_lifetime_s + plan->permission.shape.lifetime_s;
-    return grant_draft_family(grants, &like, call->now, unit, out_grant);
 }
 
 /* ---- the second look ------------------------------------------------------------------------ */
@@ -123,17 +62,27 @@ static enum rc look_at_account(struct oauth_call *call, const struct issue_plan 
     struct account account;
     enum rc rc;
 
-    if (plan->account_id == 0)
+    if (plan->account == NULL)
         return RC_OK;
-    rc = store_find_account(call->oauth->store, plan->account_id, call->arena, &account);
-    if (rc == RC_OK &&
-        (account.is_disabled || !str_equal(account.password_hash, plan->password_hash)))
-        rc = RC_NOT_FOUND;
-    return rc;
+    rc = store_find_account(call->oauth->store, plan->account->id, call->arena, &account);
+    if (rc != RC_OK)
+        return rc;
+    if (account.is_disabled)
+        return RC_NOT_FOUND;
+    /* A refresh rests on no sign-in: one of a better hash must not end it. */
+    if (plan->grant_type == GRANT_TYPE_REFRESH_TOKEN)
+        return RC_OK;
+    /* What it was signed in with must still be all that is asked for (CA-12). */
+    return str_equal(account.password_hash, plan->account->password_hash) &&
+                   (plan->account->has_second_factor || !account.has_second_factor)
+               ? RC_OK
+               : RC_NOT_FOUND;
 }
 
-static enum rc end_again(struct oauth_call *call, const struct live_grant *grant)
+static enum rc end_again(struct oauth_call *call, const struct issue_plan *plan,
+                         const struct live_grant *grant)
 {
+    bool is_refresh = plan->grant_type == GRANT_TYPE_REFRESH_TOKEN;
     struct event event = { .kind = EVENT_GRANT_ENDED,
                            .account_id = grant->account_id,
                            .client_id = grant->client_id,
@@ -148,8 +97,9 @@ static enum rc end_again(struct oauth_call *call, const struct live_grant *grant
     if (rc != RC_OK)
         return rc;
     call->is_recorded = true;
-    return oauth_refuse(call, OAUTH_INVALID_GRANT, "the grant is no longer permitted",
-                        "disabled or changed meanwhile");
+    return oauth_refuse_for(call, OAUTH_INVALID_GRANT,
+                            is_refresh ? REASON_REFRESH_ENDED : REASON_NONE,
+                            "the grant is no longer permitted", "disabled or changed meanwhile");
 }
 
 /*
@@ -167,82 +117,154 @@ static enum rc look_again(struct oauth_call *call, const struct issue_plan *plan
     if (rc == RC_OK)
         rc = look_at_account(call, plan);
     if (rc == RC_NOT_FOUND || (rc == RC_OK && grant_is_ended(grant)))
-        return end_again(call, grant);
+        return end_again(call, plan, grant);
     return rc;
 }
 
 /* ---- issuing -------------------------------------------------------------------------------- */
 
-/* Access token, and refresh token where the plan has one. */
-struct issue_drafts {
+/* Tokens on their way: an access token, and a refresh token where the plan has one. */
+struct issue {
+    const struct issue_plan *plan;
+    struct live_grant *grant;
+    struct str session_id; /* empty: none */
     struct token_draft access;
     struct token_draft refresh;
 };
 
-static enum rc draft_tokens(struct oauth_call *call, const struct issue_plan *plan,
-                            struct live_grant *grant, struct issue_drafts *out_drafts)
+/* The id that the outside will know; the store keeps its digest alone. */
+static struct str make_session_id(struct arena *arena)
 {
-    int64_t refresh_expires_at = refresh_expiry(plan->client, call->now, call->now);
-    enum rc rc = token_issue_draft_access(call, grant, plan->permission.shape, &out_drafts->access);
+    char *text = arena_alloc(arena, UUID_TEXT_BYTES);
+    unsigned char bytes[UUID_BYTES];
 
-    if (rc != RC_OK || !plan->has_refresh)
-        return rc;
-    return token_draft_refresh(call->oauth->tokens, grant, refresh_expires_at, call->now,
-                               call->arena, &out_drafts->refresh);
+    random_bytes(bytes, sizeof(bytes));
+    uuid_mark_random(bytes);
+    uuid_format(bytes, text);
+    explicit_bzero(bytes, sizeof(bytes));
+    return (struct str){ text, UUID_TEXT_BYTES };
 }
 
-static enum rc commit_tokens(struct oauth_call *call, const struct issue_plan *plan,
-                             const struct issue_drafts *drafts, struct store_unit *unit)
+/* A grant that nobody shares, for a family or a session; else the standing one. */
+static enum rc find_grant(struct oauth_call *call, struct issue *issue, struct store_unit *unit)
 {
-    struct event event = { .kind = EVENT_TOKEN_ISSUED,
-                           .account_id = plan->account_id,
-                           .client_id = plan->client->id,
-                           .token_id = drafts->access.row.id };
+    struct grant_book *grants = token_room_grants(call->oauth->tokens);
+    const struct issue_plan *plan = issue->plan;
+    int64_t lifetime_s = plan->permission.shape.lifetime_s;
+    struct grant like = { .account_id = plan->account == NULL ? 0 : plan->account->id,
+                          .client_id = plan->client->id,
+                          .scope = plan->permission.scope,
+                          .audience = plan->permission.audience,
+                          .is_session = plan->session != NULL };
+    struct session session;
 
-    store_insert_token(unit, &drafts->access.row);
-    if (plan->has_refresh)
-        store_insert_token(unit, &drafts->refresh.row);
+    if (plan->session == NULL && !plan->has_refresh)
+        return grant_find_standing(grants, &like, call->now, &issue->grant);
+    if (lifetime_s != 0)
+        like.expires_at = call->now + lifetime_s;
+    /* A last refresh at the end of the family's life gives an access token of full life. */
+    if (lifetime_s != 0 && plan->has_refresh)
+        like.expires_at += plan->client->refresh_lifetime_s;
+    if (plan->session == NULL)
+        return grant_draft_family(grants, &like, NULL, call->now, unit, &issue->grant);
+    session = *plan->session;
+    issue->session_id = make_session_id(call->arena);
+    digest_sha256(issue->session_id, session.digest);
+    return grant_draft_family(grants, &like, &session, call->now, unit, &issue->grant);
+}
+
+static enum rc draft_tokens(struct oauth_call *call, struct issue *issue)
+{
+    const struct issue_plan *plan = issue->plan;
+    struct token_shape shape = plan->permission.shape;
+    enum rc rc;
+
+    shape.account = plan->account;
+    shape.session_id = issue->session_id;
+    rc = token_issue_draft_access(call, issue->grant, shape, &issue->access);
+    if (rc != RC_OK || !plan->has_refresh)
+        return rc;
+    return token_draft_refresh(call->oauth->tokens, issue->grant,
+                               refresh_expiry(plan->client, call->now, call->now), call->now,
+                               call->arena, &issue->refresh);
+}
+
+static enum event_kind event_kind_of(const struct issue_plan *plan)
+{
+    if (plan->session != NULL)
+        return EVENT_SESSION_BEGUN;
+    return plan->grant_type == GRANT_TYPE_REFRESH_TOKEN ? EVENT_TOKEN_REFRESHED
+                                                        : EVENT_TOKEN_ISSUED;
+}
+
+static enum rc commit_tokens(struct oauth_call *call, const struct issue *issue,
+                             struct store_unit *unit)
+{
+    struct event event = { .kind = event_kind_of(issue->plan),
+                           .account_id = issue->grant->account_id,
+                           .client_id = issue->grant->client_id,
+                           .token_id = issue->access.row.id };
+
+    store_insert_token(unit, &issue->access.row);
+    if (issue->plan->has_refresh)
+        store_insert_token(unit, &issue->refresh.row);
     oauth_add_event(call, event, unit);
     return store_commit(call->oauth->store, unit);
 }
 
-static enum rc issue_under(struct oauth_call *call, const struct issue_plan *plan,
-                           struct live_grant *grant, struct store_unit *unit,
-                           struct buffer *out_json)
+static void enter_tokens(struct oauth_call *call, const struct issue *issue)
 {
-    struct issue_drafts drafts = { .refresh = { .value = STR("") } };
-    enum rc rc = draft_tokens(call, plan, grant, &drafts);
+    token_enter(call->oauth->tokens, &issue->access, call->now);
+    if (issue->plan->has_refresh)
+        token_enter(call->oauth->tokens, &issue->refresh, call->now);
+    call->log_token_id = issue->access.row.id;
+    call->has_issued = true;
+    call->issued_by = issue->plan->grant_type;
+}
+
+static enum rc issue_tokens(struct oauth_call *call, struct issue *issue, struct store_unit *unit,
+                            struct token_answer *out_answer)
+{
+    const struct issue_plan *plan = issue->plan;
+    enum rc rc = draft_tokens(call, issue);
 
     if (rc == RC_OK)
-        rc = commit_tokens(call, plan, &drafts, unit);
+        rc = commit_tokens(call, issue, unit);
     if (rc == RC_OK)
-        rc = look_again(call, plan, grant);
+        rc = look_again(call, plan, issue->grant);
     if (rc != RC_OK)
         return rc;
-    token_enter(call->oauth->tokens, &drafts.access, call->now);
-    if (plan->has_refresh)
-        token_enter(call->oauth->tokens, &drafts.refresh, call->now);
-    call->log_token_id = drafts.access.row.id;
-    token_answer_format(
-        &(struct token_answer){ .access_token = drafts.access.value,
-                                .refresh_token = drafts.refresh.value,
-                                .scope = plan->permission.scope,
-                                .expires_in_s = drafts.access.row.expires_at - call->now,
-                                .is_uauth = plan->is_uauth,
-                                .expires_in_as_string = plan->permission.expires_in_as_string },
-        out_json);
+    enter_tokens(call, issue);
+    *out_answer =
+        (struct token_answer){ .access_token = issue->access.value,
+                               .refresh_token = issue->refresh.value,
+                               .scope = plan->permission.scope,
+                               .jti = issue->access.jti,
+                               .session_id = issue->session_id,
+                               .account = plan->account,
+                               .expires_in_s = token_expires_in(&issue->access.row, call->now),
+                               .expires_in_as_string = plan->permission.expires_in_as_string };
     return RC_OK;
 }
 
 enum rc token_issue(struct oauth_call *call, const struct issue_plan *plan, struct store_unit *unit,
-                    struct buffer *out_json)
+                    struct token_answer *out_answer)
 {
-    struct live_grant *grant;
-    enum rc rc = find_grant(call, plan, unit, &grant);
+    struct issue issue = { .plan = plan };
+    enum rc rc = find_grant(call, &issue, unit);
 
     if (rc != RC_OK)
         return rc;
-    rc = issue_under(call, plan, grant, unit, out_json);
-    grant_put(token_room_grants(call->oauth->tokens), grant);
+    rc = issue_tokens(call, &issue, unit, out_answer);
+    grant_put(token_room_grants(call->oauth->tokens), issue.grant);
     return rc;
+}
+
+enum rc token_issue_under(struct oauth_call *call, const struct issue_plan *plan,
+                          struct live_grant *grant, struct store_unit *unit,
+                          struct token_answer *out_answer)
+{
+    struct issue issue = { .plan = plan, .grant = grant };
+
+    return issue_tokens(call, &issue, unit, out_answer);
 }

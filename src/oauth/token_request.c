@@ -5,6 +5,12 @@ static bool has_grant_type(const struct client *client, enum grant_type type)
     return (client->grant_types & 1u << type) != 0;
 }
 
+static enum rc refuse_nobody(struct oauth_call *call, const char *why)
+{
+    return oauth_refuse_for(call, OAUTH_INVALID_CLIENT, REASON_NO_CLIENT,
+                            "client authentication is required", why);
+}
+
 static enum rc answer_grant(struct oauth_call *call, const struct token_request *request,
                             enum grant_type type, const struct client *client,
                             bool is_authenticated, struct buffer *out_json)
@@ -12,11 +18,10 @@ static enum rc answer_grant(struct oauth_call *call, const struct token_request 
     /* ASVS 10.4.4: only what the client is registered for. Without a client it is the services
      * that decide, in the password grant alone. */
     if (is_authenticated && !has_grant_type(client, type))
-        return oauth_refuse(call, OAUTH_UNAUTHORIZED_CLIENT,
-                            "the client is not registered for this grant type", NULL);
-    if (!is_authenticated && type != GRANT_TYPE_PASSWORD)
-        return oauth_refuse(call, OAUTH_INVALID_CLIENT, "client authentication is required",
-                            "no client");
+        return oauth_refuse_for(call, OAUTH_UNAUTHORIZED_CLIENT, REASON_GRANT_TYPE_NOT_ALLOWED,
+                                "the client is not registered for this grant type", NULL);
+    if (!is_authenticated && (type != GRANT_TYPE_PASSWORD || request->anonymous_profile == NULL))
+        return refuse_nobody(call, "no client");
     switch (type) {
     case GRANT_TYPE_PASSWORD:
         return grant_password_answer(call, request, client, is_authenticated, out_json);
@@ -42,8 +47,7 @@ static enum rc find_client(struct oauth_call *call, const struct token_request *
         rc = catalog_find_client(call->oauth->catalog, built_in, call->may_block, out_client);
         if (rc == RC_OK && (*out_client)->client.is_disabled) {
             catalog_client_put(*out_client);
-            return oauth_refuse(call, OAUTH_INVALID_CLIENT, "client authentication is required",
-                                "public_client is disabled");
+            return refuse_nobody(call, "public_client is disabled");
         }
     }
     if (rc == RC_OK)
@@ -60,7 +64,8 @@ enum rc token_request_answer(struct oauth_call *call, const struct token_request
     enum rc rc;
 
     if (request->grant_type == NULL)
-        return oauth_refuse(call, OAUTH_INVALID_REQUEST, "grant_type is missing", NULL);
+        return oauth_refuse_for(call, OAUTH_INVALID_REQUEST, REASON_NO_GRANT_TYPE,
+                                "grant_type is missing", NULL);
     if (grant_type_parse(*request->grant_type, &type) != RC_OK)
         return oauth_refuse(call, OAUTH_UNSUPPORTED_GRANT_TYPE, "this grant type is not offered",
                             NULL);

@@ -10,6 +10,38 @@
 #include "oauth/client_auth.h"
 #include "oauth/scope.h"
 
+/* What a success response is made of. Texts live in the arena. */
+struct token_answer {
+    struct str access_token;
+    struct str refresh_token; /* empty: none */
+    struct str scope;
+    struct str jti;
+    struct str session_id;         /* empty: not tied to a session */
+    const struct account *account; /* NULL: the client itself */
+    int64_t expires_in_s;          /* 0: never */
+    bool expires_in_as_string;
+};
+
+/* Writes an answer's JSON. */
+typedef void token_answer_writer(const struct token_answer *answer, struct buffer *out_json);
+
+/* The success response of RFC 6749 5.1. */
+token_answer_writer token_answer_format;
+
+/* How a door differs from the standard's token endpoint. Constant, or made of settings. */
+struct token_profile {
+    token_answer_writer *format;
+    bool has_shape;           /* its own kind of access token, whatever the services say */
+    struct token_shape shape; /* its lifetime holds where no service is named            */
+    bool asks_code;           /* the password grant can carry a second factor's code     */
+    bool keeps_refresh;       /* a refresh token is used again and again, not rotated    */
+};
+
+extern const struct token_profile token_profile_standard;
+
+/* Gives a permission the shape of a profile that has one of its own. */
+void token_profile_shape(const struct token_profile *profile, struct permission *permission);
+
 /* A parameter that was not sent is NULL; all live in the arena. */
 struct token_request {
     const struct str *grant_type;
@@ -17,51 +49,49 @@ struct token_request {
     const struct str *scope;
     const struct str *username;
     const struct secret *password;
+    const struct str *code; /* of a second factor */
     const struct secret *refresh_token;
+    const struct token_profile *profile;
+    /* For the password grant when nobody authenticates as a client (u-Auth); NULL: that is refused.
+     */
+    const struct token_profile *anonymous_profile;
 };
 
-/*
- * Decides a token request and writes the answer's JSON.
- *
- * out_json  the success response of RFC 6749 5.1; u-Auth's members where nobody authenticated as a
- *           client
- */
+/* Decides a token request and writes the answer with its profile's writer. */
 enum rc token_request_answer(struct oauth_call *call, const struct token_request *request,
                              struct buffer *out_json) MUST_CHECK;
 
-/* ---- between the files of the grants -------------------------------------------------------- */
+/* ---- between the files of the grants, and for dialects --------------------------------------- */
 
 /* What a grant has decided to issue. */
 struct issue_plan {
+    enum grant_type grant_type; /* for the metrics */
     const struct client *client;
-    int64_t account_id;       /* 0: the client itself                      */
-    struct str password_hash; /* the one that was verified, of the account */
+    const struct account *account; /* as it was authenticated; NULL: the client itself */
     struct permission permission;
     bool has_refresh;
-    bool is_uauth; /* the answer has u-Auth's members */
+    const struct session *session; /* NULL: none; else address, address_bits, device and idle_s */
 };
-
-/* The success response's members. */
-struct token_answer {
-    struct str access_token;
-    struct str refresh_token; /* empty: none */
-    struct str scope;
-    int64_t expires_in_s;
-    bool is_uauth;
-    bool expires_in_as_string;
-};
-
-void token_answer_format(const struct token_answer *answer, struct buffer *out_json);
 
 /*
- * Drafts the tokens of a plan, adds them and the audit event to the unit, commits it, and writes
- * the answer. The unit may hold steps already; they are committed with it. Client, account and
- * services are looked at once more after the commit: what was disabled meanwhile gets nothing.
+ * Drafts the tokens of a plan, adds them and the audit event to the unit, and commits it. The unit
+ * may hold steps already; they are committed with it. Client, account and services are looked at
+ * once more after the commit: what was disabled meanwhile gets nothing, nor does a sign-in whose
+ * password was changed, or that should have asked for a second factor by then.
  *
- * Answers: RC_OK · RC_REFUSED.  Faults: the store's, RC_CRYPTO
+ * Answers: RC_OK · RC_REFUSED · RC_SPENT a step of the unit said so.  Faults: the store's,
+ * RC_CRYPTO
  */
 enum rc token_issue(struct oauth_call *call, const struct issue_plan *plan, struct store_unit *unit,
-                    struct buffer *out_json) MUST_CHECK;
+                    struct token_answer *out_answer) MUST_CHECK;
+
+/* Another access token under a grant that stands, with the same second look. */
+enum rc token_issue_under(struct oauth_call *call, const struct issue_plan *plan,
+                          struct live_grant *grant, struct store_unit *unit,
+                          struct token_answer *out_answer) MUST_CHECK;
+
+/* Seconds that a token has left; 0: never expires. */
+int64_t token_expires_in(const struct token *row, int64_t now);
 
 /* token_draft_access, with a refusal for a scope that no JWT of ours can hold. */
 enum rc token_issue_draft_access(struct oauth_call *call, struct live_grant *grant,

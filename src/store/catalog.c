@@ -323,6 +323,28 @@ enum rc catalog_list_scopes(struct catalog *catalog, bool may_block, struct buff
     return RC_OK;
 }
 
+enum rc catalog_list_password_services(struct catalog *catalog, bool may_block,
+                                       struct buffer *out_words)
+{
+    enum rc rc = lock_index(catalog, may_block);
+    bool is_first = true;
+    size_t index;
+
+    if (rc != RC_OK)
+        return rc;
+    for (index = 0; index < catalog->index.service_count; index++) {
+        const struct service *service = &catalog->index.services[index]->service;
+
+        if (service->is_disabled || !service->allows_password)
+            continue;
+        buffer_append_str(out_words, is_first ? STR("service_id=") : STR(" service_id="));
+        buffer_append_str(out_words, service->service_id);
+        is_first = false;
+    }
+    pthread_rwlock_unlock(&catalog->lock);
+    return RC_OK;
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 enum rc catalog_new(struct store *store, struct catalog **out_catalog)

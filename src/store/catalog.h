@@ -57,6 +57,11 @@ enum rc catalog_find_service(struct catalog *catalog, struct str service_id, boo
 enum rc catalog_find_owner(struct catalog *catalog, struct str scope_word, bool may_block,
                            struct catalog_service **out_service) MUST_CHECK;
 
+/* Appends "service_id=ID" of every enabled service that allows passwords (struct service), space-
+ * separated, in order of id. */
+enum rc catalog_list_password_services(struct catalog *catalog, bool may_block,
+                                       struct buffer *out_words) MUST_CHECK;
+
 void catalog_client_put(struct catalog_client *client);
 void catalog_service_put(struct catalog_service *service);
 

@@ -1,125 +1,4 @@
-#include "store/room.h"
-
-/* What a loader sees of the row under the cursor. */
-struct row {
-    const struct driver *driver;
-    struct driver_session *session;
-};
-
-struct query {
-    enum statement statement;
-    /* Fills the noun; RC_CORRUPT when a column is not what was written. */
-    enum rc (*load)(const struct row *row, struct arena *arena, void *out);
-    unsigned param_count;
-    struct store_param params[4];
-};
-
-/* Where rows go, one behind the other. */
-struct page {
-    struct arena *arena; /* of their strings; NULL: they have none */
-    void *rows;
-    size_t row_bytes;
-    size_t max;
-};
-
-static int64_t row_int(const struct row *row, unsigned column)
-{
-    return row->driver->column_int(row->session, column);
-}
-
-static struct str row_text(const struct row *row, unsigned column, struct arena *arena)
-{
-    return arena_copy(arena, row->driver->column_bytes(row->session, column));
-}
-
-static enum rc row_fixed(const struct row *row, unsigned column, void *out_bytes, size_t len)
-{
-    struct str bytes = row->driver->column_bytes(row->session, column);
-
-    if (bytes.len != len)
-        return RC_CORRUPT;
-    memcpy(out_bytes, bytes.at, len);
-    return RC_OK;
-}
-
-/* What arena_copy needs at most for each text: its NUL and its alignment. */
-enum { TEXT_ROOM_BYTES = 32, TEXT_COLUMN_COUNT_MAX = 8 };
-
-static bool arena_has_room(const struct arena *arena, const struct row *row)
-{
-    return row->driver->row_bytes(row->session) + TEXT_ROOM_BYTES * TEXT_COLUMN_COUNT_MAX <=
-           arena->slab_bytes - arena->used_bytes;
-}
-
-/* A page ends early, but never empty, when the arena has no room for one row more. */
-static enum rc load_rows(const struct row *row, const struct query *query, const struct page *page,
-                         size_t *out_count)
-{
-    bool has_row = true;
-    size_t count = 0;
-    enum rc rc = RC_OK;
-
-    while (count < page->max) {
-        rc = row->driver->next(row->session, &has_row);
-        if (rc != RC_OK || !has_row)
-            break;
-        if (count > 0 && page->arena != NULL && !arena_has_room(page->arena, row))
-            break;
-        rc = query->load(row, page->arena, (char *)page->rows + count * page->row_bytes);
-        if (rc != RC_OK)
-            break;
-        count++;
-    }
-    if (rc == RC_OK)
-        *out_count = count;
-    return rc;
-}
-
-static enum rc list_rows(struct store *store, const struct query *query, const struct page *page,
-                         size_t *out_count)
-{
-    struct row row = { .driver = store->driver };
-    enum rc rc = reader_borrow(store, &row.session);
-
-    if (rc != RC_OK)
-        return rc;
-    rc = store->driver->query(row.session, query->statement, query->params, query->param_count);
-    if (rc == RC_OK)
-        rc = load_rows(&row, query, page, out_count);
-    store->driver->finish(row.session);
-    reader_return(store, row.session);
-    return rc;
-}
-
-static enum rc find_row(struct store *store, const struct query *query, struct arena *arena,
-                        void *out)
-{
-    const struct page page = { .arena = arena, .rows = out, .max = 1 };
-    size_t count = 0;
-    enum rc rc = list_rows(store, query, &page, &count);
-
-    return rc == RC_OK && count == 0 ? RC_NOT_FOUND : rc;
-}
-
-static struct store_param int_param(int64_t number)
-{
-    return (struct store_param){ .type = STORE_INT, .number = number };
-}
-
-static struct store_param text_param(struct str text)
-{
-    return (struct store_param){ .type = STORE_TEXT, .bytes = text };
-}
-
-/* The next rows behind (or before) an id; $1 and $2 of every list. */
-static struct query page_query(enum statement statement,
-                               enum rc (*load)(const struct row *, struct arena *, void *),
-                               int64_t id, size_t max)
-{
-    size_t row_count = max < STORE_LIST_ROW_COUNT_MAX ? max : STORE_LIST_ROW_COUNT_MAX;
-
-    return (struct query){ statement, load, 2, { int_param(id), int_param((int64_t)row_count) } };
-}
+#include "store/rows.h"
 
 /* ---- accounts, services, clients ------------------------------------------------------------ */
 
@@ -134,6 +13,7 @@ static enum rc load_account(const struct row *row, struct arena *arena, void *ou
         .is_admin = row_int(row, 5) != 0,
         .is_disabled = row_int(row, 6) != 0,
         .created_at = row_int(row, 7),
+        .has_second_factor = row_int(row, 8) != 0,
     };
     return RC_OK;
 }
@@ -191,7 +71,7 @@ enum rc store_find_account(struct store *store, int64_t id, struct arena *arena,
 {
     const struct query query = { STATEMENT_FIND_ACCOUNT, load_account, 1, { int_param(id) } };
 
-    return find_row(store, &query, arena, out_account);
+    return rows_find(store, &query, arena, out_account);
 }
 
 enum rc store_find_account_by_name(struct store *store, struct str name, struct arena *arena,
@@ -204,7 +84,7 @@ enum rc store_find_account_by_name(struct store *store, struct str name, struct 
         return RC_NOT_FOUND;
     store_fold_name(name, folded);
     query.params[0] = text_param((struct str){ folded, name.len });
-    return find_row(store, &query, arena, out_account);
+    return rows_find(store, &query, arena, out_account);
 }
 
 enum rc store_find_service(struct store *store, int64_t id, struct arena *arena,
@@ -212,7 +92,7 @@ enum rc store_find_service(struct store *store, int64_t id, struct arena *arena,
 {
     const struct query query = { STATEMENT_FIND_SERVICE, load_service, 1, { int_param(id) } };
 
-    return find_row(store, &query, arena, out_service);
+    return rows_find(store, &query, arena, out_service);
 }
 
 enum rc store_find_client(struct store *store, int64_t id, struct arena *arena,
@@ -220,7 +100,7 @@ enum rc store_find_client(struct store *store, int64_t id, struct arena *arena,
 {
     const struct query query = { STATEMENT_FIND_CLIENT, load_client, 1, { int_param(id) } };
 
-    return find_row(store, &query, arena, out_client);
+    return rows_find(store, &query, arena, out_client);
 }
 
 enum rc store_list_accounts(struct store *store, int64_t after_id, struct arena *arena,
@@ -229,7 +109,7 @@ enum rc store_list_accounts(struct store *store, int64_t after_id, struct arena 
     const struct query query = page_query(STATEMENT_LIST_ACCOUNTS, load_account, after_id, max);
     const struct page page = { arena, out_rows, sizeof(*out_rows), max };
 
-    return list_rows(store, &query, &page, out_count);
+    return rows_list(store, &query, &page, out_count);
 }
 
 enum rc store_list_services(struct store *store, int64_t after_id, struct arena *arena,
@@ -238,7 +118,7 @@ enum rc store_list_services(struct store *store, int64_t after_id, struct arena 
     const struct query query = page_query(STATEMENT_LIST_SERVICES, load_service, after_id, max);
     const struct page page = { arena, out_rows, sizeof(*out_rows), max };
 
-    return list_rows(store, &query, &page, out_count);
+    return rows_list(store, &query, &page, out_count);
 }
 
 enum rc store_list_clients(struct store *store, int64_t after_id, struct arena *arena,
@@ -247,7 +127,7 @@ enum rc store_list_clients(struct store *store, int64_t after_id, struct arena *
     const struct query query = page_query(STATEMENT_LIST_CLIENTS, load_client, after_id, max);
     const struct page page = { arena, out_rows, sizeof(*out_rows), max };
 
-    return list_rows(store, &query, &page, out_count);
+    return rows_list(store, &query, &page, out_count);
 }
 
 /* ---- grants --------------------------------------------------------------------------------- */
@@ -265,6 +145,7 @@ static enum rc load_grant(const struct row *row, struct arena *arena, void *out)
         .created_at = row_int(row, 7),
         .expires_at = row_int(row, 8),
         .ended_at = row_int(row, 9),
+        .is_session = row_int(row, 10) != 0,
     };
     return RC_OK;
 }
@@ -274,7 +155,7 @@ enum rc store_find_grant(struct store *store, int64_t id, struct arena *arena,
 {
     const struct query query = { STATEMENT_FIND_GRANT, load_grant, 1, { int_param(id) } };
 
-    return find_row(store, &query, arena, out_grant);
+    return rows_find(store, &query, arena, out_grant);
 }
 
 enum rc store_find_standing_grant(struct store *store, const struct grant *like,
@@ -286,7 +167,7 @@ enum rc store_find_standing_grant(struct store *store, const struct grant *like,
                                  { int_param(like->client_id), int_param(like->account_id),
                                    text_param(like->scope), text_param(like->audience) } };
 
-    return find_row(store, &query, arena, out_grant);
+    return rows_find(store, &query, arena, out_grant);
 }
 
 enum rc store_list_grants(struct store *store, int64_t account_id, int64_t client_id,
@@ -305,7 +186,7 @@ enum rc store_list_grants(struct store *store, int64_t account_id, int64_t clien
     }
     if (client_id != 0)
         query.params[query.param_count++] = int_param(client_id);
-    return list_rows(store, &query, &page, out_count);
+    return rows_list(store, &query, &page, out_count);
 }
 
 /* An audience is a list of words, which only the loader can tell apart. */
@@ -358,7 +239,7 @@ enum rc store_list_grants_of_service(struct store *store, struct str service_id,
         const struct query query = page_query(STATEMENT_LIST_GRANTS_UPWARDS, load_grant_of_service,
                                               found.last_id, STORE_LIST_ROW_COUNT_MAX);
 
-        rc = list_rows(store, &query, &page, &seen_count);
+        rc = rows_list(store, &query, &page, &seen_count);
     }
     if (rc == RC_OK)
         *out_count = found.count;
@@ -398,7 +279,7 @@ enum rc store_find_token(struct store *store, int64_t id, struct token *out_toke
                                  1,
                                  { int_param(id) } };
 
-    return find_row(store, &query, NULL, out_token);
+    return rows_find(store, &query, NULL, out_token);
 }
 
 enum rc store_list_tokens(struct store *store, int64_t after_id, int64_t now,
@@ -411,11 +292,11 @@ enum rc store_list_tokens(struct store *store, int64_t after_id, int64_t now,
 
     query.params[query.param_count++] = int_param(now);
     if (after_id < STORE_LONG_TOKEN_FIRST)
-        rc = list_rows(store, &query, &page, &count);
+        rc = rows_list(store, &query, &page, &count);
     /* All long tokens stand behind all others. */
     query.statement = STATEMENT_LIST_LONG_TOKENS;
     if (rc == RC_OK && count == 0)
-        rc = list_rows(store, &query, &page, &count);
+        rc = rows_list(store, &query, &page, &count);
     if (rc == RC_OK)
         *out_count = count;
     return rc;
@@ -434,7 +315,7 @@ enum rc store_find_replay(struct store *store, int64_t successor_id, int64_t now
         STATEMENT_FIND_REPLAY, load_blob, 2, { int_param(successor_id), int_param(now) }
     };
 
-    return find_row(store, &query, arena, out_sealed);
+    return rows_find(store, &query, arena, out_sealed);
 }
 
 static enum rc load_spent(const struct row *row, struct arena *arena, void *out)
@@ -449,7 +330,7 @@ enum rc store_find_spent(struct store *store, int64_t token_id, struct spent_tok
 {
     const struct query query = { STATEMENT_FIND_SPENT, load_spent, 1, { int_param(token_id) } };
 
-    return find_row(store, &query, NULL, out_spent);
+    return rows_find(store, &query, NULL, out_spent);
 }
 
 /* ---- keys, sealed values, throttles, events ------------------------------------------------- */
@@ -479,7 +360,7 @@ enum rc store_list_keys(struct store *store, struct arena *arena, struct key *ou
     const struct query query = page_query(STATEMENT_LIST_KEYS, load_key, 0, max);
     const struct page page = { arena, out_rows, sizeof(*out_rows), max };
 
-    return list_rows(store, &query, &page, out_count);
+    return rows_list(store, &query, &page, out_count);
 }
 
 enum rc store_find_sealed_value(struct store *store, struct str name, struct arena *arena,
@@ -487,7 +368,7 @@ enum rc store_find_sealed_value(struct store *store, struct str name, struct are
 {
     const struct query query = { STATEMENT_FIND_SEALED_VALUE, load_blob, 1, { text_param(name) } };
 
-    return find_row(store, &query, arena, out_sealed);
+    return rows_find(store, &query, arena, out_sealed);
 }
 
 static enum rc load_throttle(const struct row *row, struct arena *arena, void *out)
@@ -505,15 +386,9 @@ static enum rc load_throttle(const struct row *row, struct arena *arena, void *o
 enum rc store_find_throttle(struct store *store, const unsigned char key[static DIGEST_BYTES],
                             struct throttle *out_throttle)
 {
-    const struct query query = { STATEMENT_FIND_THROTTLE,
-                                 load_throttle,
-                                 1,
-                                 {
-                                     { .type = STORE_BLOB,
-                                       .bytes = { (const char *)key, DIGEST_BYTES } },
-                                 } };
+    const struct query query = { STATEMENT_FIND_THROTTLE, load_throttle, 1, { digest_param(key) } };
 
-    return find_row(store, &query, NULL, out_throttle);
+    return rows_find(store, &query, NULL, out_throttle);
 }
 
 static enum rc load_event(const struct row *row, struct arena *arena, void *out)
@@ -541,5 +416,5 @@ enum rc store_list_events(struct store *store, int64_t before_id, struct arena *
     const struct query query = page_query(STATEMENT_LIST_EVENTS, load_event, before_id, max);
     const struct page page = { arena, out_rows, sizeof(*out_rows), max };
 
-    return list_rows(store, &query, &page, out_count);
+    return rows_list(store, &query, &page, out_count);
 }

@@ -17,7 +17,7 @@ enum {
     READER_COUNT = 4,
     LISTENER_COUNT_MAX = 8,
     QUEUE_BATCH_COUNT = STORE_QUEUE_COUNT_MAX / STORE_BATCH_COUNT_MAX + 1, /* one is being run */
-    SWEEP_TABLE_COUNT = 8
+    SWEEP_TABLE_COUNT = 9
 };
 
 /* One unit that waits, on the stack of the thread that waits. */

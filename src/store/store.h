@@ -155,6 +155,9 @@ void store_update_account(struct store_unit *unit, const struct account *account
 void store_update_service(struct store_unit *unit, const struct service *service);
 void store_update_client(struct store_unit *unit, const struct client *client);
 
+/* Disables an account and leaves everything else as it is by then; RC_NOT_FOUND. */
+void store_disable_account(struct store_unit *unit, int64_t account_id);
+
 /* Replaces a password hash if it still is `old_hash` (upgraded parameters); RC_NOT_FOUND. */
 void store_update_password_hash(struct store_unit *unit, int64_t account_id, struct str old_hash,
                                 struct str new_hash);
@@ -192,6 +195,32 @@ void store_delete_key(struct store_unit *unit, int64_t key_id);
 /* A named value, sealed by the caller; RC_EXISTS when it is there already. */
 void store_insert_sealed_value(struct store_unit *unit, struct str name, struct str sealed);
 
+/* The session of a grant with is_session, in the unit that inserts the grant. */
+void store_insert_session(struct store_unit *unit, const struct session *session);
+
+/* Moves last_active_at forward; never back, and nothing when the session is gone. */
+void store_touch_session(struct store_unit *unit, int64_t session_id, int64_t at);
+
+/* Second factors; each of these three tells of a change of the account. */
+void store_insert_factor(struct store_unit *unit, const struct factor *factor);
+/* RC_NOT_FOUND. */
+void store_delete_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id);
+/* All of an account, and its recovery codes. */
+void store_delete_factors(struct store_unit *unit, int64_t account_id);
+
+/* Uses a time step of a TOTP factor: RC_SPENT when it, or a later one, was used before. One
+ * conditional update decides (RFC 6238 5.2). */
+void store_spend_step(struct store_unit *unit, int64_t factor_id, int64_t step, int64_t at);
+
+/* Recovery codes: known by a keyed hash. Inserting and deleting tell of a change of the account;
+ * RC_EXISTS when it is there already, used or not. Spending: RC_SPENT when there is no such unused
+ * one. */
+void store_insert_recovery_code(struct store_unit *unit, int64_t account_id,
+                                const unsigned char digest[static DIGEST_BYTES]);
+void store_delete_recovery_codes(struct store_unit *unit, int64_t account_id);
+void store_spend_recovery_code(struct store_unit *unit, int64_t account_id,
+                               const unsigned char digest[static DIGEST_BYTES], int64_t at);
+
 /* Counts one failure of a throttled key; or forgets them. */
 void store_count_failure(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
                          int64_t at);
@@ -228,6 +257,20 @@ struct spent_token {
 };
 enum rc store_find_spent(struct store *store, int64_t token_id,
                          struct spent_token *out_spent) MUST_CHECK;
+
+enum rc store_find_session(struct store *store, int64_t id, struct arena *arena,
+                           struct session *out_session) MUST_CHECK;
+
+/* RC_OK when it is there and unused. */
+enum rc store_find_recovery_code(struct store *store, int64_t account_id,
+                                 const unsigned char digest[static DIGEST_BYTES]) MUST_CHECK;
+enum rc store_count_recovery_codes(struct store *store, int64_t account_id,
+                                   size_t *out_unused_count) MUST_CHECK;
+
+/* The second factors of an account in order of id; at most FACTOR_COUNT_MAX. */
+enum rc store_list_factors(struct store *store, int64_t account_id, struct arena *arena,
+                           struct factor out_rows[static FACTOR_COUNT_MAX],
+                           size_t *out_count) MUST_CHECK;
 
 enum rc store_find_sealed_value(struct store *store, struct str name, struct arena *arena,
                                 struct str *out_sealed) MUST_CHECK;

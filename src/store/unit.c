@@ -152,6 +152,12 @@ void store_update_account(struct store_unit *unit, const struct account *account
     unit_change(unit, CHANGE_ACCOUNT, account->id);
 }
 
+void store_disable_account(struct store_unit *unit, int64_t account_id)
+{
+    step_int(unit_add(unit, STATEMENT_DISABLE_ACCOUNT, RC_NOT_FOUND), account_id);
+    unit_change(unit, CHANGE_ACCOUNT, account_id);
+}
+
 void store_update_password_hash(struct store_unit *unit, int64_t account_id, struct str old_hash,
                                 struct str new_hash)
 {
@@ -264,6 +270,7 @@ void store_insert_grant(struct store_unit *unit, const struct grant *grant)
     step_int(step, grant->created_at);
     step_int(step, grant->expires_at);
     step_int(step, grant->ended_at);
+    step_int(step, grant->is_session);
 }
 
 void store_end_grant(struct store_unit *unit, int64_t grant_id, int64_t at)
@@ -389,4 +396,111 @@ void store_count_failure(struct store_unit *unit, const unsigned char key[static
 void store_clear_failures(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES])
 {
     step_own_blob(unit, unit_add(unit, STATEMENT_CLEAR_FAILURES, RC_OK), key, DIGEST_BYTES);
+}
+
+/* ---- sessions, second factors, recovery codes ----------------------------------------------- */
+
+void store_insert_session(struct store_unit *unit, const struct session *session)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_INSERT_SESSION, RC_OK);
+
+    ASSERT(session->id > 0 && session->address_bits <= 8 * sizeof(session->address) &&
+           session->idle_s >= 0 && session->device.len <= DEVICE_BYTES_MAX);
+    step_int(step, session->id);
+    step_int(step, session->account_id);
+    step_own_blob(unit, step, session->digest, DIGEST_BYTES);
+    step_own_blob(unit, step, session->address, sizeof(session->address));
+    step_int(step, session->address_bits);
+    step_text(step, session->device);
+    step_int(step, session->idle_s);
+    step_int(step, session->created_at);
+    step_int(step, session->last_active_at);
+}
+
+void store_touch_session(struct store_unit *unit, int64_t session_id, int64_t at)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_TOUCH_SESSION, RC_OK);
+
+    step_int(step, session_id);
+    step_int(step, at);
+}
+
+/* One unit often changes several rows of one account, which is told once. */
+static void unit_change_account(struct store_unit *unit, int64_t account_id)
+{
+    const struct store_change *last;
+
+    if (unit->change_count > 0) {
+        last = &unit->changes[unit->change_count - 1];
+        if (last->kind == CHANGE_ACCOUNT && last->key == account_id)
+            return;
+    }
+    unit_change(unit, CHANGE_ACCOUNT, account_id);
+}
+
+void store_insert_factor(struct store_unit *unit, const struct factor *factor)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_INSERT_FACTOR, RC_OK);
+
+    ASSERT(factor->id > 0 && factor->name.len <= FACTOR_NAME_BYTES_MAX);
+    step_int(step, factor->id);
+    step_int(step, factor->account_id);
+    step_int(step, factor->kind);
+    step_text(step, factor->name);
+    step_blob(step, factor->sealed);
+    step_int(step, factor->created_at);
+    step_int(step, factor->last_step);
+    step_int(step, factor->last_used_at);
+    unit_change_account(unit, factor->account_id);
+}
+
+void store_delete_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_DELETE_FACTOR, RC_NOT_FOUND);
+
+    step_int(step, factor_id);
+    step_int(step, account_id);
+    unit_change_account(unit, account_id);
+}
+
+void store_delete_factors(struct store_unit *unit, int64_t account_id)
+{
+    step_int(unit_add(unit, STATEMENT_DELETE_FACTORS, RC_OK), account_id);
+    store_delete_recovery_codes(unit, account_id);
+}
+
+void store_spend_step(struct store_unit *unit, int64_t factor_id, int64_t step, int64_t at)
+{
+    struct store_step *update = unit_add(unit, STATEMENT_SPEND_STEP, RC_SPENT);
+
+    step_int(update, factor_id);
+    step_int(update, step);
+    step_int(update, at);
+}
+
+void store_insert_recovery_code(struct store_unit *unit, int64_t account_id,
+                                const unsigned char digest[static DIGEST_BYTES])
+{
+    struct store_step *step = unit_add(unit, STATEMENT_INSERT_RECOVERY_CODE, RC_EXISTS);
+
+    step_int(step, account_id);
+    step_own_blob(unit, step, digest, DIGEST_BYTES);
+    unit_change_account(unit, account_id);
+}
+
+void store_delete_recovery_codes(struct store_unit *unit, int64_t account_id)
+{
+    step_int(unit_add(unit, STATEMENT_DELETE_RECOVERY_CODES, RC_OK), account_id);
+    unit_change_account(unit, account_id);
+}
+
+void store_spend_recovery_code(struct store_unit *unit, int64_t account_id,
+                               const unsigned char digest[static DIGEST_BYTES], int64_t at)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_SPEND_RECOVERY_CODE, RC_SPENT);
+
+    ASSERT(at > 0); /* 0 would be: not yet */
+    step_int(step, account_id);
+    step_own_blob(unit, step, digest, DIGEST_BYTES);
+    step_int(step, at);
 }

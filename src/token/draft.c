@@ -1,5 +1,4 @@
 #include "base/buffer.h"
-#include "codec/base64url.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "jose/jose.h"
@@ -12,14 +11,6 @@ enum {
     /* Escaping may make six bytes of one. */
     PAYLOAD_BYTES_MAX = TOKEN_VALUE_BYTES_MAX / 2
 };
-
-void token_jti_format(const unsigned char handle[static TOKEN_HANDLE_BYTES],
-                      char out_text[static TOKEN_JTI_BYTES])
-{
-    struct buffer text = buffer_over(out_text, TOKEN_JTI_BYTES);
-
-    base64url_encode((struct str){ (const char *)handle, TOKEN_HANDLE_BYTES }, &text);
-}
 
 /* Draws an id and fills the draft's common part. */
 static enum rc draft_row(struct token_room *room, struct live_grant *grant, enum token_kind kind,
@@ -59,47 +50,125 @@ static void draft_opaque(struct token_room *room, struct arena *arena, struct to
     draft->value = buffer_str(&text);
 }
 
-/* RFC 9068 2.2: the claims of a JWT access token. */
-static void format_claims(const struct token_room *room, const struct live_grant *grant,
-                          const struct token *row, struct buffer *to)
+/* The draft's handle, and its jti in the form of its format. */
+static void name_draft(struct token_room *room, struct arena *arena, struct token_draft *draft,
+                       unsigned char out_handle[static TOKEN_HANDLE_BYTES])
 {
-    unsigned char handle[TOKEN_HANDLE_BYTES];
-    char jti[TOKEN_JTI_BYTES];
-    struct json_out json = json_out_over(to);
+    char *text = arena_alloc(arena, TOKEN_JTI_BYTES_MAX);
 
-    token_handle_encode(&room->codec, (struct token_handle){ row->id, row->kind }, handle);
-    token_jti_format(handle, jti);
-    json_begin_object(&json);
-    json_member_string(&json, STR("jti"), (struct str){ jti, sizeof(jti) });
-    json_member_string(&json, STR("iss"), room->issuer);
-    json_member_string(&json, STR("sub"), grant->subject);
-    grant_format_audience(grant->audience, room->issuer, &json);
-    json_member_string(&json, STR("client_id"), grant->client_name);
-    json_member_number(&json, STR("iat"), row->issued_at);
-    if (row->expires_at != 0)
-        json_member_number(&json, STR("exp"), row->expires_at);
-    if (grant->scope.len > 0)
-        json_member_string(&json, STR("scope"), grant->scope);
-    json_end_object(&json);
+    token_handle_encode(&room->codec, (struct token_handle){ draft->row.id, draft->row.kind },
+                        out_handle);
+    draft->jti = token_jti_format(out_handle, draft->row.format, text);
 }
 
-static enum rc draft_jwt(struct token_room *room, enum signing_alg alg, int64_t now,
-                         struct arena *arena, struct token_draft *draft)
+/* RFC 9068 2.2: the claims of a JWT access token. */
+static void format_jwt_claims(const struct token_room *room, const struct token_draft *draft,
+                              struct json_out *json)
+{
+    const struct live_grant *grant = draft->grant;
+
+    json_member_string(json, STR("jti"), draft->jti);
+    json_member_string(json, STR("iss"), room->issuer);
+    json_member_string(json, STR("sub"), grant->subject);
+    grant_format_audience(grant->audience, room->issuer, json);
+    json_member_string(json, STR("client_id"), grant->client_name);
+    json_member_number(json, STR("iat"), draft->row.issued_at);
+    if (draft->row.expires_at != 0)
+        json_member_number(json, STR("exp"), draft->row.expires_at);
+    if (grant->scope.len > 0)
+        json_member_string(json, STR("scope"), grant->scope);
+}
+
+/* What Spring Security OAuth up to 2.4.0 writes, and 3DM's three members; contracts 3.3. Only what
+ * a user authenticated has a user_name. */
+static void format_spring_claims(const struct token_draft *draft, const struct account *account,
+                                 struct json_out *json)
+{
+    const struct live_grant *grant = draft->grant;
+    bool is_admin = account != NULL && account->is_admin;
+
+    json_member_string(json, STR("jti"), draft->jti);
+    if (grant->username.len > 0)
+        json_member_string(json, STR("user_name"), grant->username);
+    json_member_words(json, STR("scope"), grant->scope);
+    if (draft->row.expires_at != 0)
+        json_member_number(json, STR("exp"), draft->row.expires_at);
+    if (grant->account_id == 0)
+        json_member_words(json, STR("authorities"), STR("ROLE_CLIENT"));
+    else
+        json_member_words(json, STR("authorities"),
+                          is_admin ? STR("ROLE_USER ROLE_ADMIN") : STR("ROLE_USER"));
+    json_member_string(json, STR("client_id"), grant->client_name);
+    if (grant->audience.len > 0)
+        json_member_words(json, STR("aud"), grant->audience);
+    if (account == NULL)
+        return;
+    json_member_number(json, STR("userid"), account->id);
+    json_member_string(json, STR("fullname"), account->full_name);
+    json_member_string(json, STR("username"), account->name);
+}
+
+/* What Spectrum's tokens hold is unknown outside of it; contracts 1.6 proposes these. */
+static void format_jwe_claims(const struct token_draft *draft, struct str session_id,
+                              struct json_out *json)
+{
+    const struct live_grant *grant = draft->grant;
+
+    if (grant->username.len > 0)
+        json_member_string(json, STR("username"), grant->username);
+    json_member_string(json, STR("jti"), draft->jti);
+    json_member_string(json, STR("sub"), grant->subject);
+    json_member_number(json, STR("iat"), draft->row.issued_at);
+    if (draft->row.expires_at != 0)
+        json_member_number(json, STR("exp"), draft->row.expires_at);
+    if (session_id.len > 0)
+        json_member_string(json, STR("sid"), session_id);
+}
+
+static enum rc sign_claims(struct token_room *room, const struct token_shape *shape, int64_t now,
+                           struct str claims, struct buffer *out_text)
+{
+    bool is_spring = shape->format == TOKEN_SPRING_JWT;
+    struct ring_key *key;
+    enum rc rc = key_ring_find(room->keys, is_spring ? ALG_RS256 : shape->alg, now, &key);
+
+    if (rc != RC_OK)
+        return rc;
+    /* Spring's header has no kid, and says JWT where RFC 9068 2.1 says at+jwt. */
+    rc = is_spring
+             ? jws_sign(ring_key_signer(key), STR("JWT"), STR(""), claims, out_text)
+             : jws_sign(ring_key_signer(key), STR("at+jwt"), ring_key_id(key), claims, out_text);
+    ring_key_put(key);
+    return rc;
+}
+
+/* Gives the row a text that holds its claims, and the digest of the whole of it. */
+static enum rc draft_compact(struct token_room *room, const struct token_shape *shape, int64_t now,
+                             const unsigned char handle[static TOKEN_HANDLE_BYTES],
+                             struct arena *arena, struct token_draft *draft)
 {
     struct buffer claims = buffer_over(arena_alloc(arena, PAYLOAD_BYTES_MAX), PAYLOAD_BYTES_MAX);
     struct buffer text =
         buffer_over(arena_alloc(arena, TOKEN_VALUE_BYTES_MAX), TOKEN_VALUE_BYTES_MAX);
-    struct ring_key *key;
-    enum rc rc = key_ring_find(room->keys, alg, now, &key);
+    struct json_out json = json_out_over(&claims);
+    enum rc rc;
 
-    if (rc != RC_OK)
-        return rc;
-    draft->row.format = TOKEN_JWT;
-    format_claims(room, draft->grant, &draft->row, &claims);
-    rc = claims.overflow ? RC_TOO_LARGE
-                         : jws_sign(ring_key_signer(key), STR("at+jwt"), ring_key_id(key),
-                                    buffer_str(&claims), &text);
-    ring_key_put(key);
+    json_begin_object(&json);
+    if (shape->format == TOKEN_JWE)
+        format_jwe_claims(draft, shape->session_id, &json);
+    else if (shape->format == TOKEN_SPRING_JWT)
+        format_spring_claims(draft, shape->account, &json);
+    else
+        format_jwt_claims(room, draft, &json);
+    json_end_object(&json);
+    if (claims.overflow)
+        return RC_TOO_LARGE;
+    /* The handle is a block that a cipher under a secret key made of a number that never comes
+     * twice: nobody foresees it, and it never repeats (NIST SP 800-38A appendix C). */
+    if (shape->format == TOKEN_JWE)
+        rc = jwe_encrypt_direct(room->jwe_key, handle, buffer_str(&claims), &text);
+    else
+        rc = sign_claims(room, shape, now, buffer_str(&claims), &text);
     if (rc != RC_OK)
         return rc;
     draft->value = buffer_str(&text);
@@ -111,15 +180,19 @@ enum rc token_draft_access(struct token_room *room, struct live_grant *grant,
                            struct token_shape shape, int64_t now, struct arena *arena,
                            struct token_draft *out_draft)
 {
+    int64_t expires_at = shape.lifetime_s == 0 ? 0 : now + shape.lifetime_s;
+    unsigned char handle[TOKEN_HANDLE_BYTES];
     struct token_draft draft;
-    enum rc rc = draft_row(room, grant, TOKEN_ACCESS, now + shape.lifetime_s, now, &draft);
+    enum rc rc = draft_row(room, grant, TOKEN_ACCESS, expires_at, now, &draft);
 
     if (rc != RC_OK)
         return rc;
-    if (shape.format == TOKEN_JWT)
-        rc = draft_jwt(room, shape.alg, now, arena, &draft);
-    else
+    draft.row.format = shape.format;
+    name_draft(room, arena, &draft, handle);
+    if (shape.format == TOKEN_OPAQUE)
         draft_opaque(room, arena, &draft);
+    else
+        rc = draft_compact(room, &shape, now, handle, arena, &draft);
     if (rc == RC_OK)
         *out_draft = draft;
     return rc;
@@ -128,11 +201,13 @@ enum rc token_draft_access(struct token_room *room, struct live_grant *grant,
 enum rc token_draft_refresh(struct token_room *room, struct live_grant *grant, int64_t expires_at,
                             int64_t now, struct arena *arena, struct token_draft *out_draft)
 {
+    unsigned char handle[TOKEN_HANDLE_BYTES];
     struct token_draft draft;
     enum rc rc = draft_row(room, grant, TOKEN_REFRESH, expires_at, now, &draft);
 
     if (rc != RC_OK)
         return rc;
+    name_draft(room, arena, &draft, handle);
     draft_opaque(room, arena, &draft);
     *out_draft = draft;
     return RC_OK;

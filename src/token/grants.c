@@ -271,10 +271,22 @@ static struct str take(char **at, struct str text)
     return copy;
 }
 
-/* One allocation: the struct and all its texts. */
-static struct live_grant *live_grant_new(struct grant_book *book, const struct grant *row,
-                                         const struct grant_names *names, struct arena *arena)
+static void live_session_init(struct live_session *live, const struct session *row)
 {
+    memcpy(live->digest, row->digest, sizeof(live->digest));
+    memcpy(live->address, row->address, sizeof(live->address));
+    live->address_bits = row->address_bits;
+    live->idle_s = row->idle_s;
+    atomic_init(&live->last_active_at, row->last_active_at);
+    atomic_init(&live->saved_at, row->last_active_at);
+}
+
+/* One allocation: the struct, its session and all its texts. */
+static struct live_grant *live_grant_new(struct grant_book *book, const struct grant *row,
+                                         const struct grant_names *names,
+                                         const struct session *session, struct arena *arena)
+{
+    size_t session_bytes = session == NULL ? 0 : sizeof(struct live_session);
     struct buffer fragment =
         buffer_over(arena_alloc(arena, INTROSPECTION_BYTES_MAX), INTROSPECTION_BYTES_MAX);
     struct live_grant *grant;
@@ -283,12 +295,12 @@ static struct live_grant *live_grant_new(struct grant_book *book, const struct g
 
     format_introspection(book, row, names, &fragment);
     ASSERT(!fragment.overflow);
-    own_bytes = sizeof(*grant) + row->scope.len + row->audience.len + names->client.len +
-                names->username.len + names->subject.len + fragment.len;
+    own_bytes = sizeof(*grant) + session_bytes + row->scope.len + row->audience.len +
+                names->client.len + names->username.len + names->subject.len + fragment.len;
     grant = malloc(own_bytes);
     ASSERT(grant != NULL);
     atomic_fetch_add_explicit(&book->bytes, own_bytes, memory_order_relaxed);
-    at = (char *)(grant + 1);
+    at = (char *)(grant + 1) + session_bytes;
     *grant = (struct live_grant){ .id = row->id,
                                   .account_id = row->account_id,
                                   .client_id = row->client_id,
@@ -302,7 +314,12 @@ static struct live_grant *live_grant_new(struct grant_book *book, const struct g
                                   .username = take(&at, names->username),
                                   .subject = take(&at, names->subject),
                                   .introspection = take(&at, buffer_str(&fragment)) };
-    atomic_init(&grant->is_ended, row->ended_at != 0);
+    if (session != NULL) {
+        grant->session = (struct live_session *)(grant + 1);
+        live_session_init(grant->session, session);
+    }
+    /* Where its session is gone, nothing can say any more who may use it. */
+    atomic_init(&grant->is_ended, row->ended_at != 0 || (row->is_session && session == NULL));
     atomic_init(&grant->reference_count, 1);
     return grant;
 }
@@ -380,8 +397,8 @@ static struct live_grant *enter(struct grant_book *book, struct live_grant *gran
 }
 
 static enum rc make_live(struct grant_book *book, const struct grant *row,
-                         const struct loading *loading, struct arena *arena,
-                         struct live_grant **out_grant)
+                         const struct session *session, const struct loading *loading,
+                         struct arena *arena, struct live_grant **out_grant)
 {
     struct live_grant *parent = NULL;
     struct live_grant *grant;
@@ -392,8 +409,11 @@ static enum rc make_live(struct grant_book *book, const struct grant *row,
         rc = grant_find(book, row->parent_id, true, &parent);
     if (rc != RC_OK)
         return rc;
-    grant = live_grant_new(book, row, &names, arena);
+    grant = live_grant_new(book, row, &names, session, arena);
     grant->parent = parent;
+    /* What was narrowed is tied to the same session; the reference to the parent keeps it. */
+    if (parent != NULL && session == NULL)
+        grant->session = parent->session;
     *out_grant = enter(book, grant, loading);
     return RC_OK;
 }
@@ -406,13 +426,21 @@ static enum rc load(struct grant_book *book, int64_t id, struct arena *arena,
                     struct live_grant **out_grant)
 {
     struct loading loading = { .id = id };
+    struct session session;
+    bool has_session = false;
     struct grant row;
     enum rc rc;
 
     loading_begin(book, &loading);
     rc = store_find_grant(book->store, id, arena, &row);
+    if (rc == RC_OK && row.is_session) {
+        rc = store_find_session(book->store, id, arena, &session);
+        has_session = rc == RC_OK;
+        if (rc == RC_NOT_FOUND)
+            rc = RC_OK;
+    }
     if (rc == RC_OK)
-        rc = make_live(book, &row, &loading, arena, out_grant);
+        rc = make_live(book, &row, has_session ? &session : NULL, &loading, arena, out_grant);
     loading_end(book, &loading);
     return rc;
 }
@@ -512,9 +540,11 @@ enum rc grant_find_standing(struct grant_book *book, const struct grant *like, i
     return rc;
 }
 
-enum rc grant_draft_family(struct grant_book *book, const struct grant *like, int64_t now,
-                           struct store_unit *unit, struct live_grant **out_grant)
+enum rc grant_draft_family(struct grant_book *book, const struct grant *like,
+                           const struct session *session, int64_t now, struct store_unit *unit,
+                           struct live_grant **out_grant)
 {
+    struct session begun = { 0 };
     struct arena arena;
     struct grant row = *like;
     enum rc rc = store_next_id(book->store, SEQUENCE_NOUN, &row.id);
@@ -522,15 +552,25 @@ enum rc grant_draft_family(struct grant_book *book, const struct grant *like, in
     if (rc != RC_OK)
         return rc;
     row.is_family = true;
+    row.is_session = session != NULL;
     row.created_at = now;
+    if (session != NULL) {
+        begun = *session;
+        begun.id = row.id;
+        begun.account_id = row.account_id;
+        begun.created_at = now;
+        begun.last_active_at = now;
+    }
     arena_init(&arena, LOAD_ARENA_BYTES);
-    rc = make_live(book, &row, NULL, &arena, out_grant);
+    rc = make_live(book, &row, session == NULL ? NULL : &begun, NULL, &arena, out_grant);
     arena_deinit(&arena);
     if (rc == RC_OK) {
         /* The unit's texts must outlive its commit: the live_grant's do. */
         row.scope = (*out_grant)->scope;
         row.audience = (*out_grant)->audience;
         store_insert_grant(unit, &row);
+        if (session != NULL)
+            store_insert_session(unit, &begun);
     }
     return rc;
 }

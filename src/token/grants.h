@@ -23,6 +23,16 @@ struct grant_book;
 
 enum { TOKEN_ISSUER_BYTES_MAX = 512 };
 
+/* The session that a grant's tokens are tied to; see struct session. Only the two times change. */
+struct live_session {
+    unsigned char digest[DIGEST_BYTES];
+    unsigned char address[16];
+    unsigned address_bits;
+    int64_t idle_s;
+    _Atomic int64_t last_active_at;
+    _Atomic int64_t saved_at; /* last_active_at as the store has it */
+};
+
 struct live_grant {
     int64_t id;
     int64_t account_id;
@@ -32,11 +42,12 @@ struct live_grant {
     int64_t expires_at; /* of the record: no token may outlive it; 0: never */
     struct str scope;
     struct str audience;
-    struct str client_name;    /* client_id, the text */
-    struct str username;       /* empty when the client itself is the subject */
-    struct str subject;        /* "account:17", or the client_id */
-    struct str introspection;  /* members from "scope" to "iss", each with its comma */
-    struct live_grant *parent; /* the family that a narrowed grant belongs to, or NULL */
+    struct str client_name;       /* client_id, the text */
+    struct str username;          /* empty when the client itself is the subject */
+    struct str subject;           /* "account:17", or the client_id */
+    struct str introspection;     /* members from "scope" to "iss", each with its comma */
+    struct live_session *session; /* NULL: none is asked for */
+    struct live_grant *parent;    /* the family that a narrowed grant belongs to, or NULL */
     _Atomic bool is_ended;
     _Atomic unsigned reference_count;
     size_t own_bytes; /* of this struct and its texts */
@@ -68,9 +79,13 @@ enum rc grant_find_standing(struct grant_book *book, const struct grant *like, i
  * A grant of its own for a family, or a narrowed child of one (parent_id). Only drafted: the
  * caller's unit gets the insert, and the live_grant is good once that is committed. Its texts are
  * the unit's, so it is held until then.
+ *
+ * session   NULL, or the session that its tokens are tied to: its row is added as well. id and
+ *           account_id are set here, created_at and last_active_at are now
  */
-enum rc grant_draft_family(struct grant_book *book, const struct grant *like, int64_t now,
-                           struct store_unit *unit, struct live_grant **out_grant) MUST_CHECK;
+enum rc grant_draft_family(struct grant_book *book, const struct grant *like,
+                           const struct session *session, int64_t now, struct store_unit *unit,
+                           struct live_grant **out_grant) MUST_CHECK;
 
 struct live_grant *grant_hold(struct live_grant *grant);
 void grant_put(struct grant_book *book, struct live_grant *grant);

@@ -81,8 +81,8 @@ static enum rc draft_key(const struct signer *signer, const unsigned char *maste
 }
 
 /* How long a token that is signed today may live: longer than any overlap a caller has in mind when
- * a service's JWTs do. */
-static enum rc find_longest_lifetime(struct store *store, struct arena *arena,
+ * a service's JWTs do. RS256 signs for 3DM, where every service's tokens are JWTs. */
+static enum rc find_longest_lifetime(struct store *store, enum signing_alg alg, struct arena *arena,
                                      int64_t *in_out_longest_s)
 {
     struct service *rows = arena_alloc(arena, SERVICE_PAGE_COUNT * sizeof(*rows));
@@ -98,7 +98,8 @@ static enum rc find_longest_lifetime(struct store *store, struct arena *arena,
         rc = store_list_services(store, after_id, &page, rows, SERVICE_PAGE_COUNT, &count);
         for (size_t i = 0; rc == RC_OK && i < count; i++) {
             after_id = rows[i].id;
-            if (rows[i].format == TOKEN_JWT && rows[i].lifetime_s > *in_out_longest_s)
+            if ((rows[i].format == TOKEN_JWT || alg == ALG_RS256) &&
+                rows[i].lifetime_s > *in_out_longest_s)
                 *in_out_longest_s = rows[i].lifetime_s;
         }
     } while (rc == RC_OK && count > 0);
@@ -139,7 +140,7 @@ static enum rc commit_new_key(struct store *store, struct key *key, const struct
 
     store_unit_init(&unit);
     if (rc == RC_OK)
-        rc = find_longest_lifetime(store, arena, &overlap_s);
+        rc = find_longest_lifetime(store, key->alg, arena, &overlap_s);
     if (rc == RC_OK)
         rc = retire_current(store, key->alg, key->signs_from + overlap_s, arena, &unit);
     if (rc == RC_OK)

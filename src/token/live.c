@@ -296,8 +296,26 @@ void live_put(struct live_table *table, const struct token *token, struct live_g
     pthread_mutex_unlock(&place.stripe->lock);
 }
 
+/* A record that is not empty; the digest is looked at first. RC_OK: it is active. */
+static enum rc record_check(const struct record *record, const unsigned char *digest, int64_t now,
+                            enum token_inactive *out_why)
+{
+    /* One that was revoked unseen has no digest: no SHA-256 is all zeros. */
+    if (!secret_bytes_equal(record->digest, digest, DIGEST_BYTES))
+        *out_why = TOKEN_UNKNOWN;
+    else if (record->state != RECORD_LIVE)
+        *out_why = TOKEN_REVOKED;
+    else if (record->expires_at <= now)
+        *out_why = TOKEN_EXPIRED;
+    else if (grant_is_ended(record->grant))
+        *out_why = TOKEN_REVOKED;
+    else
+        return RC_OK;
+    return RC_NOT_FOUND;
+}
+
 enum rc live_find(struct live_table *table, int64_t id, const unsigned char *digest, int64_t now,
-                  struct live_view *out_view)
+                  struct live_view *out_view, enum token_inactive *out_why)
 {
     struct place place = place_of(table, id);
     struct segment *segment;
@@ -308,10 +326,8 @@ enum rc live_find(struct live_table *table, int64_t id, const unsigned char *dig
     if (segment != NULL && segment->records[place.index].state != RECORD_EMPTY) {
         const struct record *record = &segment->records[place.index];
 
-        rc = RC_NOT_FOUND;
-        if (record->state == RECORD_LIVE && record->expires_at > now &&
-            secret_bytes_equal(record->digest, digest, DIGEST_BYTES) &&
-            !grant_is_ended(record->grant)) {
+        rc = record_check(record, digest, now, out_why);
+        if (rc == RC_OK)
             *out_view = (struct live_view){
                 .grant = grant_hold(record->grant),
                 .issued_at = record->issued_at,
@@ -319,8 +335,6 @@ enum rc live_find(struct live_table *table, int64_t id, const unsigned char *dig
                 .kind = (enum token_kind)record->kind,
                 .format = (enum token_format)record->format,
             };
-            rc = RC_OK;
-        }
     }
     pthread_mutex_unlock(&place.stripe->lock);
     return rc;

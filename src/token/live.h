@@ -20,6 +20,7 @@
 #define JETON_TOKEN_LIVE_H
 
 #include "token/grants.h"
+#include "token/inactive.h"
 
 struct live_table;
 
@@ -53,12 +54,15 @@ void live_put(struct live_table *table, const struct token *token, struct live_g
 /*
  * Asks for a token by id and digest (32 bytes, compared in constant time).
  *
- * now  0: an expired one will do, too
+ * now      0: an expired one will do, too
+ * out_why  set on RC_NOT_FOUND; nothing but TOKEN_UNKNOWN for a wrong digest, or for a token that
+ *          was revoked before the table knew its digest
+ *
  * Answers: RC_OK active, out_view is filled · RC_NOT_FOUND certainly not active (expired, revoked,
  * ended, wrong digest) · RC_WOULD_BLOCK not in the table
  */
 enum rc live_find(struct live_table *table, int64_t id, const unsigned char *digest, int64_t now,
-                  struct live_view *out_view) MUST_CHECK;
+                  struct live_view *out_view, enum token_inactive *out_why) MUST_CHECK;
 
 /* The feed's word that a token was revoked or spent. Never blocks. */
 void live_mark_revoked(struct live_table *table, int64_t id);

@@ -220,6 +220,8 @@ enum rc token_room_open(const struct token_room_config *config, struct token_roo
     room->catalog = config->catalog;
     room->issuer = config->issuer;
     room->replay_key = new_replay_key(config->master_key);
+    hkdf_sha256((struct str){ (const char *)config->master_key, SEAL_KEY_BYTES },
+                STR("jeton access token jwe"), room->jwe_key);
     init_keeper(room);
     rc = grant_book_new(room->store, room->catalog, room->issuer, &room->grants);
     if (rc == RC_OK)
@@ -254,6 +256,7 @@ void token_room_close(struct token_room *room)
     pthread_mutex_destroy(&room->keeper_lock);
     pthread_cond_destroy(&room->keeper_wake);
     hmac_key_free(room->replay_key);
+    explicit_bzero(room->jwe_key, sizeof(room->jwe_key));
     free(room);
 }
 

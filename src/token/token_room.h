@@ -17,6 +17,7 @@
 
 #include "crypto/digest.h"
 #include "token/grants.h"
+#include "token/inactive.h"
 #include "token/keys.h"
 #include "token/live.h"
 #include "token/value.h"
@@ -56,12 +57,15 @@ const struct hmac_key *token_room_replay_key(struct token_room *room);
 struct token_shape {
     enum token_format format;
     enum signing_alg alg;
-    int64_t lifetime_s;
+    int64_t lifetime_s;            /* 0: no expiry of its own */
+    const struct account *account; /* TOKEN_SPRING_JWT: whose names its claims carry, or NULL */
+    struct str session_id;         /* TOKEN_JWE: the claim sid, or empty                      */
 };
 
 struct token_draft {
     struct token row;
     struct str value;         /* in the arena */
+    struct str jti;           /* in the arena; as its claims and introspection show it */
     struct live_grant *grant; /* the caller's reference, not counted here */
     struct live_epoch epoch;  /* of the table when it was drafted         */
 };
@@ -92,14 +96,29 @@ struct token_view {
     unsigned char handle[TOKEN_HANDLE_BYTES]; /* jti carries it */
 };
 
+/* A token as somebody presents it. What is not known stays empty: then a token that asks for it is
+ * not active. */
+struct token_presented {
+    struct str value;
+    struct str session;           /* the session's id */
+    const unsigned char *address; /* of whoever uses the token, as struct http_address; or NULL */
+};
+
 /*
- * Whether a presented value is an active access token.
+ * Whether a presented value is an active access token. One that is tied to a session is so only
+ * with its session, from its computer, and within its idle time; the answer RC_OK is a use of the
+ * session and moves its idle time on (now and then with a commit, so only where that may be waited
+ * for). No other answer does.
+ *
+ * out_why  set on RC_NOT_FOUND; whatever it is, the holder of a wrong value only ever gets
+ *          TOKEN_UNKNOWN
  *
  * Answers: RC_OK · RC_NOT_FOUND whatever the reason · RC_WOULD_BLOCK only when !may_block
  * Faults:  the store's
  */
-enum rc token_find(struct token_room *room, struct str value, int64_t now, bool may_block,
-                   struct token_view *out_view) MUST_CHECK;
+enum rc token_find(struct token_room *room, const struct token_presented *presented, int64_t now,
+                   bool may_block, struct token_view *out_view,
+                   enum token_inactive *out_why) MUST_CHECK;
 void token_view_put(struct token_room *room, struct token_view *view);
 
 /* A presented value as a row of the store, of any kind and state, its secret verified. What the
@@ -113,10 +132,10 @@ struct token_record {
 enum rc token_read(struct token_room *room, struct str value,
                    struct token_record *out_record) MUST_CHECK;
 
-/* jti of a token: the handle as base64url, 22 characters. */
-enum { TOKEN_JTI_BYTES = 22 };
-void token_jti_format(const unsigned char handle[static TOKEN_HANDLE_BYTES],
-                      char out_text[static TOKEN_JTI_BYTES]);
+/* jti of a token: the handle as base64url, 22 characters; or, as 3DM has it, as a UUID of 36. */
+enum { TOKEN_JTI_BYTES = 22, TOKEN_JTI_BYTES_MAX = 36 };
+struct str token_jti_format(const unsigned char handle[static TOKEN_HANDLE_BYTES],
+                            enum token_format format, char out_text[static TOKEN_JTI_BYTES_MAX]);
 
 /* The id and kind that a jti or a handle's text stands for; RC_INVALID. For the command line. */
 enum rc token_jti_parse(struct token_room *room, struct str text,

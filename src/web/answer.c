@@ -14,6 +14,8 @@ void answer_cache(struct http_exchange *exchange, enum cache_policy policy)
     case CACHE_LONG:
         http_add_header(exchange, STR("Cache-Control"), STR("public, max-age=86400"));
         break;
+    case CACHE_DIALECT:
+        break;
     }
 }
 
@@ -86,37 +88,44 @@ static void add_retry_after(struct http_exchange *exchange, int64_t seconds)
     http_add_header(exchange, STR("Retry-After"), buffer_str(&value));
 }
 
-void answer_refusal(struct web_call *call)
+static void answer_standard_refusal(struct web_call *call)
 {
     struct http_exchange *exchange = call->exchange;
     const struct refusal *refusal = &call->oauth.refusal;
 
-    http_reset_response(exchange);
     answer_json(exchange, oauth_error_status(refusal->error));
     answer_cache(exchange, CACHE_NO_STORE);
-    add_request_id(exchange);
     add_challenge(call, refusal);
     if (refusal->retry_after_s > 0)
         add_retry_after(exchange, refusal->retry_after_s);
     format_error(&exchange->response.body, oauth_error_wire(refusal->error), refusal->description);
-    atomic_fetch_add_explicit(&call->web->refusals[refusal->error], 1, memory_order_relaxed);
+}
+
+void answer_refusal(struct web_call *call)
+{
+    http_reset_response(call->exchange);
+    add_request_id(call->exchange);
+    if (call->endpoint->dialect_handler != NULL) {
+        struct dialect_call dialect_call = dialect_call_of(call);
+
+        call->endpoint->dialect->answer_refusal(&dialect_call);
+    } else {
+        answer_standard_refusal(call);
+    }
+    atomic_fetch_add_explicit(&call->web->refusals[call->oauth.refusal.error], 1,
+                              memory_order_relaxed);
 }
 
 void answer_fault(struct web_call *call, enum rc rc)
 {
-    struct http_exchange *exchange = call->exchange;
     bool is_passing = rc == RC_UNAVAILABLE || rc == RC_BUSY;
-    enum oauth_error error = is_passing ? OAUTH_TEMPORARILY_UNAVAILABLE : OAUTH_SERVER_ERROR;
 
-    http_reset_response(exchange);
-    answer_json(exchange, oauth_error_status(error));
-    answer_cache(exchange, CACHE_NO_STORE);
-    add_request_id(exchange);
-    if (is_passing)
-        add_retry_after(exchange, 1);
-    format_error(&exchange->response.body, oauth_error_wire(error), STR(""));
-    atomic_fetch_add_explicit(&call->web->refusals[error], 1, memory_order_relaxed);
-    log_event(LOG_ERROR, "fault", LOG_TEXT("request_id", exchange->request.id),
+    call->oauth.refusal = (struct refusal){
+        .error = is_passing ? OAUTH_TEMPORARILY_UNAVAILABLE : OAUTH_SERVER_ERROR,
+        .retry_after_s = is_passing ? 1 : 0,
+    };
+    answer_refusal(call);
+    log_event(LOG_ERROR, "fault", LOG_TEXT("request_id", call->exchange->request.id),
               LOG_TEXT("endpoint", call->endpoint->name), LOG_TEXT("fault", rc_name(rc)),
               LOG_TEXT("words", rc_words(rc)));
 }
@@ -131,16 +140,20 @@ void answer_not_found(struct http_exchange *exchange)
 }
 
 /* RFC 9110 15.5.6: a 405 names the methods there are. */
-void answer_method_not_allowed(struct http_exchange *exchange, const struct web *web)
+void answer_method_not_allowed(struct http_exchange *exchange, const struct endpoint *endpoint)
 {
-    bool is_method_wrong;
-    const struct endpoint *endpoint = endpoint_find(web, &exchange->request, &is_method_wrong);
-    bool has_get = endpoint != NULL && (endpoint->methods & METHOD_GET) != 0;
+    bool has_get = (endpoint->methods & METHOD_GET) != 0;
+    bool has_post = (endpoint->methods & METHOD_POST) != 0;
+    struct str allowed = has_get ? STR("GET, HEAD") : STR("POST");
+    struct str words = has_get ? STR("use GET here") : STR("use POST here");
 
+    if (has_get && has_post) {
+        allowed = STR("GET, HEAD, POST");
+        words = STR("use GET or POST here");
+    }
     http_reset_response(exchange);
     answer_json(exchange, 405);
     answer_cache(exchange, CACHE_NO_STORE);
-    http_add_header(exchange, STR("Allow"), has_get ? STR("GET, HEAD") : STR("POST"));
-    format_error(&exchange->response.body, STR("invalid_request"),
-                 has_get ? STR("use GET here") : STR("use POST here"));
+    http_add_header(exchange, STR("Allow"), allowed);
+    format_error(&exchange->response.body, STR("invalid_request"), words);
 }

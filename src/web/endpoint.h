@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "codec/form.h"
+#include "dialect/dialect.h"
 #include "web/web.h"
 
 /* One request on its way through a handler. */
@@ -16,11 +17,12 @@ struct web_call {
     const struct endpoint *endpoint;
     struct oauth_call oauth;
     struct form form; /* of the body, for rows with a form */
+    struct str rest;  /* of the path, for rows that take it */
     bool has_oauth;   /* a handler used `oauth`: its log fields mean something */
 };
 
 enum body_kind {
-    BODY_NONE,        /* a body is ignored                                      */
+    BODY_NONE,        /* a body is ignored, or the dialect's to read            */
     BODY_FORM,        /* application/x-www-form-urlencoded                      */
     BODY_FORM_OR_JSON /* or a flat JSON object, as u-Auth's documentation shows */
 };
@@ -28,7 +30,8 @@ enum body_kind {
 enum cache_policy {
     CACHE_NO_STORE, /* RFC 6749 5.1, RFC 7662 2.2 */
     CACHE_BRIEF,    /* public documents that change with keys and services */
-    CACHE_LONG      /* parts of a release */
+    CACHE_LONG,     /* parts of a release */
+    CACHE_DIALECT   /* the dialect says */
 };
 
 /* How an error looks. */
@@ -57,9 +60,15 @@ struct endpoint {
     endpoint_handler *handler;
     const char *metadata_key; /* in the metadata documents, or NULL */
     const char *source;
+    /* Whose switch, prefix and host hold for the row; NULL: nobody's. */
+    const struct dialect *dialect;
+    /* Instead of `handler`: it checks methods and reads the body itself, writes all headers, and
+     * the dialect answers refusals and faults. */
+    dialect_handler *dialect_handler;
+    bool takes_rest; /* the row stands for every path below its own, which ends with '/' */
 };
 
-enum { ENDPOINT_COUNT_MAX = 32, STATUS_CLASS_COUNT = 6, LATENCY_BUCKET_COUNT = 12 };
+enum { ENDPOINT_COUNT_MAX = 48, STATUS_CLASS_COUNT = 6, LATENCY_BUCKET_COUNT = 12 };
 
 /* Numbers of one endpoint. */
 struct endpoint_counts {
@@ -70,6 +79,7 @@ struct endpoint_counts {
 
 struct web {
     const struct oauth *oauth;
+    const struct dialect_settings *dialects;
     _Atomic(const struct http_server *) server;
     _Atomic bool is_draining;
     struct endpoint_counts counts[ENDPOINT_COUNT_MAX];
@@ -89,16 +99,20 @@ extern const size_t endpoint_count;
 
 /* The row for a request, or NULL; out_is_method_wrong tells 405 from 404. */
 const struct endpoint *endpoint_find(const struct web *web, const struct http_request *request,
-                                     bool *out_is_method_wrong);
+                                     bool *out_is_method_wrong, struct str *out_rest);
+
+/* Whether the path is the row's, with or without a slash at its end as the row allows. */
+bool endpoint_has_path(const struct endpoint *endpoint, struct str path);
 
 /* ---- answers (answer.c) --------------------------------------------------------------------- */
 
 void answer_json(struct http_exchange *exchange, int status);
 void answer_cache(struct http_exchange *exchange, enum cache_policy policy);
 void answer_refusal(struct web_call *call);
+/* Logs the fault and answers it as the refusal that it is to the client. */
 void answer_fault(struct web_call *call, enum rc rc);
 void answer_not_found(struct http_exchange *exchange);
-void answer_method_not_allowed(struct http_exchange *exchange, const struct web *web);
+void answer_method_not_allowed(struct http_exchange *exchange, const struct endpoint *endpoint);
 
 /* ---- parameters (parameters.c) -------------------------------------------------------------- */
 
@@ -119,6 +133,9 @@ enum rc parameters_credentials(struct web_call *call,
  */
 enum rc parameters_secret(struct web_call *call, struct str name,
                           const struct secret **out_secret) MUST_CHECK;
+
+/* The call as a dialect's functions take it. */
+struct dialect_call dialect_call_of(struct web_call *call);
 
 /* ---- handlers ------------------------------------------------------------------------------- */
 

@@ -5,42 +5,77 @@
         literal, sizeof(literal) - 1                                                               \
     }
 
+/* A dialect's own row. */
+#define ROW(row_name, literal, lane, its_dialect, its_handler, ...)                                \
+    {                                                                                              \
+        .name = row_name, .path = PATH(literal), .listener_tag = WEB_LISTENER_PUBLIC,              \
+        .methods = METHOD_ANY, .first_lane = lane, .cache = CACHE_DIALECT, .ignores_slash = true,  \
+        .dialect = &(its_dialect), .dialect_handler = its_handler, __VA_ARGS__                     \
+    }
+
 /* clang-format off */
 const struct endpoint endpoints[] = {
     { "token", PATH("/oauth2/token"), WEB_LISTENER_PUBLIC, METHOD_POST, LANE_WORK,
       BODY_FORM_OR_JSON, CACHE_NO_STORE, ERROR_JSON, true, token_endpoint,
-      "token_endpoint", "RFC 6749 3.2" },
+      "token_endpoint", .source = "RFC 6749 3.2" },
     { "introspection", PATH("/oauth2/introspect"), WEB_LISTENER_PUBLIC, METHOD_POST, LANE_LOOP,
       BODY_FORM, CACHE_NO_STORE, ERROR_JSON, true, introspection_endpoint,
-      "introspection_endpoint", "RFC 7662 2" },
+      "introspection_endpoint", .source = "RFC 7662 2" },
     { "revocation", PATH("/oauth2/revoke"), WEB_LISTENER_PUBLIC, METHOD_POST, LANE_WORK,
       BODY_FORM, CACHE_NO_STORE, ERROR_JSON, true, revocation_endpoint,
-      "revocation_endpoint", "RFC 7009 2" },
+      "revocation_endpoint", .source = "RFC 7009 2" },
     { "forward_auth", PATH("/forward-auth"), WEB_LISTENER_PUBLIC, METHOD_ANY, LANE_LOOP,
       BODY_NONE, CACHE_NO_STORE, ERROR_BEARER, true, forward_auth_endpoint,
-      NULL, "RFC 6750 3" },
+      NULL, .source = "RFC 6750 3" },
     { "jwks", PATH("/oauth2/jwks"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_BRIEF, ERROR_JSON, false, jwks_endpoint,
-      "jwks_uri", "RFC 7517 5" },
+      "jwks_uri", .source = "RFC 7517 5" },
     { "jwks_well_known", PATH("/.well-known/jwks.json"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_BRIEF, ERROR_JSON, false, jwks_endpoint,
-      NULL, "RFC 7517 5" },
+      NULL, .source = "RFC 7517 5" },
     { "metadata", PATH("/.well-known/oauth-authorization-server"), WEB_LISTENER_PUBLIC, METHOD_GET,
       LANE_LOOP, BODY_NONE, CACHE_BRIEF, ERROR_JSON, false, metadata_endpoint,
-      NULL, "RFC 8414 3" },
+      NULL, .source = "RFC 8414 3" },
     { "openid_configuration", PATH("/.well-known/openid-configuration"), WEB_LISTENER_PUBLIC,
       METHOD_GET, LANE_LOOP, BODY_NONE, CACHE_BRIEF, ERROR_JSON, false,
-      openid_configuration_endpoint, NULL, "OpenID Connect Discovery 1.0 4" },
+      openid_configuration_endpoint, NULL, .source = "OpenID Connect Discovery 1.0 4" },
     { "start_page", PATH("/"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
-      BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, start_page_endpoint, NULL, NULL },
+      BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, start_page_endpoint, NULL, .source = NULL },
     { "style", PATH("/style.css"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
-      BODY_NONE, CACHE_LONG, ERROR_JSON, false, style_endpoint, NULL, NULL },
+      BODY_NONE, CACHE_LONG, ERROR_JSON, false, style_endpoint, NULL, .source = NULL },
     { "livez", PATH("/livez"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
-      BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, live_endpoint, NULL, NULL },
+      BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, live_endpoint, NULL, .source = NULL },
     { "readyz", PATH("/readyz"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
-      BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, ready_endpoint, NULL, NULL },
+      BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, ready_endpoint, NULL, .source = NULL },
     { "metrics", PATH("/metrics"), WEB_LISTENER_METRICS, METHOD_GET, LANE_LOOP,
-      BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, metrics_endpoint, NULL, NULL },
+      BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, metrics_endpoint, NULL, .source = NULL },
+    /* Dialects: of two rows that could stand for a path, the first one does. Where u-Auth has no
+     * prefix its place is the standard's, above. */
+    { "token_uauth", PATH("/oauth2/token"), WEB_LISTENER_PUBLIC, METHOD_POST, LANE_WORK,
+      BODY_FORM_OR_JSON, CACHE_NO_STORE, ERROR_JSON, true, token_endpoint,
+      NULL, .source = "RFC 6749 3.2", .dialect = &dialect_uauth },
+    ROW("threedm_token", "/oauth/oauth/token", LANE_WORK, dialect_3dm,
+        threedm_token, .source = "RFC 6749 3.2"),
+    ROW("threedm_check_token", "/oauth/oauth/check_token", LANE_LOOP, dialect_3dm,
+        threedm_check_token, .source = "Spring Security OAuth"),
+    ROW("threedm_token_key", "/oauth/oauth/token_key", LANE_WORK, dialect_3dm,
+        threedm_token_key, .source = "Spring Security OAuth"),
+    ROW("spectrum_forward_auth", "/security/forward-auth", LANE_LOOP, dialect_spectrum,
+        spectrum_forward_auth, .source = "RFC 6750 3"),
+    ROW("spectrum_session_token", "/security/rest/token/access/session/", LANE_WORK,
+        dialect_spectrum, spectrum_session_token, .source = "Spectrum", .takes_rest = true),
+    ROW("spectrum_open_token", "/security/rest/token/access/", LANE_WORK, dialect_spectrum,
+        spectrum_open_token, .source = "Spectrum", .takes_rest = true),
+    ROW("spectrum_logout", "/security/rest/token/logout", LANE_WORK, dialect_spectrum,
+        spectrum_logout, .source = "Spectrum"),
+    ROW("spectrum_wadl", "/security/rest", LANE_LOOP, dialect_spectrum,
+        spectrum_wadl, .source = "Spectrum"),
+    ROW("spectrum_soap_token", "/security/TokenManagerService", LANE_WORK, dialect_spectrum,
+        spectrum_soap_token_manager, .source = "SOAP 1.1"),
+    ROW("spectrum_soap_logout", "/security/TokenLogoutService", LANE_WORK, dialect_spectrum,
+        spectrum_soap_token_logout, .source = "SOAP 1.1"),
+    ROW("spectrum_other", "/security/", LANE_LOOP, dialect_spectrum,
+        spectrum_not_found, .source = "Spectrum", .takes_rest = true),
 };
 /* clang-format on */
 
@@ -51,12 +86,52 @@ _Static_assert(sizeof(endpoints) / sizeof(endpoints[0]) <= ENDPOINT_COUNT_MAX,
 
 static const struct str well_known = { "/.well-known/", 13 };
 
-static bool is_path_of(const struct endpoint *endpoint, struct str path)
+bool endpoint_has_path(const struct endpoint *endpoint, struct str path)
 {
     if (endpoint->ignores_slash && path.len == endpoint->path.len + 1 &&
         path.at[path.len - 1] == '/')
         path.len--;
     return str_equal(endpoint->path, path);
+}
+
+/* Whether the row stands for the path; and then what is left of it. */
+static bool takes(const struct endpoint *endpoint, struct str path, struct str *out_rest)
+{
+    if (!endpoint->takes_rest) {
+        *out_rest = STR("");
+        return endpoint_has_path(endpoint, path);
+    }
+    if (!str_starts_with(path, endpoint->path))
+        return false;
+    *out_rest = str_from(path, endpoint->path.len);
+    return true;
+}
+
+/* A request's path as rows without a dialect have it, and as the last dialect that was asked. */
+struct lookup {
+    const struct web *web;
+    const struct http_request *request;
+    struct str plain;
+    const struct dialect *dialect;
+    bool is_claimed;
+    struct str claimed;
+};
+
+/* Rows of one dialect stand together, so that each is asked once. */
+static bool path_for(struct lookup *lookup, const struct dialect *dialect, struct str *out_path)
+{
+    if (dialect == NULL) {
+        *out_path = lookup->plain;
+        return true;
+    }
+    if (lookup->dialect != dialect) {
+        lookup->dialect = dialect;
+        lookup->is_claimed =
+            dialect_claims(dialect, lookup->web->dialects, lookup->request, &lookup->claimed);
+    }
+    if (lookup->is_claimed)
+        *out_path = lookup->claimed;
+    return lookup->is_claimed;
 }
 
 /*
@@ -85,12 +160,18 @@ static bool has_method(const struct endpoint *endpoint, enum http_method method)
 }
 
 const struct endpoint *endpoint_find(const struct web *web, const struct http_request *request,
-                                     bool *out_is_method_wrong)
+                                     bool *out_is_method_wrong, struct str *out_rest)
 {
-    struct str path = without_issuer_path(web, request->path);
+    struct lookup lookup = { .web = web,
+                             .request = request,
+                             .plain = without_issuer_path(web, request->path) };
 
     for (size_t i = 0; i < endpoint_count; i++) {
-        if (endpoints[i].listener_tag != request->listener_tag || !is_path_of(&endpoints[i], path))
+        struct str path;
+
+        if (endpoints[i].listener_tag != request->listener_tag ||
+            !path_for(&lookup, endpoints[i].dialect, &path) ||
+            !takes(&endpoints[i], path, out_rest))
             continue;
         *out_is_method_wrong = !has_method(&endpoints[i], request->method);
         return &endpoints[i];

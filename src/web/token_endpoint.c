@@ -37,19 +37,24 @@ static void log_refused_hint(struct web_call *call)
                                    "of several lines was pasted with its line ends in quotes"));
 }
 
-static void count_issued(struct web_call *call, const struct token_request *request)
+/* Whether this is u-Auth's place, too: there, users of some services need no client. */
+static const struct token_profile *anonymous_profile(const struct web_call *call)
 {
-    enum grant_type type;
+    struct str path;
+    bool is_uauth =
+        dialect_claims(&dialect_uauth, call->web->dialects, &call->exchange->request, &path) &&
+        endpoint_has_path(call->endpoint, path);
 
-    if (grant_type_parse(*request->grant_type, &type) == RC_OK)
-        atomic_fetch_add_explicit(&call->web->tokens_issued[type], 1, memory_order_relaxed);
+    return is_uauth ? &uauth_profile : NULL;
 }
 
 enum rc token_endpoint(struct web_call *call)
 {
     struct token_request request = { .grant_type = trim_pasted(call, STR("grant_type")),
                                      .scope = trim_pasted(call, STR("scope")),
-                                     .username = trim_pasted(call, STR("username")) };
+                                     .username = trim_pasted(call, STR("username")),
+                                     .profile = &token_profile_standard,
+                                     .anonymous_profile = anonymous_profile(call) };
     enum rc rc = parameters_credentials(call, &request.credentials);
 
     call->has_oauth = true;
@@ -64,7 +69,6 @@ enum rc token_endpoint(struct web_call *call)
         log_refused_hint(call);
     if (rc != RC_OK)
         return rc;
-    count_issued(call, &request);
     answer_json(call->exchange, 200);
     return RC_OK;
 }

@@ -43,6 +43,7 @@ enum rc web_open(const struct web_config *config, struct web **out_web, struct b
     web = calloc(1, sizeof(*web));
     ASSERT(web != NULL);
     web->oauth = config->oauth;
+    web->dialects = config->dialects;
     web->issuer_path = issuer.path;
     web->root =
         (struct str){ config->oauth->issuer.at, config->oauth->issuer.len - issuer.path.len };
@@ -110,11 +111,12 @@ static void log_outcome(const struct web_call *call, enum rc rc)
 }
 
 static void init_call(struct web_call *call, struct web *web, struct http_exchange *exchange,
-                      const struct endpoint *endpoint)
+                      const struct endpoint *endpoint, struct str rest)
 {
     call->web = web;
     call->exchange = exchange;
     call->endpoint = endpoint;
+    call->rest = rest;
     call->has_oauth = false;
     call->form.field_count = 0;
     call->form.has_duplicate = false;
@@ -127,11 +129,44 @@ static void init_call(struct web_call *call, struct web *web, struct http_exchan
     memcpy(call->oauth.address, exchange->request.client.bytes, sizeof(call->oauth.address));
 }
 
+struct dialect_call dialect_call_of(struct web_call *call)
+{
+    return (struct dialect_call){ .oauth = &call->oauth,
+                                  .exchange = call->exchange,
+                                  .settings = call->web->dialects,
+                                  .rest = call->rest };
+}
+
+static enum rc handle(struct web_call *call)
+{
+    struct dialect_call dialect_call;
+    enum rc rc;
+
+    if (call->endpoint->dialect_handler == NULL) {
+        rc = parameters_read(call);
+        return rc == RC_OK ? call->endpoint->handler(call) : rc;
+    }
+    dialect_call = dialect_call_of(call);
+    rc = call->endpoint->dialect_handler(&dialect_call);
+    /* A line for whatever gave or ended a token; none for each check of one. */
+    call->has_oauth = call->oauth.has_issued ||
+                      (call->endpoint->first_lane == LANE_WORK && call->oauth.log_token_id != 0);
+    return rc;
+}
+
+static void count_issued(const struct web_call *call)
+{
+    if (call->oauth.has_issued)
+        atomic_fetch_add_explicit(&call->web->tokens_issued[call->oauth.issued_by], 1,
+                                  memory_order_relaxed);
+}
+
 static enum http_verdict finish(struct web_call *call, enum rc rc)
 {
     switch (rc) {
     case RC_OK:
         answer_cache(call->exchange, call->endpoint->cache);
+        count_issued(call);
         break;
     case RC_REFUSED:
         answer_refusal(call);
@@ -160,36 +195,35 @@ static enum http_verdict finish(struct web_call *call, enum rc rc)
 }
 
 static enum http_verdict serve_endpoint(struct web *web, struct http_exchange *exchange,
-                                        const struct endpoint *endpoint)
+                                        const struct endpoint *endpoint, struct str rest)
 {
     UNINITIALIZED struct web_call call; /* its form alone has 2 KiB; init_call leaves nothing out */
-    enum rc rc;
 
     if (exchange->lane == LANE_LOOP && endpoint->first_lane == LANE_WORK)
         return HTTP_TO_WORK;
     /* Each lane begins anew, so that the slab must hold one pass only. */
     arena_reset(exchange->arena);
+    exchange->note = NULL;
     http_reset_response(exchange);
-    init_call(&call, web, exchange, endpoint);
-    rc = parameters_read(&call);
-    if (rc == RC_OK)
-        rc = endpoint->handler(&call);
-    return finish(&call, rc);
+    init_call(&call, web, exchange, endpoint, rest);
+    return finish(&call, handle(&call));
 }
 
 enum http_verdict web_serve(void *context, struct http_exchange *exchange)
 {
     struct web *web = context;
+    struct str rest;
     bool is_method_wrong;
-    const struct endpoint *endpoint = endpoint_find(web, &exchange->request, &is_method_wrong);
+    const struct endpoint *endpoint =
+        endpoint_find(web, &exchange->request, &is_method_wrong, &rest);
 
     if (endpoint != NULL && !is_method_wrong)
-        return serve_endpoint(web, exchange, endpoint);
+        return serve_endpoint(web, exchange, endpoint, rest);
     if (endpoint == NULL) {
         atomic_fetch_add_explicit(&web->malformed_paths, 1, memory_order_relaxed);
         answer_not_found(exchange);
     } else {
-        answer_method_not_allowed(exchange, web);
+        answer_method_not_allowed(exchange, endpoint);
         count_answer(web, endpoint, exchange);
     }
     return HTTP_ANSWERED;

@@ -5,11 +5,12 @@
  * method and body kind, lets the row's handler answer, and turns refusals and faults into answers.
  * Everything an endpoint promises (method, path, body kind, lane, cache policy, section of the
  * standard) stands in its row in endpoints.c; the metadata documents and the metrics' labels come
- * from there.
+ * from there. A dialect's endpoints are rows too; what they answer is the dialect's.
  */
 #ifndef JETON_WEB_WEB_H
 #define JETON_WEB_WEB_H
 
+#include "dialect/dialect.h"
 #include "http/http.h"
 #include "oauth/oauth.h"
 
@@ -18,7 +19,8 @@ struct web;
 enum { WEB_LISTENER_PUBLIC = 0, WEB_LISTENER_METRICS = 1 }; /* struct http_listener.tag */
 
 struct web_config {
-    const struct oauth *oauth; /* outlives web */
+    const struct oauth *oauth;               /* outlives web */
+    const struct dialect_settings *dialects; /* outlives web; checked */
     /* For the metrics; may be set after opening, before serving. */
     const struct http_server *server;
 };

@@ -28,6 +28,9 @@ struct fixture {
     char dir[64];
     struct store *store;
     struct hmac_key *key;
+    struct hmac_key *code_key;
+    unsigned char master_key[32];
+    struct lockout lockout; /* set it with fixture_set_lockout */
     struct throttle_book *book;
     struct account_door door;
     struct arena arena;
@@ -42,13 +45,26 @@ static inline void fixture_open(struct fixture *fixture)
     fixture->error_text = buffer_over(fixture->error, sizeof(fixture->error));
     assert_int_equal(store_open(&config, &fixture->store, &fixture->error_text), RC_OK);
     fixture->book = throttle_book_new(fixture->store, fixture->key);
-    fixture->door = (struct account_door){ fixture->store, fixture->book, CHEAP };
+    throttle_set_lockout(fixture->book, fixture->lockout);
+    fixture->door = (struct account_door){ .store = fixture->store,
+                                           .throttle = fixture->book,
+                                           .cost = CHEAP,
+                                           .factor_keys = { .master_key = fixture->master_key,
+                                                            .code_key = fixture->code_key } };
 }
 
 static inline void fixture_shut(struct fixture *fixture)
 {
     throttle_book_free(fixture->book);
     store_close(fixture->store);
+}
+
+/* From here on, and after every restart. */
+static inline void fixture_set_lockout(struct fixture *fixture, enum lockout_mode mode,
+                                       int64_t duration_s)
+{
+    fixture->lockout = (struct lockout){ mode, duration_s };
+    throttle_set_lockout(fixture->book, fixture->lockout);
 }
 
 /* As after a restart: nothing is left but what is on disk. */
@@ -61,6 +77,7 @@ static inline void fixture_restart(struct fixture *fixture)
 static inline int fixture_setup(void **state)
 {
     static const unsigned char key[32] = { 1, 2, 3 };
+    static const unsigned char code_key[32] = { 4, 5, 6 };
     struct fixture *fixture = calloc(1, sizeof(*fixture));
 
     assert_non_null(fixture);
@@ -68,6 +85,8 @@ static inline int fixture_setup(void **state)
     snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/jeton-account-XXXXXX");
     assert_non_null(mkdtemp(fixture->dir));
     fixture->key = hmac_key_new(key);
+    fixture->code_key = hmac_key_new(code_key);
+    memset(fixture->master_key, 7, sizeof(fixture->master_key));
     arena_init(&fixture->arena, 1024 * 1024);
     fixture_open(fixture);
     *state = fixture;
@@ -82,6 +101,7 @@ static inline int fixture_teardown(void **state)
 
     fixture_shut(fixture);
     hmac_key_free(fixture->key);
+    hmac_key_free(fixture->code_key);
     arena_deinit(&fixture->arena);
     dir = opendir(fixture->dir);
     assert_non_null(dir);
@@ -111,6 +131,112 @@ static inline struct secret secret_of(const char *text)
 
     assert_int_equal(secret_set(&secret, str_of(text)), RC_OK);
     return secret;
+}
+
+/* An account whose name is `name`. */
+static inline int64_t make_account_of_cost(struct fixture *fixture, const char *name,
+                                           const char *password, bool is_admin,
+                                           struct password_cost cost)
+{
+    struct account draft = { .name = str_of(name), .is_admin = is_admin, .created_at = NOON };
+    struct secret secret = secret_of(password);
+    int64_t id = 0;
+
+    assert_int_equal(account_create(fixture->store, &draft, &secret, cost, STR("added"), &id,
+                                    &fixture->error_text),
+                     RC_OK);
+    assert_true(id > 0);
+    return id;
+}
+
+static inline int64_t make_account(struct fixture *fixture, const char *name, const char *password,
+                                   bool is_admin)
+{
+    return make_account_of_cost(fixture, name, password, is_admin, CHEAP);
+}
+
+static inline struct account read_account(struct fixture *fixture, int64_t id)
+{
+    struct account account;
+
+    assert_int_equal(store_find_account(fixture->store, id, &fixture->arena, &account), RC_OK);
+    return account;
+}
+
+/* A sign-in as a test means it. */
+struct entry {
+    const char *name;
+    const char *password;
+    const char *code; /* NULL: none is sent */
+    bool is_dumb;     /* the door cannot ask for a code */
+    unsigned char from;
+    int64_t now;
+};
+
+/* A whole sign-in with its commit; out_why may be NULL. A code that was used a moment before is
+ * wrong, as account.h has it. */
+static inline enum sign_in_verdict enter(struct fixture *fixture, struct entry entry,
+                                         const char **out_why)
+{
+    struct arena arena = { 0 };
+    struct secret secret = secret_of(entry.password);
+    struct str code = str_of(entry.code == NULL ? "" : entry.code);
+    struct address from = address_v4(entry.from);
+    struct sign_in sign_in = { .name = str_of(entry.name),
+                               .password = &secret,
+                               .code = entry.code == NULL ? NULL : &code,
+                               .asks_code = !entry.is_dumb,
+                               .address = from.bytes,
+                               .now = entry.now };
+    struct sign_in_result result;
+    struct store_unit unit;
+    enum rc rc;
+
+    arena_init(&arena, 64 * 1024);
+    store_unit_init(&unit);
+    assert_int_equal(account_authenticate(&fixture->door, &sign_in, &arena, &unit, &result), RC_OK);
+    assert_non_null(result.why);
+    if (result.verdict == SIGN_IN_OK) {
+        assert_true(str_equal_nocase(result.account.name, sign_in.name));
+        assert_true(unit.step_count <= 10);
+        rc = store_commit(fixture->store, &unit);
+        if (rc == RC_SPENT)
+            result.verdict = SIGN_IN_CODE_WRONG;
+        else
+            assert_int_equal(rc, RC_OK);
+    }
+    arena_deinit(&arena);
+    if (out_why != NULL)
+        *out_why = result.why;
+    return result.verdict;
+}
+
+/* The newest event, its texts in the fixture's arena. */
+static inline struct event last_event(struct fixture *fixture)
+{
+    struct event event = { 0 };
+    size_t count;
+
+    assert_int_equal(
+        store_list_events(fixture->store, INT64_MAX, &fixture->arena, &event, 1, &count), RC_OK);
+    return event;
+}
+
+/* How many of the newest events are of a kind. */
+static inline unsigned count_events(struct fixture *fixture, enum event_kind kind)
+{
+    struct arena arena = { 0 };
+    struct event rows[256];
+    unsigned found = 0;
+    size_t count;
+
+    arena_init(&arena, 256 * 1024);
+    assert_int_equal(store_list_events(fixture->store, INT64_MAX, &arena, rows, 256, &count),
+                     RC_OK);
+    for (size_t i = 0; i < count; i++)
+        found += rows[i].kind == kind;
+    arena_deinit(&arena);
+    return found;
 }
 
 #endif

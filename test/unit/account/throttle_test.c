@@ -11,7 +11,7 @@ static enum rc try_at(struct fixture *fixture, const char *name, struct address 
     struct throttle_try try;
     struct store_unit unit;
     int64_t wait_s = 0;
-    enum rc rc = throttle_begin(fixture->book, str_of(name), from.bytes, now, &try, &wait_s);
+    enum rc rc = throttle_begin(fixture->book, str_of(name), from.bytes, false, now, &try, &wait_s);
 
     if (rc != RC_OK)
         return rc;
@@ -122,8 +122,8 @@ static void test_tries_under_way_count(void **state)
     for (int i = 0; i < 1000; i++) {
         struct address from = address_v4((unsigned char)i);
 
-        if (throttle_begin(fixture->book, STR("ada"), from.bytes, NOON, &tries[begun], &wait_s) ==
-            RC_OK)
+        if (throttle_begin(fixture->book, STR("ada"), from.bytes, false, NOON, &tries[begun],
+                           &wait_s) == RC_OK)
             begun++;
     }
     assert_int_equal(begun, THROTTLE_FAILURE_COUNT_MAX);
@@ -182,12 +182,12 @@ static void test_one_at_a_time_once_delayed(void **state)
 
     for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
         assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_OK);
-    assert_int_equal(
-        throttle_begin(fixture->book, STR("ada"), address_v4(1).bytes, NOON + 60, &first, &wait_s),
-        RC_OK);
-    assert_int_equal(
-        throttle_begin(fixture->book, STR("ada"), address_v4(2).bytes, NOON + 60, &second, &wait_s),
-        RC_SPENT);
+    assert_int_equal(throttle_begin(fixture->book, STR("ada"), address_v4(1).bytes, false,
+                                    NOON + 60, &first, &wait_s),
+                     RC_OK);
+    assert_int_equal(throttle_begin(fixture->book, STR("ada"), address_v4(2).bytes, false,
+                                    NOON + 60, &second, &wait_s),
+                     RC_SPENT);
     throttle_cancel(fixture->book, &first);
     assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON + 60), RC_OK);
 }
@@ -276,13 +276,39 @@ static void test_address_over_all_names_is_told_to_wait(void **state)
         snprintf(name, sizeof(name), "name-%d", i);
         assert_int_equal(fail_at(fixture, name, address_v4(1), NOON + i / 10), RC_OK);
     }
-    assert_int_equal(throttle_begin(fixture->book, STR("one more"), address_v4(1).bytes, NOON + 100,
-                                    &try, &wait_s),
+    assert_int_equal(throttle_begin(fixture->book, STR("one more"), address_v4(1).bytes, false,
+                                    NOON + 100, &try, &wait_s),
                      RC_REFUSED);
     assert_int_equal(wait_s, THROTTLE_ADDRESS_WINDOW_S - 100);
     assert_int_equal(fail_at(fixture, "one more", address_v4(2), NOON + 100), RC_OK);
     assert_int_equal(fail_at(fixture, "one more", address_v4(1), NOON + THROTTLE_ADDRESS_WINDOW_S),
                      RC_OK);
+}
+
+/* A clock that was ahead and goes back: what was unlocked then counts failures as ever. */
+static void test_unlock_of_a_time_to_come_forgives_nothing_new(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
+        assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON + 86400), RC_OK);
+    unlock(fixture, "ada", NOON + 86400);
+    for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
+        assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_OK);
+    assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_SPENT);
+}
+
+static void test_address_does_not_wait_for_a_clock_that_went_back(void **state)
+{
+    struct fixture *fixture = *state;
+    char name[32];
+
+    for (int i = 0; i < THROTTLE_ADDRESS_FREE_COUNT; i++) {
+        snprintf(name, sizeof(name), "name-%d", i);
+        assert_int_equal(fail_at(fixture, name, address_v4(1), NOON + 86400), RC_OK);
+    }
+    assert_int_equal(fail_at(fixture, "one more", address_v4(1), NOON + 86400 - 1), RC_REFUSED);
+    assert_int_equal(fail_at(fixture, "one more", address_v4(1), NOON), RC_OK);
 }
 
 /* A held name does not hide the address that keeps trying it. */
@@ -317,9 +343,9 @@ static void test_cancelled_try_counts_as_nothing(void **state)
     int64_t wait_s;
 
     for (int i = 0; i < 1000; i++) {
-        assert_int_equal(
-            throttle_begin(fixture->book, STR("ada"), address_v4(1).bytes, NOON, &try, &wait_s),
-            RC_OK);
+        assert_int_equal(throttle_begin(fixture->book, STR("ada"), address_v4(1).bytes, false, NOON,
+                                        &try, &wait_s),
+                         RC_OK);
         throttle_cancel(fixture->book, &try);
     }
     assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_OK);
@@ -341,7 +367,8 @@ static void test_many_names(void **state)
 
         snprintf(name, sizeof(name), "name-%d", i);
         assert_int_equal(
-            throttle_begin(fixture->book, str_of(name), from.bytes, NOON, &try, &wait_s), RC_OK);
+            throttle_begin(fixture->book, str_of(name), from.bytes, false, NOON, &try, &wait_s),
+            RC_OK);
         store_unit_init(&unit);
         throttle_end(fixture->book, &try, false, NOON, &unit); /* not committed */
     }
@@ -363,6 +390,8 @@ int main(void)
         WITH_STORE(test_known_address_has_a_maximum_too),
         WITH_STORE(test_address_is_known_for_thirty_days),
         WITH_STORE(test_unlock_forgets_the_name_and_its_known_addresses),
+        WITH_STORE(test_unlock_of_a_time_to_come_forgives_nothing_new),
+        WITH_STORE(test_address_does_not_wait_for_a_clock_that_went_back),
         WITH_STORE(test_address_over_all_names_is_told_to_wait),
         WITH_STORE(test_refused_tries_count_for_the_address),
         WITH_STORE(test_ipv6_is_counted_by_network),

@@ -10,6 +10,7 @@
 
 #include "base/rc.h"
 #include "crypto/block.h"
+#include "crypto/cbc_hmac.h"
 #include "crypto/digest.h"
 #include "crypto/seal.h"
 #include "crypto/signer.h"
@@ -58,6 +59,23 @@ static void use_seal(void)
     expect(str_equal(buffer_str(&plain), STR("text")));
 }
 
+/* Keys as bytes: another one each time, in the contexts that the thread keeps. */
+static void use_cbc_hmac(unsigned round)
+{
+    const unsigned char key[CBC_HMAC_KEY_BYTES] = { (unsigned char)round };
+    const unsigned char iv[CBC_HMAC_IV_BYTES] = { (unsigned char)(round >> 8) };
+    unsigned char tag[CBC_HMAC_TAG_BYTES];
+    char memory[64], plain_memory[64];
+    struct buffer cipher = buffer_over(memory, sizeof(memory));
+    struct buffer plain = buffer_over(plain_memory, sizeof(plain_memory));
+
+    expect(cbc_hmac_encrypt(key, iv, STR("name"), STR("text"), &cipher, tag) == RC_OK);
+    expect(cbc_hmac_decrypt(key, iv, STR("name"), buffer_str(&cipher), tag, &plain) == RC_OK);
+    expect(str_equal(buffer_str(&plain), STR("text")));
+    tag[round % sizeof(tag)] ^= 1;
+    expect(cbc_hmac_decrypt(key, iv, STR("name"), buffer_str(&cipher), tag, &plain) == RC_INVALID);
+}
+
 /* Objects of this thread alone, so that contexts come and go beside the shared ones. */
 static void use_own_keys(unsigned round)
 {
@@ -90,6 +108,7 @@ static void *use_everything(void *argument)
         block_decrypt(shared.block_key, block, block);
         expect(memcmp(block, plain_block, sizeof(block)) == 0);
         use_seal();
+        use_cbc_hmac(round);
         use_own_keys(round + 8);
         if (round % SIGN_EVERY == 0) {
             use_signer(0);

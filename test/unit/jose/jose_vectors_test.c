@@ -96,7 +96,7 @@ static void run_file(const char *file, unsigned checked, unsigned accepted)
         json_t *keys = group_keys(group), *tests = json_object_get(group, "tests");
 
         if (strncmp(vector_string(group, "comment"), "jwe", 3) == 0) {
-            tally_left_out(&tally, "JWE is not made or read yet", (unsigned)json_array_size(tests));
+            tally_left_out(&tally, "JWE: jwe_test.c reads them", (unsigned)json_array_size(tests));
             continue;
         }
         json_array_foreach(tests, j, test)

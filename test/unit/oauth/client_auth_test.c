@@ -54,7 +54,7 @@ static void test_ca_03_only_the_registered_method_works(void **state)
             fail_msg("%s with %s: %d", tries[i].ask.client,
                      tries[i].ask.secret == NULL ? "nothing" : tries[i].ask.secret, (int)rc);
         if (rc == RC_REFUSED)
-            assert_int_equal(outcome.error, OAUTH_INVALID_CLIENT);
+            assert_refused_for(outcome, OAUTH_INVALID_CLIENT, REASON_WRONG_CLIENT);
     }
 }
 
@@ -78,10 +78,12 @@ static void test_ca_02_two_methods_are_refused(void **state)
     asking->credentials.body_id = STR("web");
     assert_int_equal(client_authenticate(&asking->call, &asking->credentials, &client), RC_OK);
     catalog_client_put(client);
+    /* Also where both methods were used: which client is meant is the first question. */
     asking->credentials.body_id = STR("other");
-    assert_refused(
+    asking->credentials.body_secret = &secret;
+    assert_refused_for(
         asking_end(asking, client_authenticate(&asking->call, &asking->credentials, &client)),
-        OAUTH_INVALID_REQUEST);
+        OAUTH_INVALID_REQUEST, REASON_CLIENT_MISMATCH);
 
     /* RFC 6749 3.2: a parameter without a value is none. */
     asking = asking_new(fixture, &basic);
@@ -92,9 +94,9 @@ static void test_ca_02_two_methods_are_refused(void **state)
     asking_end(asking, RC_OK);
 
     asking = asking_new(fixture, &(struct ask){ .secret = "web-secret" });
-    assert_refused(
+    assert_refused_for(
         asking_end(asking, client_authenticate(&asking->call, &asking->credentials, &client)),
-        OAUTH_INVALID_REQUEST);
+        OAUTH_INVALID_REQUEST, REASON_NO_CLIENT);
     asking = asking_new(fixture, &(struct ask){ 0 });
     assert_int_equal(client_authenticate(&asking->call, &asking->credentials, &client),
                      RC_NOT_FOUND);
@@ -166,6 +168,22 @@ static void test_guessing_is_throttled(void **state)
                      RC_OK);
 }
 
+/* No lockout for clients: guessing at one slows it down, but it comes back by itself. */
+static void test_lockouts_are_not_for_clients(void **state)
+{
+    struct oauth_fixture *fixture = *state;
+    struct outcome outcome;
+
+    throttle_set_lockout(fixture->door.throttle, (struct lockout){ .mode = LOCKOUT_DISABLE });
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(
+            authenticate(fixture, &(struct ask){ .client = "web", .secret = "wrong" }, &outcome),
+            RC_REFUSED);
+    assert_false(client_of(fixture, "web").is_disabled);
+    fixture->now += 24 * 3600;
+    assert_int_equal(authenticate(fixture, &(struct ask){ AS_WEB }, &outcome), RC_OK);
+}
+
 /* An id that is longer than any takes no more room in log, throttle and audit trail. */
 static void test_endless_id_is_nobodys(void **state)
 {
@@ -195,6 +213,7 @@ int main(void)
         WITH_OAUTH(test_ca_05_every_wrong_secret_costs_a_hash),
         WITH_OAUTH(test_chosen_secret_is_remembered),
         WITH_OAUTH(test_guessing_is_throttled),
+        WITH_OAUTH(test_lockouts_are_not_for_clients),
         WITH_OAUTH(test_endless_id_is_nobodys),
     };
 

@@ -37,6 +37,7 @@ int sqlite3_step(struct sqlite3_stmt *statement)
 /* What a scenario starts from, made before anything fails. */
 struct scene {
     struct outcome tokens;
+    struct client web;
     char scope[64];
     int round;
 };
@@ -72,6 +73,49 @@ static struct outcome by_narrowed_refresh(struct oauth_fixture *fixture, const s
     return refresh(fixture, scene->tokens.refresh, "read");
 }
 
+static const struct token_profile keeping = { .format = token_answer_format,
+                                              .keeps_refresh = true };
+
+static struct outcome by_kept_refresh(struct oauth_fixture *fixture, const struct scene *scene)
+{
+    return ask_token(fixture,
+                     (struct ask){ AS_WEB, .profile = &keeping, .grant_type = "refresh_token",
+                                   .refresh_token = scene->tokens.refresh,
+                                   .scope = scene->round % 2 == 0 ? NULL : "read" });
+}
+
+/* A session's token, presented with it when it was issued. */
+static struct outcome by_session(struct oauth_fixture *fixture, const struct scene *scene)
+{
+    struct asking *asking = asking_new(fixture, &(struct ask){ 0 });
+    struct secret password = secret_of("alice-password");
+    struct session session = { .device = STR("Java/17"), .idle_s = 60 };
+    struct issue_plan plan = { .grant_type = GRANT_TYPE_PASSWORD,
+                               .client = &scene->web,
+                               .permission = { .scope = STR("read"),
+                                               .audience = STR(""),
+                                               .shape = { .format = TOKEN_JWE } },
+                               .session = &session };
+    struct token_answer answer;
+    struct store_unit unit;
+    struct account account;
+    enum rc rc;
+
+    store_unit_init(&unit);
+    rc = oauth_sign_in(&asking->call, STR("alice"), &password, NULL, false, &unit, &account);
+    plan.account = &account;
+    if (rc == RC_OK)
+        rc = token_issue(&asking->call, &plan, &unit, &answer);
+    if (rc == RC_OK) {
+        struct token_presented presented = { answer.access_token, answer.session_id, NULL };
+        enum token_inactive why;
+
+        assert_int_equal(fixture_find_at(fixture->room, &presented, fixture->now, true, &why),
+                         RC_OK);
+    }
+    return asking_end(asking, rc);
+}
+
 static struct outcome by_revocation(struct oauth_fixture *fixture, const struct scene *scene)
 {
     const struct outcome *tokens = &scene->tokens;
@@ -103,6 +147,8 @@ static const struct {
     { "u-Auth", by_uauth },
     { "refresh", by_refresh },
     { "narrowed refresh", by_narrowed_refresh },
+    { "kept refresh", by_kept_refresh },
+    { "session", by_session },
     { "revocation", by_revocation },
     { "introspection", by_introspection },
 };
@@ -118,6 +164,7 @@ static void set_scene(struct oauth_fixture *fixture, struct scene *scene)
     snprintf(scene->scope, sizeof(scene->scope), "%s%s", order,
              scene->round / 9 % 2 == 0 ? "" : " jwt.read");
     scene->tokens = sign_in(fixture, "read write");
+    scene->web = client_of(fixture, "web");
 }
 
 /* One scenario with the n-th call failing, for every n, until none is reached any more. */

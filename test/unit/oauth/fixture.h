@@ -20,7 +20,7 @@ enum { FAMILY_S = 1000, IDLE_S = 300, API_LIFETIME_S = 600, JWT_LIFETIME_S = 60 
 
 struct oauth_fixture {
     struct room_fixture *room;
-    struct hmac_key *keys[3];
+    struct hmac_key *keys[4];
     struct secret_checker secrets;
     struct account_door door;
     struct oauth oauth;
@@ -133,6 +133,32 @@ static inline void add_services(struct oauth_fixture *fixture)
                                                          .lifetime_s = 60 });
 }
 
+/* After the room was opened: the door of its store. */
+static inline void open_door(struct oauth_fixture *fixture)
+{
+    fixture->door =
+        (struct account_door){ .store = fixture->room->store,
+                               .throttle =
+                                   throttle_book_new(fixture->room->store, fixture->keys[2]),
+                               .cost = CHEAP,
+                               .factor_keys = { fixture_master_key, fixture->keys[3] } };
+    fixture->oauth = (struct oauth){ .store = fixture->room->store,
+                                     .catalog = fixture->room->catalog,
+                                     .tokens = fixture->room->room,
+                                     .secrets = &fixture->secrets,
+                                     .door = &fixture->door,
+                                     .issuer = STR("http://127.0.0.1:8080") };
+}
+
+/* Closes the store and opens it again. */
+static inline void oauth_restart(struct oauth_fixture *fixture)
+{
+    fixture_close(fixture->room);
+    throttle_book_free(fixture->door.throttle);
+    fixture_open(fixture->room);
+    open_door(fixture);
+}
+
 static inline int oauth_set_up(void **state)
 {
     struct oauth_fixture *fixture = calloc(1, sizeof(*fixture));
@@ -142,20 +168,12 @@ static inline int oauth_set_up(void **state)
     assert_non_null(fixture);
     fixture_set_up(&room);
     fixture->room = room;
-    for (unsigned char i = 0; i < 3; i++) {
+    for (unsigned char i = 0; i < 4; i++) {
         key[0] = i;
         fixture->keys[i] = hmac_key_new(key);
     }
     fixture->secrets = (struct secret_checker){ fixture->keys[0], fixture->keys[1], CHEAP };
-    fixture->door =
-        (struct account_door){ fixture->room->store,
-                               throttle_book_new(fixture->room->store, fixture->keys[2]), CHEAP };
-    fixture->oauth = (struct oauth){ .store = fixture->room->store,
-                                     .catalog = fixture->room->catalog,
-                                     .tokens = fixture->room->room,
-                                     .secrets = &fixture->secrets,
-                                     .door = &fixture->door,
-                                     .issuer = STR("http://127.0.0.1:8080") };
+    open_door(fixture);
     fixture->now = clock_now_s();
     assert_int_equal(oauth_prepare(&fixture->oauth), RC_OK);
     add_services(fixture);
@@ -177,7 +195,7 @@ static inline int oauth_tear_down(void **state)
 
     fixture_tear_down(&room);
     throttle_book_free(fixture->door.throttle);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         hmac_key_free(fixture->keys[i]);
     free(fixture);
     return 0;
@@ -195,16 +213,25 @@ struct ask {
     const char *scope;
     const char *username;
     const char *password;
+    const char *code;
     const char *refresh_token;
     const char *token;
-    bool is_basic;  /* the client by Basic, not in the body */
-    bool is_barred; /* neither blocking nor hashing is allowed */
+    const struct token_profile *profile; /* NULL: the standard's */
+    bool is_closed;                      /* to whoever names no client */
+    bool is_basic;                       /* the client by Basic, not in the body */
+    bool is_barred;                      /* neither blocking nor hashing is allowed */
 };
 
 struct outcome {
     enum rc rc;
     enum oauth_error error; /* with RC_REFUSED */
+    enum refusal_reason reason;
     const char *why;
+    char description[128];
+    char word[128];
+    bool is_recorded;
+    bool has_issued;
+    enum grant_type issued_by;
     char json[8192];
     char access[2048];
     char refresh[128];
@@ -279,14 +306,26 @@ static inline struct asking *asking_new(struct oauth_fixture *fixture, const str
     return asking;
 }
 
+static inline void take_refusal(const struct refusal *refusal, struct outcome *outcome)
+{
+    outcome->error = refusal->error;
+    outcome->reason = refusal->reason;
+    outcome->why = refusal->log_detail;
+    snprintf(outcome->description, sizeof(outcome->description), "%.*s",
+             STR_ARGS(refusal->description));
+    snprintf(outcome->word, sizeof(outcome->word), "%.*s", STR_ARGS(refusal->word));
+}
+
 /* Puts the end of a call into the outcome, and gives back what it used. */
 static inline struct outcome asking_end(struct asking *asking, enum rc rc)
 {
-    struct outcome outcome = { .rc = rc };
+    struct outcome outcome = { .rc = rc,
+                               .is_recorded = asking->call.is_recorded,
+                               .has_issued = asking->call.has_issued,
+                               .issued_by = asking->call.issued_by };
 
     if (rc == RC_REFUSED) {
-        outcome.error = asking->call.refusal.error;
-        outcome.why = asking->call.refusal.log_detail;
+        take_refusal(&asking->call.refusal, &outcome);
         assert_int_equal(asking->json.len, 0);
     }
     if (rc == RC_OK && asking->json.len > 0)
@@ -296,13 +335,27 @@ static inline struct outcome asking_end(struct asking *asking, enum rc rc)
     return outcome;
 }
 
+/* What nobody's answer looks like here: as the standard's, with a member more. */
+static inline void format_anonymous(const struct token_answer *answer, struct buffer *out_json)
+{
+    token_answer_format(answer, out_json);
+    out_json->len--; /* the brace */
+    BUFFER_APPEND_LITERAL(out_json, ",\"is_anonymous\":true}");
+}
+
+static const struct token_profile profile_anonymous = { .format = format_anonymous };
+
 static inline struct outcome ask_token(struct oauth_fixture *fixture, struct ask ask)
 {
     struct asking *asking = asking_new(fixture, &ask);
-    struct str texts[3];
+    struct str texts[4];
     struct secret password = secret_of(ask.password == NULL ? "" : ask.password);
     struct secret refresh = secret_of(ask.refresh_token == NULL ? "" : ask.refresh_token);
-    struct token_request request = { .credentials = asking->credentials };
+    struct token_request request = {
+        .credentials = asking->credentials,
+        .profile = ask.profile == NULL ? &token_profile_standard : ask.profile,
+        .anonymous_profile = ask.is_closed ? NULL : &profile_anonymous
+    };
 
     if (ask.grant_type != NULL) {
         texts[0] = str_of(ask.grant_type);
@@ -316,6 +369,10 @@ static inline struct outcome ask_token(struct oauth_fixture *fixture, struct ask
         texts[2] = str_of(ask.username);
         request.username = &texts[2];
     }
+    if (ask.code != NULL) {
+        texts[3] = str_of(ask.code);
+        request.code = &texts[3];
+    }
     if (ask.password != NULL)
         request.password = &password;
     if (ask.refresh_token != NULL)
@@ -326,11 +383,11 @@ static inline struct outcome ask_token(struct oauth_fixture *fixture, struct ask
 static inline struct outcome ask_introspection(struct oauth_fixture *fixture, struct ask ask)
 {
     struct asking *asking = asking_new(fixture, &ask);
-    struct str token = ask.token == NULL ? STR("") : str_of(ask.token);
+    struct token_presented presented = { .value = ask.token == NULL ? STR("") : str_of(ask.token) };
 
     return asking_end(asking,
                       introspection_answer(&asking->call, &asking->credentials,
-                                           ask.token == NULL ? NULL : &token, &asking->json));
+                                           ask.token == NULL ? NULL : &presented, &asking->json));
 }
 
 static inline struct outcome ask_revocation(struct oauth_fixture *fixture, struct ask ask)
@@ -368,13 +425,11 @@ static inline struct outcome refresh(struct oauth_fixture *fixture, const char *
 /* Whether an access token is active, in memory and after a look at the store. */
 static inline bool is_active(struct oauth_fixture *fixture, const char *token)
 {
-    struct token_view view;
-    enum rc rc = token_find(fixture->room->room, str_of(token), fixture->now, true, &view);
+    struct token_presented presented = { .value = str_of(token) };
+    enum token_inactive why;
+    enum rc rc = fixture_find_at(fixture->room, &presented, fixture->now, true, &why);
 
-    if (rc == RC_OK)
-        token_view_put(fixture->room->room, &view);
-    else
-        assert_int_equal(rc, RC_NOT_FOUND);
+    assert_true(rc == RC_OK || rc == RC_NOT_FOUND);
     return rc == RC_OK;
 }
 
@@ -382,6 +437,58 @@ static inline void assert_refused(struct outcome outcome, enum oauth_error error
 {
     assert_int_equal(outcome.rc, RC_REFUSED);
     assert_int_equal(outcome.error, error);
+}
+
+/* The same with the rule that said no. */
+static inline void assert_refused_for(struct outcome outcome, enum oauth_error error,
+                                      enum refusal_reason reason)
+{
+    assert_refused(outcome, error);
+    assert_int_equal(outcome.reason, reason);
+}
+
+static inline struct account account_of(struct oauth_fixture *fixture, const char *name)
+{
+    struct account account;
+
+    assert_int_equal(store_find_account_by_name(fixture->room->store, str_of(name),
+                                                &fixture->room->arena, &account),
+                     RC_OK);
+    return account;
+}
+
+static inline void set_disabled(struct oauth_fixture *fixture, const char *name, bool is_disabled)
+{
+    struct account account = account_of(fixture, name);
+    struct store_unit unit;
+
+    account.is_disabled = is_disabled;
+    store_unit_init(&unit);
+    store_update_account(&unit, &account);
+    commit(fixture, &unit);
+}
+
+static inline struct client client_of(struct oauth_fixture *fixture, const char *client_id)
+{
+    struct catalog_client *entry;
+    struct client client;
+
+    assert_int_equal(catalog_find_client(fixture->room->catalog, str_of(client_id), true, &entry),
+                     RC_OK);
+    assert_int_equal(
+        store_find_client(fixture->room->store, entry->client.id, &fixture->room->arena, &client),
+        RC_OK);
+    catalog_client_put(entry);
+    return client;
+}
+
+static inline void update_client(struct oauth_fixture *fixture, const struct client *client)
+{
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_update_client(&unit, client);
+    commit(fixture, &unit);
 }
 
 #endif

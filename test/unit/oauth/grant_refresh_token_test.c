@@ -12,6 +12,8 @@ static void test_rt_01_rotation(void **state)
     assert_string_not_equal(next.refresh, first.refresh);
     assert_string_not_equal(next.access, first.access);
     assert_string_equal(next.scope, "read");
+    assert_true(next.has_issued);
+    assert_int_equal(next.issued_by, GRANT_TYPE_REFRESH_TOKEN);
     assert_true(is_active(fixture, next.access));
     assert_true(is_active(fixture, first.access));
     assert_int_equal(refresh(fixture, next.refresh, NULL).rc, RC_OK);
@@ -53,7 +55,8 @@ static void test_rt_02_late_reuse_ends_the_family(void **state)
 
     family[1] = refresh(fixture, family[0].refresh, NULL);
     fixture->now += OAUTH_REFRESH_REPLAY_S + 1;
-    assert_refused(refresh(fixture, family[0].refresh, NULL), OAUTH_INVALID_GRANT);
+    assert_refused_for(refresh(fixture, family[0].refresh, NULL), OAUTH_INVALID_GRANT,
+                       REASON_REFRESH_ENDED);
     assert_family_is_dead(fixture, family, 2);
     assert_true(is_active(fixture, stranger.access));
     assert_int_equal(refresh(fixture, stranger.refresh, NULL).rc, RC_OK);
@@ -95,7 +98,8 @@ static void test_rt_07_bound_to_its_client(void **state)
                          .grant_type = "refresh_token",
                          .refresh_token = first.refresh };
 
-    assert_refused(ask_token(fixture, thief), OAUTH_INVALID_GRANT);
+    assert_refused_for(ask_token(fixture, thief), OAUTH_INVALID_GRANT,
+                       REASON_REFRESH_OF_OTHER_CLIENT);
     assert_int_equal(refresh(fixture, first.refresh, NULL).rc, RC_OK);
     assert_refused(ask_token(fixture, thief), OAUTH_INVALID_GRANT);
     assert_true(is_active(fixture, first.access));
@@ -113,7 +117,9 @@ static void test_rt_08_scope_may_shrink_and_never_grow(void **state)
     assert_string_equal(narrow.scope, "read");
     assert_int_equal(narrow.expires_in_s, OAUTH_LIFETIME_DEFAULT_S);
     assert_true(is_active(fixture, narrow.access));
-    assert_refused(refresh(fixture, narrow.refresh, "read write"), OAUTH_INVALID_SCOPE);
+    wide = refresh(fixture, narrow.refresh, "read write");
+    assert_refused_for(wide, OAUTH_INVALID_SCOPE, REASON_SCOPE_UNKNOWN);
+    assert_string_equal(wide.word, "write");
     assert_refused(refresh(fixture, narrow.refresh, "read \"x\""), OAUTH_INVALID_SCOPE);
     wide = refresh(fixture, narrow.refresh, NULL);
     assert_int_equal(wide.rc, RC_OK);
@@ -136,7 +142,8 @@ static void test_rt_09_idle_expiry(void **state)
     next = refresh(fixture, first.refresh, NULL);
     assert_int_equal(next.rc, RC_OK);
     fixture->now += IDLE_S;
-    assert_refused(refresh(fixture, next.refresh, NULL), OAUTH_INVALID_GRANT);
+    assert_refused_for(refresh(fixture, next.refresh, NULL), OAUTH_INVALID_GRANT,
+                       REASON_REFRESH_EXPIRED);
 }
 
 static void test_rt_09_absolute_expiry(void **state)
@@ -174,29 +181,6 @@ static void test_spent_stays_spent_when_the_clock_goes_back(void **state)
 
 /* ---- RT-10: who has lost the right ---------------------------------------------------------- */
 
-static struct client client_of(struct oauth_fixture *fixture, const char *client_id)
-{
-    struct catalog_client *entry;
-    struct client client;
-
-    assert_int_equal(catalog_find_client(fixture->room->catalog, str_of(client_id), true, &entry),
-                     RC_OK);
-    assert_int_equal(
-        store_find_client(fixture->room->store, entry->client.id, &fixture->room->arena, &client),
-        RC_OK);
-    catalog_client_put(entry);
-    return client;
-}
-
-static void update_client(struct oauth_fixture *fixture, const struct client *client)
-{
-    struct store_unit unit;
-
-    store_unit_init(&unit);
-    store_update_client(&unit, client);
-    commit(fixture, &unit);
-}
-
 static void test_rt_10_disabled_client(void **state)
 {
     struct oauth_fixture *fixture = *state;
@@ -220,7 +204,8 @@ static void test_rt_10_removed_scope_grant_type_and_lifetime(void **state)
 
     changed.scope = STR("read");
     update_client(fixture, &changed);
-    assert_refused(refresh(fixture, first.refresh, NULL), OAUTH_INVALID_GRANT);
+    assert_refused_for(refresh(fixture, first.refresh, NULL), OAUTH_INVALID_GRANT,
+                       REASON_REFRESH_ENDED);
     assert_refused(refresh(fixture, first.refresh, "read"), OAUTH_INVALID_GRANT);
     changed = before;
     changed.grant_types = 1u << GRANT_TYPE_PASSWORD;
@@ -230,7 +215,8 @@ static void test_rt_10_removed_scope_grant_type_and_lifetime(void **state)
     changed.refresh_lifetime_s = 5;
     update_client(fixture, &changed);
     fixture->now += 5;
-    assert_refused(refresh(fixture, first.refresh, NULL), OAUTH_INVALID_GRANT);
+    assert_refused_for(refresh(fixture, first.refresh, NULL), OAUTH_INVALID_GRANT,
+                       REASON_REFRESH_EXPIRED);
     update_client(fixture, &before);
     assert_int_equal(refresh(fixture, first.refresh, NULL).rc, RC_OK);
 }
@@ -239,17 +225,10 @@ static void test_rt_10_disabled_account(void **state)
 {
     struct oauth_fixture *fixture = *state;
     struct outcome first = sign_in(fixture, "read");
-    struct store_unit unit;
-    struct account account;
 
-    assert_int_equal(store_find_account_by_name(fixture->room->store, STR("alice"),
-                                                &fixture->room->arena, &account),
-                     RC_OK);
-    account.is_disabled = true;
-    store_unit_init(&unit);
-    store_update_account(&unit, &account);
-    commit(fixture, &unit);
-    assert_refused(refresh(fixture, first.refresh, NULL), OAUTH_INVALID_GRANT);
+    set_disabled(fixture, "alice", true);
+    assert_refused_for(refresh(fixture, first.refresh, NULL), OAUTH_INVALID_GRANT,
+                       REASON_REFRESH_ENDED);
     assert_refused(
         ask_token(fixture, (struct ask){ AS_WEB, .grant_type = "password", .username = "alice",
                                          .password = "alice-password" }),
@@ -262,7 +241,8 @@ static void test_access_token_refreshes_nothing(void **state)
     struct oauth_fixture *fixture = *state;
     struct outcome first = sign_in(fixture, "read");
 
-    assert_refused(refresh(fixture, first.access, NULL), OAUTH_INVALID_GRANT);
+    assert_refused_for(refresh(fixture, first.access, NULL), OAUTH_INVALID_GRANT,
+                       REASON_REFRESH_NO_REFRESH_TOKEN);
     assert_true(is_active(fixture, first.access));
 }
 
@@ -273,14 +253,7 @@ static void test_rt_04_rotated_token_stays_dead_after_a_restart(void **state)
     struct outcome family[2] = { sign_in(fixture, "read") };
 
     family[1] = refresh(fixture, family[0].refresh, NULL);
-    fixture_close(fixture->room);
-    fixture_open(fixture->room);
-    throttle_book_free(fixture->door.throttle);
-    fixture->door.store = fixture->room->store;
-    fixture->door.throttle = throttle_book_new(fixture->room->store, fixture->keys[2]);
-    fixture->oauth.store = fixture->room->store;
-    fixture->oauth.catalog = fixture->room->catalog;
-    fixture->oauth.tokens = fixture->room->room;
+    oauth_restart(fixture);
     assert_string_equal(refresh(fixture, family[0].refresh, NULL).json, family[1].json);
     assert_true(is_active(fixture, family[1].access));
     fixture->now += OAUTH_REFRESH_REPLAY_S + 1;

@@ -168,16 +168,7 @@ static void end_living_grants(struct oauth_fixture *fixture)
 
 static void set_alice(struct oauth_fixture *fixture, bool is_disabled)
 {
-    struct account account;
-    struct store_unit unit;
-
-    assert_int_equal(store_find_account_by_name(fixture->room->store, STR("alice"),
-                                                &fixture->room->arena, &account),
-                     RC_OK);
-    account.is_disabled = is_disabled;
-    store_unit_init(&unit);
-    store_update_account(&unit, &account);
-    commit(fixture, &unit);
+    set_disabled(fixture, "alice", is_disabled);
 }
 
 static void set_web(struct oauth_fixture *fixture, bool is_disabled)
@@ -239,11 +230,87 @@ static void test_rt_10_client_is_disabled_during_its_request(void **state)
     race_the_end(fixture, ask_for_client, set_web);
 }
 
+/* ---- refresh tokens that are kept ------------------------------------------------------------ */
+
+static const struct token_profile keeping = { .format = token_answer_format,
+                                              .keeps_refresh = true };
+
+/* Uses one refresh token until it is refused, every other time with less scope. */
+static void *keep_until_refused(void *context)
+{
+    struct party *party = context;
+    struct outcome current = party->first;
+
+    pthread_barrier_wait(party->start);
+    for (int turn = party->number; current.rc == RC_OK; turn++) {
+        struct ask ask = { AS_WEB, .profile = &keeping, .grant_type = "refresh_token",
+                           .refresh_token = party->first.refresh,
+                           .scope = turn % 2 == 0 ? NULL : "read" };
+
+        party->last = current;
+        current = ask_token(party->fixture, ask);
+    }
+    assert_int_equal(current.rc, RC_REFUSED);
+    return NULL;
+}
+
+static void revoke_family(struct oauth_fixture *fixture, const struct outcome *family)
+{
+    assert_int_equal(ask_revocation(fixture, (struct ask){ AS_WEB, .token = family->refresh }).rc,
+                     RC_OK);
+}
+
+static void disable_alice(struct oauth_fixture *fixture, const struct outcome *family)
+{
+    (void)family;
+    set_disabled(fixture, "alice", true);
+    end_living_grants(fixture);
+}
+
+/* All use the one token of one family when it ends: no access token of theirs outlives that. */
+static void race_the_kept(struct oauth_fixture *fixture,
+                          void (*end)(struct oauth_fixture *, const struct outcome *))
+{
+    struct party *parties = calloc(PARTY_COUNT, sizeof(*parties));
+    pthread_t threads[PARTY_COUNT];
+
+    for (int round = 0; round < ROUND_COUNT; round++) {
+        struct outcome family = sign_in(fixture, "read api.read");
+        pthread_barrier_t start;
+
+        pthread_barrier_init(&start, NULL, PARTY_COUNT + 1);
+        for (size_t i = 0; i < PARTY_COUNT; i++)
+            parties[i].first = family;
+        run_parties(fixture, keep_until_refused, PARTY_COUNT, parties, threads, &start);
+        pthread_barrier_wait(&start);
+        end(fixture, &family);
+        join_all(threads, PARTY_COUNT);
+        pthread_barrier_destroy(&start);
+        for (size_t i = 0; i < PARTY_COUNT; i++)
+            assert_false(is_active(fixture, parties[i].last.access));
+        set_disabled(fixture, "alice", false);
+        assert_refused(refresh(fixture, family.refresh, NULL), OAUTH_INVALID_GRANT);
+    }
+    free(parties);
+}
+
+static void test_rt_06_revocation_races_with_kept_refresh(void **state)
+{
+    race_the_kept(*state, revoke_family);
+}
+
+static void test_rt_10_account_is_disabled_during_kept_refresh(void **state)
+{
+    race_the_kept(*state, disable_alice);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_OAUTH(test_rt_03_one_successor),
         WITH_OAUTH(test_rt_06_revocation_races_with_refresh),
+        WITH_OAUTH(test_rt_06_revocation_races_with_kept_refresh),
+        WITH_OAUTH(test_rt_10_account_is_disabled_during_kept_refresh),
         WITH_OAUTH(test_rt_10_account_is_disabled_during_a_sign_in),
         WITH_OAUTH(test_rt_10_client_is_disabled_during_its_request),
     };

@@ -33,7 +33,8 @@ static void test_rv_01_unknown_token_is_no_error(void **state)
         revoke(fixture, tokens[i]);
     assert_int_equal(ask_revocation(fixture, (struct ask){ .client = "spa", .token = "x" }).rc,
                      RC_OK);
-    assert_refused(ask_revocation(fixture, (struct ask){ .token = "x" }), OAUTH_INVALID_CLIENT);
+    assert_refused_for(ask_revocation(fixture, (struct ask){ .token = "x" }), OAUTH_INVALID_CLIENT,
+                       REASON_NO_CLIENT);
     assert_refused(ask_revocation(fixture, (struct ask){ .client = "web", .token = "x" }),
                    OAUTH_INVALID_CLIENT);
     assert_refused(ask_revocation(fixture, (struct ask){ AS_WEB }), OAUTH_INVALID_REQUEST);
@@ -159,7 +160,8 @@ static void test_in_01_caller_must_authenticate(void **state)
     };
 
     for (size_t i = 0; i < sizeof(callers) / sizeof(callers[0]); i++)
-        assert_refused(ask_introspection(fixture, callers[i]), OAUTH_INVALID_CLIENT);
+        assert_refused_for(ask_introspection(fixture, callers[i]), OAUTH_INVALID_CLIENT,
+                           i == 0 ? REASON_NO_CLIENT : REASON_WRONG_CLIENT);
     assert_refused(ask_introspection(fixture, (struct ask){ AS_WEB }), OAUTH_INVALID_REQUEST);
 }
 
@@ -219,9 +221,10 @@ static void test_bearer_check_asks_for_service_and_scope(void **state)
     for (size_t i = 0; i < sizeof(demands) / sizeof(demands[0]); i++) {
         struct bearer_demand demand = { str_of(demands[i].service), str_of(demands[i].scope) };
         struct asking *asking = asking_new(fixture, &(struct ask){ 0 });
+        struct token_presented presented = { .value = str_of(tokens.access) };
         struct token_view view;
         struct outcome outcome;
-        enum rc rc = bearer_check(&asking->call, str_of(tokens.access), &demand, &view);
+        enum rc rc = bearer_check(&asking->call, &presented, &demand, &view);
 
         if (rc == RC_OK)
             token_view_put(fixture->room->room, &view);
@@ -229,6 +232,36 @@ static void test_bearer_check_asks_for_service_and_scope(void **state)
         assert_int_equal(outcome.rc, demands[i].rc);
         if (rc == RC_REFUSED)
             assert_int_equal(outcome.error, demands[i].error);
+    }
+}
+
+/* The log has the reason; the answer says "not active" and only marks an expired token. */
+static void test_bearer_check_tells_the_log_why(void **state)
+{
+    struct oauth_fixture *fixture = *state;
+    struct outcome expired = sign_in(fixture, "jwt.read");
+    struct outcome revoked = sign_in(fixture, "read");
+    const struct {
+        const char *token;
+        enum token_inactive why;
+        enum refusal_reason reason;
+    } tries[] = { { expired.access, TOKEN_EXPIRED, REASON_TOKEN_EXPIRED },
+                  { revoked.access, TOKEN_REVOKED, REASON_NONE },
+                  { "junk", TOKEN_UNKNOWN, REASON_NONE } };
+    struct bearer_demand demand = { STR(""), STR("") };
+
+    revoke(fixture, revoked.access);
+    fixture->now += JWT_LIFETIME_S;
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        struct asking *asking = asking_new(fixture, &(struct ask){ 0 });
+        struct token_presented presented = { .value = str_of(tries[i].token) };
+        struct token_view view;
+        struct outcome outcome =
+            asking_end(asking, bearer_check(&asking->call, &presented, &demand, &view));
+
+        assert_refused_for(outcome, OAUTH_INVALID_TOKEN, tries[i].reason);
+        assert_string_equal(outcome.why, token_inactive_words(tries[i].why));
+        assert_string_equal(outcome.description, "the token is not active");
     }
 }
 
@@ -245,6 +278,7 @@ int main(void)
         WITH_OAUTH(test_active_answer_has_its_members),
         WITH_OAUTH(test_fast_lane_answers_from_memory),
         WITH_OAUTH(test_bearer_check_asks_for_service_and_scope),
+        WITH_OAUTH(test_bearer_check_tells_the_log_why),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,6 +160,96 @@ static void test_shape_is_the_services(void **state)
     assert_int_equal(permission.shape.lifetime_s, 60);
 }
 
+static enum rc permit_all(struct scope_fixture *fixture, struct permission *out_permission)
+{
+    struct oauth_call call = { .oauth = &fixture->oauth,
+                               .arena = &fixture->room->arena,
+                               .may_block = true };
+
+    return scope_permit_all(&call, &fixture->client, out_permission);
+}
+
+/* Whoever names neither scope nor client gets what was registered or opened for that. */
+static void test_all_is_what_is_registered_or_open(void **state)
+{
+    struct scope_fixture *fixture = *state;
+    struct client before = fixture->client;
+    struct permission permission;
+
+    fixture->client.scope = STR("a.read off.read");
+    fixture->client.service_ids = STR("b.example");
+    assert_int_equal(permit_all(fixture, &permission), RC_OK);
+    assert_true(str_equal(permission.audience, STR("a.example b.example")));
+    assert_true(str_equal(permission.scope, STR("a.read b.read")));
+
+    /* Registered for nothing: what allows passwords and is not disabled. */
+    fixture->client.scope = STR("");
+    fixture->client.service_ids = STR("");
+    assert_int_equal(permit_all(fixture, &permission), RC_OK);
+    assert_true(str_equal(permission.audience, STR("open.example")));
+    assert_true(str_equal(permission.scope, STR("service_id=open.example")));
+    assert_int_equal(permission.shape.lifetime_s, 3600);
+
+    /* Registered for what is disabled: that is no reason to open everything else. */
+    fixture->client.service_ids = STR("off.example");
+    assert_int_equal(permit_all(fixture, &permission), RC_OK);
+    assert_true(str_equal(permission.audience, STR("")));
+    fixture->client = before;
+}
+
+/* Nothing is open: the issuer's token. */
+static void test_all_of_nothing_is_the_issuers(void **state)
+{
+    struct scope_fixture *fixture = *state;
+    struct client before = fixture->client;
+    struct catalog_service *entry;
+    struct permission permission;
+    struct service service;
+    struct store_unit unit;
+
+    assert_int_equal(
+        catalog_find_service(fixture->room->catalog, STR("open.example"), true, &entry), RC_OK);
+    service = entry->service;
+    service.allows_password = false;
+    store_unit_init(&unit);
+    store_update_service(&unit, &service);
+    assert_int_equal(store_commit(fixture->room->store, &unit), RC_OK);
+    fixture->client.scope = STR("");
+    fixture->client.service_ids = STR("");
+    assert_int_equal(permit_all(fixture, &permission), RC_OK);
+    assert_int_equal(permission.scope.len, 0);
+    assert_int_equal(permission.audience.len, 0);
+    assert_int_equal(permission.shape.format, TOKEN_OPAQUE);
+    assert_int_equal(permission.shape.lifetime_s, OAUTH_LIFETIME_DEFAULT_S);
+    service.allows_password = true;
+    store_unit_init(&unit);
+    store_update_service(&unit, &service);
+    assert_int_equal(store_commit(fixture->room->store, &unit), RC_OK);
+    catalog_service_put(entry);
+    fixture->client = before;
+}
+
+/* More services than one scope can name: refused in words, not cut. */
+static void test_all_of_too_much_is_refused(void **state)
+{
+    struct scope_fixture *fixture = *state;
+    struct client before = fixture->client;
+    struct permission permission;
+
+    for (int i = 0; i < 24; i++) {
+        char id[SERVICE_ID_BYTES_MAX];
+
+        memset(id, 'a' + i, sizeof(id));
+        fixture_add_service(fixture->room, (struct service){ .service_id = { id, sizeof(id) },
+                                                             .allows_password = true,
+                                                             .lifetime_s = 60 });
+    }
+    fixture->client.scope = STR("");
+    fixture->client.service_ids = STR("");
+    assert_int_equal(permit_all(fixture, &permission), RC_REFUSED);
+    fixture->client = before;
+}
+
 /* AZ-19: many words and long ones end in a refusal, and soon. */
 static void test_az_19_huge_scopes_are_refused(void **state)
 {
@@ -186,7 +276,10 @@ int main(void)
         cmocka_unit_test(test_ca_12_password_without_client_is_confined),
         cmocka_unit_test(test_shape_is_the_services),
         cmocka_unit_test(test_az_19_huge_scopes_are_refused),
+        cmocka_unit_test(test_all_is_what_is_registered_or_open),
+        cmocka_unit_test(test_all_of_nothing_is_the_issuers),
         cmocka_unit_test(test_absent_scope_means_the_registered_one),
+        cmocka_unit_test(test_all_of_too_much_is_refused), /* the last: it opens services */
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -230,6 +230,39 @@ static void test_scope_word_has_one_owner(void **state)
     expect_owner(fixture, "gamma", "two");
 }
 
+static void expect_password_services(struct catalog_fixture *fixture, const char *words)
+{
+    char bytes[256];
+    struct buffer out = buffer_over(bytes, sizeof(bytes));
+
+    assert_int_equal(catalog_list_password_services(fixture->catalog, true, &out), RC_OK);
+    ASSERT_STR(buffer_str(&out), words);
+    assert_int_equal(catalog_list_password_services(fixture->catalog, false, &out), RC_OK);
+}
+
+static void test_services_for_passwords_are_listed_in_order(void **state)
+{
+    struct catalog_fixture *fixture = *state;
+    char bytes[256];
+    struct buffer out = buffer_over(bytes, sizeof(bytes));
+    struct service services[3];
+
+    expect_password_services(fixture, "");
+    insert_service(fixture, "zeta.example", "alpha", &services[0]);
+    insert_service(fixture, "eta.example", "beta", &services[1]);
+    insert_service(fixture, "theta.example", "", &services[2]);
+    assert_int_equal(catalog_list_password_services(fixture->catalog, false, &out), RC_WOULD_BLOCK);
+    assert_int_equal(buffer_str(&out).len, 0);
+    expect_password_services(
+        fixture, "service_id=zeta.example service_id=eta.example service_id=theta.example");
+    services[1].allows_password = false;
+    assert_int_equal(COMMIT_ONE(fixture->base, store_update_service, &services[1]), RC_OK);
+    expect_password_services(fixture, "service_id=zeta.example service_id=theta.example");
+    services[0].is_disabled = true;
+    assert_int_equal(COMMIT_ONE(fixture->base, store_update_service, &services[0]), RC_OK);
+    expect_password_services(fixture, "service_id=theta.example");
+}
+
 static void test_changes_of_other_nouns_hold_nobody_up(void **state)
 {
     struct catalog_fixture *fixture = *state;
@@ -332,6 +365,7 @@ int main(void)
         ON_CATALOG(test_held_entry_outlives_its_successor),
         ON_CATALOG(test_verified_secret_is_remembered_until_it_changes),
         ON_CATALOG(test_scope_word_has_one_owner),
+        ON_CATALOG(test_services_for_passwords_are_listed_in_order),
         ON_CATALOG(test_changes_of_other_nouns_hold_nobody_up),
         ON_CATALOG(test_no_reader_sees_what_was_changed_before),
     };

@@ -94,6 +94,109 @@ static void test_rt_03_one_of_64_spends_a_token(void **state)
     }
 }
 
+/* ---- PW-11, RFC 6238 5.2: a code is good once ----------------------------------------------- */
+
+static void count_spender(struct race *race, int round, enum rc rc, int64_t token_id)
+{
+    struct token found;
+
+    atomic_fetch_add(rc == RC_OK      ? &race->won[round]
+                     : rc == RC_SPENT ? &race->lost[round]
+                                      : &race->strange,
+                     1);
+    /* What was to be given for the code is there only for the one that won. */
+    if (store_find_token(race->fixture->store, token_id, &found) !=
+        (rc == RC_OK ? RC_OK : RC_NOT_FOUND))
+        atomic_fetch_add(&race->strange, 1);
+}
+
+static void *spend_steps(void *context)
+{
+    struct race *race = context;
+    struct fixture *fixture = race->fixture;
+    int round;
+
+    for (round = 0; round < ROUND_COUNT; round++) {
+        struct token token = sample_token(fixture, 5, false);
+        struct store_unit unit;
+
+        store_unit_init(&unit);
+        store_spend_step(&unit, race->grant_id, 1000 + round, fixture->now);
+        store_insert_token(&unit, &token);
+        pthread_barrier_wait(&race->start);
+        count_spender(race, round, store_commit(fixture->store, &unit), token.id);
+    }
+    return NULL;
+}
+
+static void test_one_of_64_spends_a_time_step(void **state)
+{
+    struct fixture *fixture = *state;
+    struct race race = { .fixture = fixture };
+    struct factor factor = { .id = fixture_id(fixture, SEQUENCE_NOUN),
+                             .account_id = 71,
+                             .name = STR("telephone"),
+                             .sealed = STR("sealed"),
+                             .last_step = 999 };
+    struct factor found[FACTOR_COUNT_MAX];
+    size_t count = 0;
+    int round;
+
+    race.grant_id = factor.id;
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_factor, &factor), RC_OK);
+    run_threads(&race, spend_steps);
+    assert_int_equal(race.strange, 0);
+    for (round = 0; round < ROUND_COUNT; round++) {
+        assert_int_equal(race.won[round], 1);
+        assert_int_equal(race.lost[round], THREAD_COUNT - 1);
+    }
+    assert_int_equal(store_list_factors(fixture->store, 71, &fixture->arena, found, &count), RC_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(found[0].last_step, 1000 + ROUND_COUNT - 1);
+}
+
+static void *spend_recovery_codes(void *context)
+{
+    struct race *race = context;
+    struct fixture *fixture = race->fixture;
+    int round;
+
+    for (round = 0; round < ROUND_COUNT; round++) {
+        const unsigned char digest[DIGEST_BYTES] = { (unsigned char)round };
+        struct token token = sample_token(fixture, 5, false);
+        struct store_unit unit;
+
+        store_unit_init(&unit);
+        store_spend_recovery_code(&unit, 71, digest, fixture->now);
+        store_insert_token(&unit, &token);
+        pthread_barrier_wait(&race->start);
+        count_spender(race, round, store_commit(fixture->store, &unit), token.id);
+    }
+    return NULL;
+}
+
+static void test_pw_11_one_of_64_spends_a_recovery_code(void **state)
+{
+    struct fixture *fixture = *state;
+    struct race race = { .fixture = fixture };
+    size_t count = 0;
+    int round;
+
+    for (round = 0; round < ROUND_COUNT; round++) {
+        const unsigned char digest[DIGEST_BYTES] = { (unsigned char)round };
+
+        assert_int_equal(COMMIT_ONE(fixture, store_insert_recovery_code, 71, digest), RC_OK);
+    }
+    run_threads(&race, spend_recovery_codes);
+    assert_int_equal(race.strange, 0);
+    for (round = 0; round < ROUND_COUNT; round++) {
+        assert_int_equal(race.won[round], 1);
+        assert_int_equal(race.lost[round], THREAD_COUNT - 1);
+    }
+    assert_int_equal(store_count_recovery_codes(fixture->store, 71, &count), RC_OK);
+    assert_int_equal(count, 0);
+}
+
 /* ---- one name, one standing grant ----------------------------------------------------------- */
 
 static void *take_names(void *context)
@@ -105,7 +208,7 @@ static void *take_names(void *context)
     int round;
 
     for (round = 0; round < ROUND_COUNT; round++) {
-        char name[16];
+        char name[24];
         struct store_unit unit;
         struct service service;
         struct client client;
@@ -450,6 +553,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_STORE(test_rt_03_one_of_64_spends_a_token),
+        ON_STORE(test_one_of_64_spends_a_time_step),
+        ON_STORE(test_pw_11_one_of_64_spends_a_recovery_code),
         ON_STORE(test_one_of_64_takes_a_name),
         ON_STORE(test_one_of_64_inserts_a_standing_grant),
         ON_STORE(test_rt_06_a_family_that_ended_stays_ended),

@@ -3,7 +3,7 @@
 
 #include "fixture.h"
 
-enum { WAIT_MS = 60 * 1000 };
+enum { WAIT_MS = 60 * 1000, DAY_S = 86400, IDLE_S = 1800 };
 
 static void pause_shortly(void)
 {
@@ -25,8 +25,23 @@ static void wait_for_sweep(struct fixture *fixture, uint64_t row_count)
     assert_int_equal(counts.swept_rows, row_count);
 }
 
-/* Twelve tokens in one unit. */
-static void insert_dozen(struct fixture *fixture, int64_t expires_at)
+/* The same in a store that is written to, where nothing has to wait for a quiet second: units that
+ * find nothing to change pay for the pages. */
+static void write_until_swept(struct fixture *fixture, uint64_t row_count)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + WAIT_MS;
+    struct store_counts counts;
+
+    do {
+        pause_shortly();
+        assert_int_equal(COMMIT_ONE(fixture, store_touch_session, INT64_MAX, 1), RC_OK);
+        store_counts(fixture->store, &counts);
+    } while (counts.swept_rows < row_count && clock_monotonic_ms() < deadline_ms);
+    assert_int_equal(counts.swept_rows, row_count);
+}
+
+/* As many tokens as a unit holds. */
+static void insert_unit_of_tokens(struct fixture *fixture, int64_t expires_at)
 {
     struct store_unit unit;
     int index;
@@ -65,10 +80,10 @@ static void test_idle_store_sweeps_what_expired(void **state)
 
     /* Expired and living ones in turn, over many pages. */
     for (index = 0; index < 100; index++)
-        insert_dozen(fixture, index % 2 == 0 ? fixture->now - 1 : fixture->now + 3600);
-    insert_dozen(fixture, 0);
-    wait_for_sweep(fixture, 50 * 12);
-    assert_int_equal(count_tokens(fixture), 51 * 12);
+        insert_unit_of_tokens(fixture, index % 2 == 0 ? fixture->now - 1 : fixture->now + 3600);
+    insert_unit_of_tokens(fixture, 0);
+    wait_for_sweep(fixture, (uint64_t)50 * STORE_UNIT_STEP_COUNT_MAX);
+    assert_int_equal(count_tokens(fixture), 51 * STORE_UNIT_STEP_COUNT_MAX);
 }
 
 /* No turn of the clock brings a token back: its revocation stays as long as the token. */
@@ -102,7 +117,6 @@ static void test_revocation_stays_as_long_as_its_token(void **state)
 
 static void test_replays_grants_and_failures_leave_in_their_time(void **state)
 {
-    enum { DAY_S = 86400 };
     struct fixture *fixture = *state;
     struct grant ended = sample_grant(fixture, true);
     struct grant expired = sample_grant(fixture, true);
@@ -171,9 +185,9 @@ static void test_file_does_not_grow_when_tokens_come_and_go(void **state)
         int unit;
 
         for (unit = 0; unit < 200; unit++)
-            insert_dozen(fixture, fixture->now - 1);
+            insert_unit_of_tokens(fixture, fixture->now - 1);
         swept += (uint64_t)200 * STORE_UNIT_STEP_COUNT_MAX;
-        wait_for_sweep(fixture, swept);
+        write_until_swept(fixture, swept);
         if (round == 1) {
             fixture_reopen(
                 fixture); /* the log goes back into the file, and counting starts again */
@@ -189,6 +203,203 @@ static void test_file_does_not_grow_when_tokens_come_and_go(void **state)
     assert_int_equal(count_tokens(fixture), 0);
 }
 
+/* ---- sessions, and what goes with them ------------------------------------------------------ */
+
+/*
+ * Writes until every table was looked at once more: a row that may leave is there only after the
+ * one before it has left, so the sweep has gone round in between. *swept counts all that left.
+ */
+static void write_for_a_whole_turn(struct fixture *fixture, uint64_t *swept)
+{
+    int index;
+
+    for (index = 0; index < 2; index++) {
+        assert_int_equal(
+            COMMIT_ONE(fixture, store_revoke_token, 999, fixture->now, fixture->now - 1), RC_OK);
+        write_until_swept(fixture, ++*swept);
+    }
+}
+
+/* A grant with a session and a token that never expires, in one unit as a sign-in does it. */
+static struct token insert_session(struct fixture *fixture, int64_t last_active_at, int64_t idle_s)
+{
+    struct grant grant = sample_grant(fixture, true);
+    struct token token = sample_token(fixture, grant.id, true);
+    struct session session = { .id = grant.id,
+                               .account_id = grant.account_id,
+                               .device = STR("test"),
+                               .idle_s = idle_s,
+                               .created_at = last_active_at,
+                               .last_active_at = last_active_at };
+    struct store_unit unit;
+
+    grant.is_session = true;
+    token.kind = TOKEN_ACCESS;
+    token.format = TOKEN_JWE;
+    token.expires_at = 0;
+    store_unit_init(&unit);
+    store_insert_grant(&unit, &grant);
+    store_insert_session(&unit, &session);
+    store_insert_token(&unit, &token);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    return token;
+}
+
+static void expect_session(struct fixture *fixture, const struct token *token, enum rc rc)
+{
+    struct session session;
+    struct grant grant;
+    struct token found;
+
+    assert_int_equal(store_find_session(fixture->store, token->grant_id, &fixture->arena, &session),
+                     rc);
+    assert_int_equal(store_find_grant(fixture->store, token->grant_id, &fixture->arena, &grant),
+                     rc);
+    assert_int_equal(store_find_token(fixture->store, token->id, &found), rc);
+}
+
+static void test_idle_session_leaves_with_its_grant_and_its_token(void **state)
+{
+    struct fixture *fixture = *state;
+    struct token gone = insert_session(fixture, fixture->now - IDLE_S - DAY_S, IDLE_S);
+    /* Its last use may not be noted yet: what is idle by the row is not gone for a day. */
+    struct token idle = insert_session(fixture, fixture->now - IDLE_S - DAY_S + 600, IDLE_S);
+    struct token used = insert_session(fixture, fixture->now, IDLE_S);
+    struct token patient = insert_session(fixture, fixture->now - 300 * DAY_S, 300 * DAY_S);
+    struct token endless = insert_session(fixture, 1, INT64_MAX);
+    uint64_t swept = 4;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_revoke_token, gone.id, fixture->now, 0), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_revoke_token, used.id, fixture->now, 0), RC_OK);
+    write_until_swept(fixture, swept); /* session, grant, token, revocation */
+    write_for_a_whole_turn(fixture, &swept);
+    expect_session(fixture, &gone, RC_NOT_FOUND);
+    expect_session(fixture, &idle, RC_OK);
+    expect_session(fixture, &used, RC_OK);
+    expect_session(fixture, &patient, RC_OK);
+    expect_session(fixture, &endless, RC_OK);
+    assert_int_equal(store_find_token(fixture->store, used.id, &used), RC_OK);
+    assert_true(used.is_revoked);
+}
+
+static void test_session_that_was_touched_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant grant = sample_grant(fixture, true);
+    struct session session = { .id = grant.id,
+                               .idle_s = IDLE_S,
+                               .last_active_at = fixture->now - 30 * DAY_S };
+    struct session found;
+    struct store_unit unit;
+    uint64_t swept = 0;
+
+    grant.is_session = true;
+    store_unit_init(&unit);
+    store_insert_grant(&unit, &grant);
+    store_insert_session(&unit, &session);
+    store_touch_session(&unit, grant.id, fixture->now);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    write_for_a_whole_turn(fixture, &swept);
+    assert_int_equal(store_find_session(fixture->store, grant.id, &fixture->arena, &found), RC_OK);
+    assert_int_equal(found.last_active_at, fixture->now);
+}
+
+static void test_session_of_an_ended_grant_leaves(void **state)
+{
+    struct fixture *fixture = *state;
+    struct token ended = insert_session(fixture, fixture->now, IDLE_S);
+    struct token living = insert_session(fixture, fixture->now, IDLE_S);
+    struct token plain = sample_token(fixture, 0, true);
+    struct grant grant = sample_grant(fixture, true);
+    uint64_t swept = 3;
+
+    /* A grant without a session keeps its 30 days, and its token that never expires too. */
+    plain.grant_id = grant.id;
+    plain.expires_at = 0;
+    grant.ended_at = fixture->now;
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &grant), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &plain), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_end_grant, ended.grant_id, fixture->now), RC_OK);
+    write_until_swept(fixture, swept);
+    write_for_a_whole_turn(fixture, &swept);
+    expect_session(fixture, &ended, RC_NOT_FOUND);
+    expect_session(fixture, &living, RC_OK);
+    assert_int_equal(store_find_token(fixture->store, plain.id, &plain), RC_OK);
+    assert_int_equal(store_find_grant(fixture->store, grant.id, &fixture->arena, &grant), RC_OK);
+}
+
+/* A session's grant that expired takes the session along; its token expires with it. */
+static void test_session_of_an_expired_grant_leaves(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant grant = sample_grant(fixture, true);
+    struct session session = { .id = grant.id, .idle_s = IDLE_S, .last_active_at = fixture->now };
+    struct session found;
+    struct store_unit unit;
+    uint64_t swept = 2;
+
+    grant.is_session = true;
+    grant.expires_at = fixture->now - 1;
+    store_unit_init(&unit);
+    store_insert_grant(&unit, &grant);
+    store_insert_session(&unit, &session);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    write_until_swept(fixture, swept);
+    assert_int_equal(store_find_session(fixture->store, grant.id, &fixture->arena, &found),
+                     RC_NOT_FOUND);
+    assert_int_equal(store_find_grant(fixture->store, grant.id, &fixture->arena, &grant),
+                     RC_NOT_FOUND);
+}
+
+static void test_endless_token_leaves_after_its_grant(void **state)
+{
+    struct fixture *fixture = *state;
+    struct grant standing = sample_grant(fixture, false);
+    struct token kept = sample_token(fixture, standing.id, true);
+    struct token orphan = sample_token(fixture, standing.id + 1000, true);
+    struct token mortal = sample_token(fixture, standing.id + 1000, true);
+    uint64_t swept = 1;
+
+    kept.expires_at = 0;
+    orphan.expires_at = 0;
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_grant, &standing), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &kept), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &orphan), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_token, &mortal), RC_OK);
+    write_until_swept(fixture, swept);
+    write_for_a_whole_turn(fixture, &swept);
+    assert_int_equal(store_find_token(fixture->store, kept.id, &kept), RC_OK);
+    assert_int_equal(store_find_token(fixture->store, orphan.id, &orphan), RC_NOT_FOUND);
+    assert_int_equal(store_find_token(fixture->store, mortal.id, &mortal), RC_OK);
+}
+
+static void test_factors_and_recovery_codes_never_leave_by_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct factor factor = { .id = fixture_id(fixture, SEQUENCE_NOUN),
+                             .account_id = 71,
+                             .name = STR("old"),
+                             .sealed = STR("sealed"),
+                             .created_at = 1,
+                             .last_used_at = 1 };
+    unsigned char used[DIGEST_BYTES] = { 1 };
+    unsigned char unused[DIGEST_BYTES] = { 2 };
+    struct factor found[FACTOR_COUNT_MAX];
+    uint64_t swept = 0;
+    size_t count = 0;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_factor, &factor), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_recovery_code, 71, used), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_recovery_code, 71, unused), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_spend_recovery_code, 71, used, 1), RC_OK);
+    write_for_a_whole_turn(fixture, &swept);
+    assert_int_equal(store_list_factors(fixture->store, 71, &fixture->arena, found, &count), RC_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(store_find_recovery_code(fixture->store, 71, unused), RC_OK);
+    /* The used one still stands in the way of itself. */
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_recovery_code, 71, used), RC_EXISTS);
+}
+
 #define ON_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup_open, fixture_teardown)
 
 int main(void)
@@ -199,6 +410,12 @@ int main(void)
         ON_STORE(test_replays_grants_and_failures_leave_in_their_time),
         ON_STORE(test_locked_name_stays_locked),
         ON_STORE(test_file_does_not_grow_when_tokens_come_and_go),
+        ON_STORE(test_idle_session_leaves_with_its_grant_and_its_token),
+        ON_STORE(test_session_that_was_touched_stays),
+        ON_STORE(test_session_of_an_ended_grant_leaves),
+        ON_STORE(test_session_of_an_expired_grant_leaves),
+        ON_STORE(test_endless_token_leaves_after_its_grant),
+        ON_STORE(test_factors_and_recovery_codes_never_leave_by_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,8 @@ static enum rc find(struct live_table *table, struct grant_book *grants, int64_t
 {
     struct token row = row_of(id, 0);
     struct live_view view;
-    enum rc rc = live_find(table, id, row.digest, now, &view);
+    enum token_inactive why;
+    enum rc rc = live_find(table, id, row.digest, now, &view, &why);
 
     if (rc == RC_OK)
         grant_put(grants, view.grant);
@@ -93,11 +94,12 @@ static void test_wrong_digest_is_refused(void **state)
     struct live_table *table = live_table_new(grants, 0);
     struct token row = row_of(7, 100);
     struct live_view view;
+    enum token_inactive why;
 
     live_put(table, &row, grant, live_epoch(table), 1);
     for (size_t i = 0; i < DIGEST_BYTES * 8; i++) {
         row.digest[i / 8] ^= (unsigned char)(1u << i % 8);
-        assert_int_equal(live_find(table, 7, row.digest, 1, &view), RC_NOT_FOUND);
+        assert_int_equal(live_find(table, 7, row.digest, 1, &view, &why), RC_NOT_FOUND);
         row.digest[i / 8] ^= (unsigned char)(1u << i % 8);
     }
     live_table_free(table);

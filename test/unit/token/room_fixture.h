@@ -62,6 +62,21 @@ static inline void fixture_add_client(struct room_fixture *fixture)
     fixture->client_id = client.id;
 }
 
+static inline struct account fixture_add_account(struct room_fixture *fixture, const char *name,
+                                                 bool is_admin)
+{
+    struct account account = { .name = str_of(name),
+                               .full_name = STR("Alice \"Al\" Liddell"),
+                               .is_admin = is_admin };
+    struct store_unit unit;
+
+    assert_int_equal(store_next_id(fixture->store, SEQUENCE_NOUN, &account.id), RC_OK);
+    store_unit_init(&unit);
+    store_insert_account(&unit, &account);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    return account;
+}
+
 static inline void fixture_add_service(struct room_fixture *fixture, struct service service)
 {
     struct store_unit unit;
@@ -117,7 +132,7 @@ static inline struct live_grant *fixture_grant(struct room_fixture *fixture, con
 static inline struct token_draft fixture_issue(struct room_fixture *fixture,
                                                struct live_grant *grant, enum token_format format)
 {
-    struct token_shape shape = { format, ALG_ES256, 3600 };
+    struct token_shape shape = { .format = format, .alg = ALG_ES256, .lifetime_s = 3600 };
     int64_t now = clock_now_s();
     struct token_draft draft;
     struct store_unit unit;
@@ -131,14 +146,36 @@ static inline struct token_draft fixture_issue(struct room_fixture *fixture,
     return draft;
 }
 
-static inline enum rc fixture_find(struct room_fixture *fixture, struct str value, bool may_block)
+/* Sets *out_why on RC_NOT_FOUND. */
+static inline enum rc fixture_find_at(struct room_fixture *fixture,
+                                      const struct token_presented *presented, int64_t now,
+                                      bool may_block, enum token_inactive *out_why)
 {
     struct token_view view;
-    enum rc rc = token_find(fixture->room, value, clock_now_s(), may_block, &view);
+    enum rc rc = token_find(fixture->room, presented, now, may_block, &view, out_why);
 
     if (rc == RC_OK)
         token_view_put(fixture->room, &view);
     return rc;
+}
+
+static inline enum rc fixture_find(struct room_fixture *fixture, struct str value, bool may_block)
+{
+    struct token_presented presented = { .value = value };
+    enum token_inactive why;
+
+    return fixture_find_at(fixture, &presented, clock_now_s(), may_block, &why);
+}
+
+/* RC_NOT_FOUND for this reason. */
+static inline void fixture_assert_inactive(struct room_fixture *fixture, struct str value,
+                                           int64_t now, enum token_inactive why)
+{
+    struct token_presented presented = { .value = value };
+    enum token_inactive seen = TOKEN_ADDRESS_WRONG;
+
+    assert_int_equal(fixture_find_at(fixture, &presented, now, true, &seen), RC_NOT_FOUND);
+    assert_int_equal(seen, why);
 }
 
 static inline void fixture_end_grant(struct room_fixture *fixture, int64_t grant_id)

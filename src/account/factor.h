@@ -1,0 +1,74 @@
+/*
+ * account/factor.h: second factors: TOTP (RFC 6238) and recovery codes.
+ *
+ * A TOTP secret is made here, shown once as an otpauth URI, and kept sealed under the master key. A
+ * code is good for its own time step and its two neighbours, and a step once used is used up, also
+ * for the codes before it (RFC 6238 5.2). Recovery codes are ten random texts of 130 bits, kept as
+ * keyed hashes, each good once in place of a code (PW-11).
+ *
+ * All calls may come from any thread; none hashes a password.
+ */
+#ifndef JETON_ACCOUNT_FACTOR_H
+#define JETON_ACCOUNT_FACTOR_H
+
+#include "crypto/digest.h"
+#include "store/store.h"
+
+/* Both must outlive their users. */
+struct factor_keys {
+    const unsigned char *master_key; /* SEAL_KEY_BYTES: seals the secrets */
+    const struct hmac_key *code_key; /* hashes recovery codes             */
+};
+
+enum {
+    FACTOR_URI_BYTES_MAX = 2048,
+    /* "ABCDE-FGHIJ-…": 26 letters and digits of base 32 in groups of five or six, and dashes. */
+    RECOVERY_CODE_TEXT_BYTES = 30
+};
+
+/*
+ * Enrols a new TOTP factor.
+ *
+ * issuer    what an authenticator shows above the name
+ * detail    the event's: who did it
+ * out_uri   appended: otpauth://totp/ISSUER:NAME?secret=…&issuer=…, to be shown once; a secret.
+ *           (Key URI format of authenticator programs: SHA1, 6 digits, 30 seconds are its defaults
+ *           and named all the same.)
+ *
+ * Answers: RC_OK · RC_EXISTS the account has FACTOR_COUNT_MAX factors.  Faults: store, RC_CRYPTO
+ */
+enum rc factor_enrol_totp(const struct factor_keys *keys, struct store *store,
+                          const struct account *account, struct str issuer, struct str name,
+                          struct str detail, int64_t now, struct buffer *out_uri) MUST_CHECK;
+
+/*
+ * Replaces an account's recovery codes.
+ *
+ * out_codes   appended: RECOVERY_CODE_COUNT lines; secrets, to be shown once
+ */
+enum rc factor_make_recovery_codes(const struct factor_keys *keys, struct store *store,
+                                   int64_t account_id, struct str detail, int64_t now,
+                                   struct buffer *out_codes) MUST_CHECK;
+
+/* Removes every second factor and every recovery code of an account, with an event. */
+enum rc factor_remove_all(struct store *store, int64_t account_id, struct str detail,
+                          int64_t now) MUST_CHECK;
+
+/*
+ * Checks a code against the account's factors, then against its recovery codes. Digits may have
+ * spaces between them; recovery codes are read without regard to case, spaces and dashes.
+ *
+ * unit   on RC_OK gets the one step that uses the code up: its commit answers RC_SPENT when
+ *        somebody else was quicker; and an event where it was a recovery code
+ *
+ * Answers: RC_OK · RC_REFUSED wrong, too early, too late, or used.  Faults: store, RC_CRYPTO,
+ * RC_CORRUPT a secret cannot be unsealed
+ */
+enum rc factor_check(const struct factor_keys *keys, struct store *store, int64_t account_id,
+                     struct str code, int64_t now, struct store_unit *unit) MUST_CHECK;
+
+/* The name under which wrong codes are counted (account/throttle.h): account names hold no colon,
+ * so it is no account's. In the arena. */
+struct str factor_throttle_name(struct arena *arena, int64_t account_id);
+
+#endif

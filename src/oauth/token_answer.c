@@ -1,0 +1,50 @@
+#include "codec/json.h"
+#include "oauth/token_request.h"
+
+const struct token_profile token_profile_standard = { .format = token_answer_format };
+
+void token_profile_shape(const struct token_profile *profile, struct permission *permission)
+{
+    if (!profile->has_shape)
+        return;
+    permission->shape.format = profile->shape.format;
+    permission->shape.alg = profile->shape.alg;
+    /* Where services are named, they say how long their tokens live. */
+    if (permission->audience.len == 0)
+        permission->shape.lifetime_s = profile->shape.lifetime_s;
+}
+
+int64_t token_expires_in(const struct token *row, int64_t now)
+{
+    return row->expires_at == 0 ? 0 : row->expires_at - now;
+}
+
+static void format_expiry(const struct token_answer *answer, struct json_out *json)
+{
+    json_name(json, STR("expires_in"));
+    if (answer->expires_in_as_string) {
+        char digits[24];
+        struct buffer text = buffer_over(digits, sizeof(digits));
+
+        buffer_append_u64(&text, (uint64_t)answer->expires_in_s);
+        json_text(json, buffer_str(&text));
+    } else {
+        json_number(json, answer->expires_in_s);
+    }
+}
+
+void token_answer_format(const struct token_answer *answer, struct buffer *out_json)
+{
+    struct json_out json = json_out_over(out_json);
+
+    json_begin_object(&json);
+    json_member_string(&json, STR("access_token"), answer->access_token);
+    json_member_string(&json, STR("token_type"), STR("Bearer"));
+    if (answer->expires_in_s != 0)
+        format_expiry(answer, &json);
+    if (answer->refresh_token.len > 0)
+        json_member_string(&json, STR("refresh_token"), answer->refresh_token);
+    if (answer->scope.len > 0)
+        json_member_string(&json, STR("scope"), answer->scope);
+    json_end_object(&json);
+}

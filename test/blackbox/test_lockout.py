@@ -1,0 +1,234 @@
+"""Rows of failures that end in a lock, and what forgives them, on a clock that stands still."""
+
+import json
+import time
+
+import pytest
+
+from harness import ALICE, API, BOB, C1, P1, uauth_form
+from threedm_calls import BOTH_GRANTS, WEB, ask, enrol, password_form, totp
+
+FREE_COUNT = 5
+ADMIN = ("chief", "the password of an administrator 7")
+
+
+@pytest.fixture
+def still_time(faked_time, tmp_path):
+    """A server that is not started yet, and a function that sets its clock: it stands there."""
+    server, _ = faked_time
+    server.stop()
+    noon = (int(time.time()) // 30 + 4) * 30
+
+    def stand_at(offset_s):
+        """The moment, in seconds since the epoch."""
+        text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(noon + offset_s))
+        beside = tmp_path / "clock.new"
+        beside.write_text(text + "\n")
+        beside.replace(tmp_path / "clock")
+        return noon + offset_s
+
+    stand_at(-60)
+    server.add_user(*ADMIN, "--admin")
+    server.add_client(*WEB, *BOTH_GRANTS, "--scope", "read write")
+    stand_at(0)
+    return server, stand_at
+
+
+def configured(server, **settings):
+    """The server, started with these settings in its file."""
+    path = server.folder / "jeton.yaml"
+    path.write_text("".join(f"{name.replace('_', '-')}: {value}\n"
+                            for name, value in settings.items()))
+    server.args = ["--config", str(path)]
+    return server.start()
+
+
+def doors(server, user, source=None):
+    """One try at each door in turn, for ever."""
+    while True:
+        yield server.token(uauth_form(user), source=source)
+        yield server.token(password_form(user), client=C1, source=source)
+        yield ask(server, password_form(user), WEB, source=source)
+        yield server.token(password_form(user, client_id=P1[0]), source=source)
+
+
+def is_disabled(server, name):
+    return json.loads(server.cli("user", "show", name, "--json").out)["disabled"]
+
+
+def count_events(server, kind):
+    return sum(json.loads(line)["event"] == kind
+               for line in server.cli("audit", "export").out.splitlines())
+
+
+def fail_in_a_row(server, name, count=FREE_COUNT):
+    tries = doors(server, (name, "a wrong password"))
+    for _ in range(count):
+        answer = next(tries)
+        assert (answer.status, answer.error) == (400, "invalid_grant"), answer
+
+
+def test_disabling_is_one_row_over_all_doors(still_time):
+    server, _ = still_time
+    configured(server, lockout_mode="disable")
+    tokens = [server.user_token(C1, BOB, "read")["access_token"],
+              server.token(uauth_form(BOB)).json["access_token"]]
+    refresh_token = server.user_token(C1, BOB, "write")["refresh_token"]
+    for source in ("127.0.6.1", "127.0.6.2", "127.0.6.3", "127.0.6.4"):
+        assert server.token(uauth_form((BOB[0], "wrong")), source=source).status == 400
+    assert not is_disabled(server, "bob") and server.is_active(tokens[0], API)
+    assert ask(server, password_form(("BOB", "wrong"))).status == 400
+    assert is_disabled(server, "bob")
+    assert count_events(server, "account_locked") == 1
+    assert not server.is_active(tokens[0], API), "living grants end with it"
+    assert server.forward_auth(tokens[1]).status == 401
+    assert server.refresh(refresh_token, C1).status == 400
+    tries = doors(server, BOB)
+    assert {next(tries).status for _ in range(4)} == {400}
+    server.restart()
+    assert server.token(uauth_form(BOB), source="127.0.6.5").status == 400
+    assert count_events(server, "account_locked") == 1
+    server.cli("user", "enable", "bob")
+    assert server.token(uauth_form(BOB)).status == 200
+    assert not server.is_active(tokens[0], API), "what was ended stays ended"
+
+
+def test_enabling_begins_the_row_anew(still_time):
+    server, stand_at = still_time
+    configured(server, lockout_mode="disable")
+    fail_in_a_row(server, "bob")
+    assert is_disabled(server, "bob")
+    server.cli("user", "enable", "bob")
+    stand_at(1)
+    fail_in_a_row(server, "bob", FREE_COUNT - 1)
+    assert not is_disabled(server, "bob")
+    assert server.token(uauth_form(BOB)).status == 200
+    fail_in_a_row(server, "bob", FREE_COUNT - 1)
+    assert not is_disabled(server, "bob"), "a success ends a row"
+    fail_in_a_row(server, "bob", 1)
+    assert is_disabled(server, "bob")
+
+
+def test_wrong_codes_disable_too(still_time):
+    server, stand_at = still_time
+    configured(server, lockout_mode="disable")
+    secret = enrol(server, BOB)
+    right = totp(secret, stand_at(0))
+    wrong = "000000" if right != "000000" else "111111"
+    for left in range(FREE_COUNT, 0, -1):
+        assert not is_disabled(server, "bob"), left
+        assert ask(server, password_form(BOB, twofactor=wrong)).status == 400
+    assert is_disabled(server, "bob")
+    assert count_events(server, "factor_failed") == FREE_COUNT
+    assert count_events(server, "account_locked") == 1
+    server.cli("user", "enable", "bob")
+    assert ask(server, password_form(BOB, twofactor=right)).status == 200, "codes are forgiven too"
+
+
+@pytest.mark.parametrize("mode", ["timed", "disable"])
+def test_an_administrator_is_held_up_and_never_locked(still_time, mode):
+    server, stand_at = still_time
+    configured(server, lockout_mode=mode, lockout_duration=86400)
+    for _ in range(2):
+        fail_in_a_row(server, ADMIN[0])
+    assert server.token(uauth_form(ADMIN)).status == 400, "held up, as the clock stands still"
+    assert not is_disabled(server, ADMIN[0])
+    stand_at(1)
+    assert server.token(uauth_form(ADMIN)).status == 200
+    assert count_events(server, "account_locked") == 0
+
+
+def test_a_timed_lock_ends_by_itself(still_time):
+    server, stand_at = still_time
+    configured(server, lockout_mode="timed", lockout_duration=700)
+    assert server.token(uauth_form(BOB), source="127.0.6.9").status == 200
+    fail_in_a_row(server, "bob", FREE_COUNT - 1)
+    stand_at(100)
+    fail_in_a_row(server, "bob", 1)
+    for offset in (100, 799):
+        stand_at(offset)
+        tries = doors(server, BOB)
+        assert {next(tries).status for _ in range(4)} == {400}
+        answer = server.token(uauth_form(BOB), source="127.0.6.9")
+        assert answer.status == 400, "no address is known to the owner in this mode"
+        server.restart()
+    assert not is_disabled(server, "bob")
+    stand_at(800)
+    fail_in_a_row(server, "bob", FREE_COUNT - 1)
+    assert server.token(uauth_form(BOB)).status == 200, "the row began anew"
+    assert count_events(server, "account_locked") == 0
+
+
+def test_a_timed_lock_is_unlocked(still_time):
+    server, _ = still_time
+    configured(server, lockout_mode="timed", lockout_duration=86400)
+    fail_in_a_row(server, "bob")
+    assert server.token(uauth_form(BOB)).status == 400
+    server.cli("user", "unlock", "bob")
+    assert server.token(uauth_form(BOB)).status == 200
+
+
+def test_throttling_locks_nobody(still_time):
+    """The default: the same failures, and the account is only held up."""
+    server, stand_at = still_time
+    configured(server, lockout_mode="throttle")
+    for _ in range(3):
+        fail_in_a_row(server, "bob")
+    assert server.token(uauth_form(BOB)).status == 400
+    assert not is_disabled(server, "bob")
+    stand_at(1)
+    assert server.token(uauth_form(BOB)).status == 200
+
+
+@pytest.mark.parametrize("mode", ["throttle", "timed", "disable"])
+def test_a_new_account_begins_without_failures(still_time, mode):
+    """Whoever guesses a name before it is given to somebody does not lock it."""
+    server, stand_at = still_time
+    configured(server, lockout_mode=mode, lockout_duration=86400)
+    fail_in_a_row(server, "newcomer")
+    server.add_user("newcomer", "the newcomers long password 4")
+    newcomer = ("newcomer", "the newcomers long password 4")
+    assert server.token(uauth_form(newcomer)).status == 200
+    stand_at(1)
+    fail_in_a_row(server, "newcomer", 1)
+    assert not is_disabled(server, "newcomer")
+
+
+def fail_as_client(server, client_id):
+    for _ in range(FREE_COUNT):
+        answer = server.token({"grant_type": "client_credentials"}, client=(client_id, "wrong"))
+        assert answer.status == 401, answer
+
+
+@pytest.mark.parametrize("mode", ["throttle", "timed", "disable"])
+def test_what_an_operator_replaces_is_not_held_up(still_time, mode):
+    """Failures under an old secret, or before a disabling, are forgotten with it."""
+    server, _ = still_time
+    configured(server, lockout_mode=mode, lockout_duration=86400)
+    new_secret = "another-client-secret-2Lk8"
+    server.secrets.add(new_secret)
+    fail_as_client(server, C1[0])
+    answer = server.token({"grant_type": "client_credentials"}, client=C1)
+    assert answer.status == 401, "held up, as the clock stands still"
+    server.cli("client", "secret", C1[0], "--secret-stdin", stdin=new_secret + "\n")
+    server.client_token((C1[0], new_secret), "read")
+
+    fail_as_client(server, "c2")
+    server.cli("client", "disable", "c2")
+    server.cli("client", "enable", "c2")
+    server.client_token(("c2", "second-client-secret-8Bt3"), "read")
+
+    token = server.client_token((C1[0], new_secret), "read")["access_token"]
+    for _ in range(FREE_COUNT):
+        assert server.introspect(token, (API[0], "wrong")).status == 401
+    assert server.introspect(token, API).status == 401
+    server.secrets.add("another-service-secret-4Zc1")
+    server.cli("service", "secret", API[0], "--secret-stdin",
+               stdin="another-service-secret-4Zc1\n")
+    assert server.is_active(token, (API[0], "another-service-secret-4Zc1"))
+
+    for _ in range(FREE_COUNT):
+        assert server.token(uauth_form((ALICE[0], "wrong"))).status == 400
+    assert server.token(uauth_form(ALICE)).status == 400
+    server.cli("user", "enable", "alice")
+    assert server.token(uauth_form(ALICE)).status == 200

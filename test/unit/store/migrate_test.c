@@ -1,0 +1,189 @@
+/* A store of an older schema opens, keeps its rows and gains the rest; half a step is none. */
+#include "fixture.h"
+#include "store/driver.h"
+
+/* As the program of version 1 left it: one row at least in every table that later ones change. */
+static const char *const rows_of_version_1[] = {
+    "UPDATE sequence SET next = 500 WHERE number = 0",
+    "INSERT INTO account (id, name, folded_name, full_name, email, password_hash, is_admin,"
+    " is_disabled, created_at) VALUES (41, 'Ada', 'ada', 'Ada Example', 'ada@example.org',"
+    " '$argon2id$one', 1, 0, 1700000000)",
+    "INSERT INTO granted (id, account_id, client_id, scope, audience, is_family, parent_id,"
+    " created_at, expires_at, ended_at) VALUES"
+    " (42, 41, 7, 'read', 'one.example', 0, 0, 1700000000, 0, 0),"
+    " (43, 41, 7, 'read', 'one.example', 1, 0, 1700000000, 4000000000, 0),"
+    " (44, 41, 7, 'write', 'one.example', 1, 43, 1700000000, 4000000000, 0)",
+    "INSERT INTO token (id, kind, format, grant_id, issued_at, expires_at, digest)"
+    " VALUES (5, 0, 1, 42, 1700000000, 4000000000, zeroblob(32))",
+    "INSERT INTO long_token (id, kind, format, grant_id, issued_at, expires_at, digest)"
+    " VALUES (281474976710661, 2, 0, 42, 1700000000, 0, zeroblob(32))",
+    "INSERT INTO event (id, at, kind, account_id, client_id, token_id, address, detail)"
+    " VALUES (1, 1700000000, 1, 41, 7, 5, zeroblob(16), 'password')",
+};
+
+static const int64_t permanent_id = STORE_LONG_TOKEN_FIRST + 5;
+
+/* Opens the store below its door, as no program does. */
+static struct driver_session *open_below(struct fixture *fixture)
+{
+    struct store_config config = fixture_config(fixture);
+    struct buffer error = buffer_over(fixture->error, sizeof(fixture->error));
+    struct driver_session *session;
+
+    assert_int_equal(driver_sqlite.open(&config, SESSION_WRITER, &session, &error), RC_OK);
+    return session;
+}
+
+static void run_below(struct driver_session *session, const char *text)
+{
+    assert_int_equal(driver_sqlite.run_text(session, text), RC_OK);
+}
+
+static void run_steps(struct driver_session *session, int version)
+{
+    struct store_param params[2] = { { .type = STORE_INT, .number = version },
+                                     { .type = STORE_INT, .number = 1700000000 } };
+    uint64_t row_count;
+    size_t index;
+
+    for (index = 0; index < driver_sqlite.schema_step_count; index++) {
+        if (driver_sqlite.schema[index].version == version)
+            run_below(session, driver_sqlite.schema[index].text);
+    }
+    if (version > 0)
+        assert_int_equal(
+            driver_sqlite.run(session, STATEMENT_INSERT_VERSION, params, 2, &row_count, NULL),
+            RC_OK);
+}
+
+static void make_version_1(struct fixture *fixture)
+{
+    struct driver_session *session = open_below(fixture);
+    size_t index;
+
+    run_steps(session, 0);
+    run_steps(session, 1);
+    for (index = 0; index < sizeof(rows_of_version_1) / sizeof(rows_of_version_1[0]); index++)
+        run_below(session, rows_of_version_1[index]);
+    driver_sqlite.close(session);
+}
+
+static void expect_rows_of_version_1(struct fixture *fixture, bool has_factor)
+{
+    struct account account;
+    struct grant grant;
+    struct token token;
+    struct event event;
+    size_t count = 0;
+    int64_t id;
+
+    assert_int_equal(
+        store_find_account_by_name(fixture->store, STR("ADA"), &fixture->arena, &account), RC_OK);
+    assert_int_equal(account.id, 41);
+    ASSERT_STR(account.email, "ada@example.org");
+    assert_true(account.is_admin && !account.is_disabled);
+    assert_int_equal(account.has_second_factor, has_factor);
+    assert_int_equal(account.created_at, 1700000000);
+    for (id = 42; id <= 44; id++) {
+        assert_int_equal(store_find_grant(fixture->store, id, &fixture->arena, &grant), RC_OK);
+        assert_int_equal(grant.account_id, 41);
+        assert_int_equal(grant.is_family, id != 42);
+        assert_int_equal(grant.parent_id, id == 44 ? 43 : 0);
+        assert_int_equal(grant.expires_at, id == 42 ? 0 : 4000000000);
+        assert_int_equal(grant.ended_at, 0);
+        assert_false(grant.is_session);
+    }
+    assert_int_equal(store_find_token(fixture->store, 5, &token), RC_OK);
+    assert_true(token.grant_id == 42 && token.format == TOKEN_JWT);
+    assert_int_equal(store_find_token(fixture->store, permanent_id, &token), RC_OK);
+    assert_true(token.kind == TOKEN_PERMANENT && token.expires_at == 0);
+    assert_int_equal(
+        store_list_events(fixture->store, INT64_MAX, &fixture->arena, &event, 1, &count), RC_OK);
+    assert_int_equal(count, 1);
+    ASSERT_STR(event.detail, "password");
+    assert_true(fixture_id(fixture, SEQUENCE_NOUN) >= 500);
+}
+
+static void expect_gains_of_version_2(struct fixture *fixture)
+{
+    unsigned char digest[DIGEST_BYTES] = { 3 };
+    struct grant grant = sample_grant(fixture, true);
+    struct session session = { .id = grant.id,
+                               .account_id = 41,
+                               .device = STR("test"),
+                               .idle_s = 1800,
+                               .last_active_at = fixture->now };
+    struct factor factor = { .id = fixture_id(fixture, SEQUENCE_NOUN),
+                             .account_id = 41,
+                             .name = STR("telephone"),
+                             .sealed = STR("sealed") };
+    struct account account;
+    struct store_unit unit;
+
+    grant.account_id = 41;
+    grant.is_session = true;
+    store_unit_init(&unit);
+    store_insert_grant(&unit, &grant);
+    store_insert_session(&unit, &session);
+    store_insert_factor(&unit, &factor);
+    store_insert_recovery_code(&unit, 41, digest);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    assert_int_equal(store_find_account(fixture->store, 41, &fixture->arena, &account), RC_OK);
+    assert_true(account.has_second_factor);
+    assert_int_equal(store_find_grant(fixture->store, grant.id, &fixture->arena, &grant), RC_OK);
+    assert_true(grant.is_session);
+    assert_int_equal(store_find_session(fixture->store, grant.id, &fixture->arena, &session),
+                     RC_OK);
+    assert_int_equal(store_find_recovery_code(fixture->store, 41, digest), RC_OK);
+}
+
+static void test_store_of_version_1_keeps_its_rows_and_gains_the_rest(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store *reader = NULL;
+
+    make_version_1(fixture);
+    /* Whoever only reads does not migrate. */
+    assert_int_equal(fixture_try_open(fixture, true, &reader), RC_INVALID);
+    assert_non_null(strstr(fixture->error, "schema 1"));
+    fixture_open(fixture);
+    expect_rows_of_version_1(fixture, false);
+    expect_gains_of_version_2(fixture);
+    fixture_reopen(fixture);
+    expect_rows_of_version_1(fixture, true);
+    assert_int_equal(fixture_try_open(fixture, true, &reader), RC_OK);
+    store_close(reader);
+}
+
+static void test_half_a_step_of_version_2_is_none(void **state)
+{
+    struct fixture *fixture = *state;
+    struct driver_session *session;
+
+    make_version_1(fixture);
+    session = open_below(fixture);
+    run_below(session, "CREATE TABLE recovery_code (a INTEGER)"); /* the last of them fails */
+    driver_sqlite.close(session);
+    assert_true(rc_is_fault(fixture_try_open(fixture, false, &fixture->store)));
+    assert_non_null(strstr(fixture->error, "schema 2"));
+    session = open_below(fixture);
+    assert_int_not_equal(driver_sqlite.run_text(session, "SELECT is_session FROM granted"), RC_OK);
+    assert_int_not_equal(driver_sqlite.run_text(session, "SELECT id FROM session"), RC_OK);
+    run_below(session, "DROP TABLE recovery_code");
+    driver_sqlite.close(session);
+    fixture_open(fixture);
+    expect_rows_of_version_1(fixture, false);
+    expect_gains_of_version_2(fixture);
+}
+
+#define ON_FOLDER(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_FOLDER(test_store_of_version_1_keeps_its_rows_and_gains_the_rest),
+        ON_FOLDER(test_half_a_step_of_version_2_is_none),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
