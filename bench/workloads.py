@@ -181,10 +181,10 @@ class Workloads:
         row.contenders["Jeton"] = measure
         return row
 
-    def row_sign_in(self, name, title, request):
+    def row_sign_in(self, name, title, request, goal=0.95):
         """Every token costs a password hash, so the hash alone is the measure."""
         instance = self.bench.instances["two"]
-        row = Row(name, title, base="Argon2id alone", goal=0.95)
+        row = Row(name, title, base="Argon2id alone", goal=goal)
         row.contenders["Argon2id alone"] = self.bench.argon2
         row.contenders["Jeton"] = lambda: self.bench.load(instance.server, request, connections=4)
         return row
@@ -201,8 +201,9 @@ class Workloads:
                                 jeton.spectrum_request("session/60"))
 
     def row_threedm_password(self):
+        # An RSA signature comes on top, a tenth of a hash: no goal was set for the two together.
         return self.row_sign_in("3dm-password", "3DM, password grant (RS256, refresh)",
-                                jeton.threedm_request())
+                                jeton.threedm_request(), goal=None)
 
     def row_spectrum_use(self):
         instance = self.bench.instances["two"]
