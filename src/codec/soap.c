@@ -19,9 +19,9 @@ struct reader {
     size_t depth; /* elements that are open */
     enum section section;
     bool has_body, has_operation;
-    struct buffer text; /* of all fields, one behind the other */
-    size_t text_start;  /* of the field that is open */
-    const char *fault;  /* once set, nothing more is read */
+    struct buffer text;      /* of all fields, one behind the other */
+    size_t text_start;       /* of the field that is open */
+    struct soap_fault fault; /* once it has words, nothing more is read */
 };
 
 struct name {
@@ -38,12 +38,17 @@ static struct name split_name(const char *text)
     return (struct name){ { text, at }, str_from(whole, at + 1) };
 }
 
-static void refuse(struct reader *reader, const char *fault)
+static void refuse_as(struct reader *reader, const char *code, const char *words)
 {
-    if (reader->fault != NULL)
+    if (reader->fault.words != NULL)
         return;
-    reader->fault = fault;
+    reader->fault = (struct soap_fault){ code, words };
     XML_StopParser(reader->parser, XML_FALSE);
+}
+
+static void refuse(struct reader *reader, const char *words)
+{
+    refuse_as(reader, "Client", words);
 }
 
 /* SOAP 1.1 4.2.3 */
@@ -62,10 +67,12 @@ static bool must_be_understood(const char **attributes)
 
 static void begin_envelope(struct reader *reader, struct name name)
 {
-    /* SOAP 1.1 4.1.2: another namespace is another version of SOAP. */
-    if (!str_equal(name.space, STR(SOAP_ENVELOPE_NAMESPACE)) ||
-        !str_equal(name.local, STR("Envelope")))
-        refuse(reader, "not a SOAP 1.1 envelope");
+    static const char words[] = "not a SOAP 1.1 envelope";
+
+    if (!str_equal(name.local, STR("Envelope")))
+        refuse(reader, words);
+    else if (!str_equal(name.space, STR(SOAP_ENVELOPE_NAMESPACE)))
+        refuse_as(reader, "VersionMismatch", words); /* SOAP 1.1 4.1.2 */
 }
 
 static void begin_section(struct reader *reader, struct name name)
@@ -128,7 +135,7 @@ static void XMLCALL on_start(void *context, const char *tag, const char **attrib
     struct reader *reader = context;
     struct name name = split_name(tag);
 
-    if (reader->fault != NULL)
+    if (reader->fault.words != NULL)
         return;
     reader->depth++;
     if (reader->depth > SOAP_DEPTH_MAX)
@@ -139,7 +146,7 @@ static void XMLCALL on_start(void *context, const char *tag, const char **attrib
         begin_section(reader, name);
     else if (reader->section == SECTION_HEADER && reader->depth == OPERATION_DEPTH &&
              must_be_understood(attributes))
-        refuse(reader, "a header that must be understood is not");
+        refuse_as(reader, "MustUnderstand", "a header that must be understood is not");
     else if (reader->section == SECTION_BODY && reader->depth == OPERATION_DEPTH)
         begin_operation(reader, name);
     else if (reader->section == SECTION_BODY && reader->depth == FIELD_DEPTH)
@@ -153,7 +160,7 @@ static void XMLCALL on_end(void *context, const char *tag)
     struct reader *reader = context;
 
     (void)tag;
-    if (reader->fault != NULL)
+    if (reader->fault.words != NULL)
         return;
     if (reader->section == SECTION_BODY && reader->depth == FIELD_DEPTH) {
         struct str text = buffer_str(&reader->text);
@@ -168,7 +175,8 @@ static void XMLCALL on_text(void *context, const char *text, int len)
 {
     struct reader *reader = context;
 
-    if (reader->fault != NULL || reader->section != SECTION_BODY || reader->depth != FIELD_DEPTH)
+    if (reader->fault.words != NULL || reader->section != SECTION_BODY ||
+        reader->depth != FIELD_DEPTH)
         return;
     buffer_append(&reader->text, text, (size_t)len);
     if (reader->text.overflow)
@@ -206,12 +214,12 @@ static void parse(struct reader *reader, struct str body)
     if (XML_Parse(reader->parser, body.at, (int)body.len, XML_TRUE) == XML_STATUS_OK)
         return;
     ASSERT(XML_GetErrorCode(reader->parser) != XML_ERROR_NO_MEMORY);
-    if (reader->fault == NULL)
-        reader->fault = "not well-formed XML";
+    if (reader->fault.words == NULL)
+        reader->fault = (struct soap_fault){ "Client", "not well-formed XML" };
 }
 
 enum rc soap_parse(struct str body, struct arena *arena, struct soap_request *out_request,
-                   const char **out_fault)
+                   struct soap_fault *out_fault)
 {
     struct reader reader = { .arena = arena };
 
@@ -220,9 +228,9 @@ enum rc soap_parse(struct str body, struct arena *arena, struct soap_request *ou
     ASSERT(reader.parser != NULL && body.len <= INT32_MAX / 2);
     parse(&reader, body);
     XML_ParserFree(reader.parser);
-    if (reader.fault == NULL && !reader.has_operation)
-        reader.fault = "no operation";
-    if (reader.fault != NULL) {
+    if (reader.fault.words == NULL && !reader.has_operation)
+        reader.fault = (struct soap_fault){ "Client", "no operation" };
+    if (reader.fault.words != NULL) {
         *out_fault = reader.fault;
         return RC_REFUSED;
     }

@@ -21,6 +21,12 @@ enum {
         SOAP_TEXT_BYTES_MAX + (SOAP_FIELD_COUNT_MAX + 3) * (SOAP_NAME_BYTES_MAX + 33)
 };
 
+/* Why an envelope is none, in static words. */
+struct soap_fault {
+    const char *code;  /* SOAP 1.1 4.4.1, without a prefix */
+    const char *words; /* NULL: no fault */
+};
+
 struct soap_field {
     struct str name; /* without its namespace: clients send it qualified or not */
     struct str text; /* trimmed */
@@ -37,7 +43,8 @@ struct soap_request {
 /*
  * Reads an envelope; its header's entries are passed over, but for those that must be understood.
  *
- * out_fault   with RC_REFUSED: static words for a fault
+ * out_fault   with RC_REFUSED: "VersionMismatch" for another SOAP's envelope, "MustUnderstand" for
+ *             a header that is not known and has to be, "Client" for all else
  *
  * Answers: RC_OK · RC_REFUSED no XML, no SOAP 1.1 envelope, no operation or more than one, a field
  *          twice or with elements in it, mustUnderstand, too many fields, too long, too deep, a
@@ -46,7 +53,7 @@ struct soap_request {
  * Source:  SOAP 1.1 sections 3 and 4
  */
 enum rc soap_parse(struct str body, struct arena *arena, struct soap_request *out_request,
-                   const char **out_fault) MUST_CHECK;
+                   struct soap_fault *out_fault) MUST_CHECK;
 
 /* The field's text, or NULL when it was not sent. */
 const struct str *soap_find(const struct soap_request *request, struct str name);

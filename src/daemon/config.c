@@ -107,18 +107,50 @@ __attribute__((format(printf, 3, 0))) static void hear(cyaml_log_t level, void *
     }
 }
 
+/* Whether a line begins with the key, quoted or not, and a colon. */
+static bool has_key(struct str line, struct str key)
+{
+    size_t colon = str_index_of(line, ':');
+    struct str name = str_trim((struct str){ line.at, colon });
+
+    if (name.len >= 2 && (name.at[0] == '"' || name.at[0] == '\''))
+        name = (struct str){ name.at + 1, name.len - 2 };
+    return colon < line.len && str_equal(name, key);
+}
+
 /* For an unknown key the library names the line before it. */
 static unsigned long line_of_key(struct str text, struct str key)
 {
     for (unsigned long line = 1; text.len > 0; line++) {
         size_t len = str_index_of(text, '\n');
-        struct str start = str_trim((struct str){ text.at, len });
 
-        if (str_starts_with(start, key) && start.len > key.len && start.at[key.len] == ':')
+        if (has_key(str_trim((struct str){ text.at, len }), key))
             return line;
         text = str_from(text, len < text.len ? len + 1 : len);
     }
     return 0;
+}
+
+/* The library speaks of its own types; what it says otherwise is clear enough. */
+static struct str in_our_words(struct str words)
+{
+    static const struct {
+        const char *begin, *ours;
+    } rows[] = {
+        { "Expecting SEQUENCE", "must be a list, such as [ \"first\", \"second\" ]" },
+        { "Expecting STRING", "must be one text" },
+        { "Expecting MAPPING", "every line must be NAME: VALUE" },
+        { "STRING length < 1", "may not be empty" },
+        { "Mapping field already seen", "stands twice" },
+        { "Insufficient entries", "may not be an empty list" },
+        { "Excessive entries", "has too many entries" },
+        { "Backtrace", "may not be an alias" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (str_starts_with(words, str_of(rows[i].begin)))
+            return str_of(rows[i].ours);
+    return words;
 }
 
 static enum rc refuse(const char *path, struct str text, const struct complaint *complaint,
@@ -136,8 +168,11 @@ static enum rc refuse(const char *path, struct str text, const struct complaint 
                              found != 0 ? found : line, STR_ARGS(key));
         return RC_INVALID;
     }
-    buffer_append_format(out_error, "%s: line %lu: %s%s%.*s", path, line, complaint->key,
-                         complaint->key[0] != '\0' ? ": " : "", STR_ARGS(words));
+    buffer_append_format(out_error, "%s: ", path);
+    if (line != 0)
+        buffer_append_format(out_error, "line %lu: ", line);
+    buffer_append_format(out_error, "%s%s%.*s", complaint->key,
+                         complaint->key[0] != '\0' ? ": " : "", STR_ARGS(in_our_words(words)));
     return RC_INVALID;
 }
 

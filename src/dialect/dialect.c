@@ -153,16 +153,27 @@ static bool is_prefix(struct str text)
         return true;
     if (text.len > PREFIX_BYTES_MAX || text.at[0] != '/' || text.at[text.len - 1] == '/')
         return false;
-    for (size_t i = 1; i < text.len; i++)
-        if (text.at[i - 1] == '/' && text.at[i] == '/')
+    while (text.len > 0) {
+        struct str rest = str_from(text, 1);
+        struct str segment = { rest.at, str_index_of(rest, '/') };
+
+        /* RFC 3986 5.2.4: clients resolve dots away before they ask. */
+        if (segment.len == 0 || str_equal(segment, STR(".")) || str_equal(segment, STR("..")) ||
+            !has_only(segment, "-._~"))
             return false;
-    return has_only(text, "/-._~");
+        text = str_from(rest, segment.len);
+    }
+    return true;
 }
 
 /* A name or an address, without a port. */
 static bool is_host(struct str text)
 {
-    return text.len == 0 || (is_authority(text) && without_port(text).len == text.len);
+    if (text.len == 0)
+        return true;
+    if (text.at[0] == '[' && text.at[text.len - 1] != ']')
+        return false;
+    return is_authority(text) && without_port(text).len == text.len;
 }
 
 /* RFC 9110 5.6.2: names of headers with commas between them. */
@@ -178,7 +189,7 @@ static bool is_operation(struct str text)
            !(text.at[0] >= '0' && text.at[0] <= '9') && text.at[0] != '-' && text.at[0] != '.';
 }
 
-/* One that neither the services have by themselves nor an earlier line has made. */
+/* One that neither the token manager has by itself nor an earlier line has made. */
 static bool is_new_operation(const struct dialect_texts *names, size_t index)
 {
     struct str name = str_of(names->at[index]);

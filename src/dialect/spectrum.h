@@ -34,14 +34,11 @@ enum rc spectrum_issue(struct dialect_call *call, int64_t ttl_minutes, bool has_
 enum rc spectrum_end_presented(struct dialect_call *call) MUST_CHECK;
 
 /*
- * The user of the Authorization header; with nothing but Basic in it (RFC 7617), read raw.
+ * Signs the user of the Authorization header in and issues nothing.
  *
- * out_password   in the arena
- *
- * Answers: RC_OK · RC_REFUSED none, several, another scheme, or not usable
+ * Answers: as a handler; RC_REFUSED: no, unusable or wrong credentials
  */
-enum rc spectrum_read_basic(struct dialect_call *call, struct str *out_user,
-                            const struct secret **out_password) MUST_CHECK;
+enum rc spectrum_sign_in(struct dialect_call *call, struct account *out_account) MUST_CHECK;
 
 /* What a user of Spectrum may get, and the built-in client in whose name: catalog_client_put when
  * RC_OK. RC_REFUSED: an administrator disabled that client. */
@@ -63,6 +60,9 @@ void spectrum_add_session_removal(struct dialect_call *call);
 
 /* The answer of the two token routes: JSON, or XML for whoever prefers just that. */
 void spectrum_answer_token(struct dialect_call *call, const struct token_answer *answer);
+
+/* Appends <name>text</name>. */
+void spectrum_append_element(struct buffer *xml, const char *name, struct str text);
 
 /* True when the Accept headers list that media type by name with a weight above 0. */
 bool spectrum_accepts(const struct http_request *request, struct str media_type);

@@ -1,5 +1,5 @@
-#include "codec/html.h"
 #include "codec/json.h"
+#include "codec/soap.h"
 #include "dialect/spectrum.h"
 
 /* ---- answers ----------------------------------------------------------------------------------
@@ -42,22 +42,28 @@ static bool is_secure(const struct dialect_call *call)
 /*
  * Raw, not base64 as later versions of Spring have it, and for all paths, as the services that it
  * is meant for stand elsewhere. Pages of other origins get it sent along only with SameSite=None,
- * which browsers take only with Secure.
+ * which browsers take only with Secure; and they let no answer remove a cookie that they would not
+ * take from it.
  */
-void spectrum_add_session_cookie(struct dialect_call *call, struct str session_id)
+static void add_cookie(struct dialect_call *call, struct str session_id, const char *attributes)
 {
     bool has_secure = is_secure(call);
     bool is_cross_site = has_secure && spectrum_has_cors(call->settings);
-    struct str value = arena_format(call->exchange->arena, "SESSION=%.*s; Path=/; HttpOnly%s%s",
-                                    STR_ARGS(session_id), has_secure ? "; Secure" : "",
+    struct str value = arena_format(call->exchange->arena, "SESSION=%.*s; %s%s%s",
+                                    STR_ARGS(session_id), attributes, has_secure ? "; Secure" : "",
                                     is_cross_site ? "; SameSite=None" : "");
 
     http_add_header(call->exchange, STR("Set-Cookie"), value);
 }
 
+void spectrum_add_session_cookie(struct dialect_call *call, struct str session_id)
+{
+    add_cookie(call, session_id, "Path=/; HttpOnly");
+}
+
 void spectrum_add_session_removal(struct dialect_call *call)
 {
-    http_add_header(call->exchange, STR("Set-Cookie"), STR("SESSION=; Max-Age=0; Path=/"));
+    add_cookie(call, STR(""), "Max-Age=0; Path=/");
 }
 
 /* ---- what the client takes --------------------------------------------------------------------
@@ -69,9 +75,9 @@ static unsigned weight_parse(struct str text)
     unsigned weight = 0;
     unsigned unit = 1000;
 
-    if (text.len > 0 && text.at[0] == '1')
+    if (text.len == 0 || text.at[0] == '1')
         return 1000;
-    if (text.len > 0 && text.at[0] == '0')
+    if (text.at[0] == '0')
         text = str_from(text, 1);
     if (text.len > 0 && text.at[0] != '.')
         return 1000;
@@ -167,20 +173,20 @@ static bool prefers_xml(const struct http_request *request)
 /* ---- a token ----------------------------------------------------------------------------------
  */
 
-static void append_element(struct buffer *body, const char *name, struct str text)
+void spectrum_append_element(struct buffer *xml, const char *name, struct str text)
 {
-    buffer_append_format(body, "<%s>", name);
-    html_escape(text, body);
-    buffer_append_format(body, "</%s>", name);
+    buffer_append_format(xml, "<%s>", name);
+    xml_escape(text, xml);
+    buffer_append_format(xml, "</%s>", name);
 }
 
 static void format_xml(const struct token_answer *answer, struct buffer *body)
 {
     BUFFER_APPEND_LITERAL(body, "<tokenInfo>");
-    append_element(body, "access_token", answer->access_token);
+    spectrum_append_element(body, "access_token", answer->access_token);
     if (answer->session_id.len > 0)
-        append_element(body, "session", answer->session_id);
-    append_element(body, "username", answer->account->name);
+        spectrum_append_element(body, "session", answer->session_id);
+    spectrum_append_element(body, "username", answer->account->name);
     BUFFER_APPEND_LITERAL(body, "</tokenInfo>");
 }
 

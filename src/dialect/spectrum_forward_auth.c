@@ -43,6 +43,10 @@ static enum rc check_token(struct dialect_call *call, const struct bearer_demand
     struct identity identity;
     enum rc rc = spectrum_presented(&call->exchange->request, &presented);
 
+    /* RFC 9110 11.6.1: clients that send a password only when they are asked to are asked. */
+    if (rc == RC_NOT_FOUND && call->settings->spectrum_basic)
+        return oauth_refuse(call->oauth, OAUTH_INVALID_GRANT, "there is neither token nor user",
+                            NULL);
     if (rc != RC_OK)
         return oauth_refuse(call->oauth, OAUTH_INVALID_TOKEN, "there is no token", NULL);
     rc = bearer_check(call->oauth, &presented, demand, &view);
@@ -67,31 +71,12 @@ static enum rc check_permission(struct dialect_call *call, const struct bearer_d
     return RC_OK;
 }
 
-static enum rc sign_in(struct dialect_call *call, struct account *out_account)
-{
-    UNINITIALIZED struct store_unit unit;
-    const struct secret *password;
-    struct str user;
-    enum rc rc = spectrum_read_basic(call, &user, &password);
-
-    if (rc != RC_OK)
-        return rc;
-    if (!call->oauth->may_hash)
-        return RC_NEEDS_HASH;
-    store_unit_init(&unit);
-    rc = oauth_sign_in(call->oauth, user, password, NULL, false, &unit, out_account);
-    if (rc != RC_OK)
-        return rc;
-    rc = store_commit(call->oauth->oauth->store, &unit);
-    return rc == RC_SPENT ? oauth_refuse_spent_code(call->oauth) : rc;
-}
-
 static enum rc check_user(struct dialect_call *call, const struct bearer_demand *demand)
 {
     struct catalog_client *client;
     struct permission permission;
     struct account account;
-    enum rc rc = sign_in(call, &account);
+    enum rc rc = spectrum_sign_in(call, &account);
 
     if (rc == RC_OK)
         rc = spectrum_permit(call, &client, &permission);

@@ -16,9 +16,6 @@ enum { ENVELOPE_BYTES_MAX = 16 * 1024 };
 
 _Static_assert(4 * ENVELOPE_BYTES_MAX <= (int)HTTP_BODY_BYTES_MAX, "it fits where a form does");
 
-static const struct str fault_client = { "soap:Client", 11 };
-static const struct str fault_server = { "soap:Server", 11 };
-
 /* What an envelope asks of the token manager. */
 struct demand {
     int64_t ttl_minutes;
@@ -26,14 +23,14 @@ struct demand {
 };
 
 /* SOAP 1.1 4.4; 6.2: with status 500, but what passes is said to pass. */
-static void answer_fault(struct dialect_call *call, int status, struct str code, struct str words)
+static void answer_fault(struct dialect_call *call, int status, const char *code, struct str words)
 {
     struct buffer *xml = &call->exchange->response.body;
 
     spectrum_answer(call, status, STR(XML_TYPE));
     BUFFER_APPEND_LITERAL(xml, "<soap:Envelope xmlns:soap=\"" SOAP_ENVELOPE_NAMESPACE "\">"
-                               "<soap:Body><soap:Fault><faultcode>");
-    buffer_append_str(xml, code);
+                               "<soap:Body><soap:Fault><faultcode>soap:");
+    buffer_append_str(xml, str_of(code));
     BUFFER_APPEND_LITERAL(xml, "</faultcode><faultstring>");
     xml_escape(words, xml);
     BUFFER_APPEND_LITERAL(xml, "</faultstring></soap:Fault></soap:Body></soap:Envelope>");
@@ -75,39 +72,35 @@ static const char *read_minutes(const struct str *text, bool is_optional, int64_
     return NULL;
 }
 
-/* Reads the envelope of a service whose operations are in one of the two namespaces; NULL, or the
- * words for a fault. */
-static const char *read_envelope(struct dialect_call *call, struct soap_request *out_request)
+/* Reads the envelope of a service whose operations are in one of the two namespaces. */
+static struct soap_fault read_envelope(struct dialect_call *call, struct soap_request *out_request)
 {
-    const char *fault = NULL;
+    struct soap_fault fault = { "Client", NULL };
 
     if (call->exchange->request.body.len > ENVELOPE_BYTES_MAX)
-        return "the envelope is too long";
-    if (soap_parse(call->exchange->request.body, call->oauth->arena, out_request, &fault) != RC_OK)
-        return fault;
-    if (!is_known_namespace(out_request->operation_namespace))
-        return "the operation is in no namespace of this service";
-    return NULL;
+        fault.words = "the envelope is too long";
+    else if (soap_parse(call->exchange->request.body, call->oauth->arena, out_request, &fault) ==
+                 RC_OK &&
+             !is_known_namespace(out_request->operation_namespace))
+        fault.words = "the operation is in no namespace of this service";
+    return fault;
 }
 
-static const char *read_demand(struct dialect_call *call, struct soap_request *out_request,
-                               struct demand *out_demand)
+/* NULL, or the words for a fault. */
+static const char *read_operation(const struct dialect_settings *settings,
+                                  const struct soap_request *request, struct demand *out_demand)
 {
-    const struct dialect_settings *settings = call->settings;
-    const char *fault = read_envelope(call, out_request);
-    const struct str *life;
+    const struct str *life = soap_find(request, STR(SPECTRUM_LIFE_FIELD));
+    const char *fault;
 
-    if (fault != NULL)
-        return fault;
-    life = soap_find(out_request, STR(SPECTRUM_LIFE_FIELD));
-    if (str_equal(out_request->operation, STR(SPECTRUM_ENDLESS_OPERATION))) {
+    if (str_equal(request->operation, STR(SPECTRUM_ENDLESS_OPERATION))) {
         *out_demand = (struct demand){ .has_session = true };
         return NULL;
     }
-    if (str_equal(out_request->operation, STR(SPECTRUM_EXPIRING_OPERATION))) {
+    if (str_equal(request->operation, STR(SPECTRUM_EXPIRING_OPERATION))) {
         out_demand->has_session = settings->spectrum_soap_binding == SOAP_BINDING_SESSION;
         fault = read_minutes(life, false, &out_demand->ttl_minutes);
-    } else if (is_open_operation(settings, out_request->operation)) {
+    } else if (is_open_operation(settings, request->operation)) {
         out_demand->has_session = false;
         fault = read_minutes(life, true, &out_demand->ttl_minutes);
     } else {
@@ -119,14 +112,17 @@ static const char *read_demand(struct dialect_call *call, struct soap_request *o
     return fault;
 }
 
-/* ---- answers --------------------------------------------------------------------------------- */
-
-static void append_element(struct buffer *xml, const char *name, struct str text)
+static struct soap_fault read_demand(struct dialect_call *call, struct soap_request *out_request,
+                                     struct demand *out_demand)
 {
-    buffer_append_format(xml, "<%s>", name);
-    xml_escape(text, xml);
-    buffer_append_format(xml, "</%s>", name);
+    struct soap_fault fault = read_envelope(call, out_request);
+
+    if (fault.words == NULL)
+        fault.words = read_operation(call->settings, out_request, out_demand);
+    return fault;
 }
+
+/* ---- answers --------------------------------------------------------------------------------- */
 
 /* In the request's namespace, with nothing of it on what is inside; NULL answer: nothing inside. */
 static void answer_operation(struct dialect_call *call, const struct soap_request *request,
@@ -144,9 +140,9 @@ static void answer_operation(struct dialect_call *call, const struct soap_reques
     if (answer != NULL) {
         BUFFER_APPEND_LITERAL(xml, "<return>");
         if (answer->session_id.len > 0)
-            append_element(xml, "session", answer->session_id);
-        append_element(xml, "token", answer->access_token);
-        append_element(xml, "username", answer->account->name);
+            spectrum_append_element(xml, "session", answer->session_id);
+        spectrum_append_element(xml, "token", answer->access_token);
+        spectrum_append_element(xml, "username", answer->account->name);
         BUFFER_APPEND_LITERAL(xml, "</return>");
     }
     BUFFER_APPEND_LITERAL(xml, "</ns2:");
@@ -171,46 +167,26 @@ static enum rc answer_get(struct dialect_call *call, enum spectrum_service servi
 
 /* ---- the services ---------------------------------------------------------------------------- */
 
-/* Checks the user of the Authorization header and issues nothing. */
-static enum rc check_user(struct dialect_call *call)
-{
-    UNINITIALIZED struct store_unit unit;
-    const struct secret *password;
-    struct account account;
-    struct str user;
-    enum rc rc = spectrum_read_basic(call, &user, &password);
-
-    if (rc != RC_OK)
-        return rc;
-    if (!call->oauth->may_hash)
-        return RC_NEEDS_HASH;
-    store_unit_init(&unit);
-    rc = oauth_sign_in(call->oauth, user, password, NULL, false, &unit, &account);
-    if (rc != RC_OK)
-        return rc;
-    rc = store_commit(call->oauth->oauth->store, &unit);
-    return rc == RC_SPENT ? oauth_refuse_spent_code(call->oauth) : rc;
-}
-
 static enum rc manage(struct dialect_call *call)
 {
     struct demand demand = { 0 };
     struct soap_request request;
     struct token_answer answer;
-    const char *fault;
+    struct soap_fault fault;
+    struct account account;
     enum rc rc;
 
     /* Without credentials nothing is read; and the envelope once, where they are checked. */
     if (!call->oauth->may_hash) {
-        rc = check_user(call);
+        rc = spectrum_sign_in(call, &account);
         if (rc != RC_OK)
             return rc;
     }
     fault = read_demand(call, &request, &demand);
-    if (fault != NULL) {
-        rc = check_user(call);
+    if (fault.words != NULL) {
+        rc = spectrum_sign_in(call, &account);
         if (rc == RC_OK)
-            answer_fault(call, 500, fault_client, str_of(fault));
+            answer_fault(call, 500, fault.code, str_of(fault.words));
         return rc;
     }
     rc = spectrum_issue(call, demand.ttl_minutes, demand.has_session, &answer);
@@ -241,7 +217,7 @@ static enum rc check_presented(struct dialect_call *call)
 static enum rc log_out(struct dialect_call *call)
 {
     struct soap_request request;
-    const char *fault;
+    struct soap_fault fault;
     enum rc rc;
 
     if (!call->oauth->may_block)
@@ -250,10 +226,10 @@ static enum rc log_out(struct dialect_call *call)
     if (rc != RC_OK)
         return rc;
     fault = read_envelope(call, &request);
-    if (fault == NULL && !str_equal(request.operation, STR(SPECTRUM_LOGOUT_OPERATION)))
-        fault = "there is no such operation";
-    if (fault != NULL) {
-        answer_fault(call, 500, fault_client, str_of(fault));
+    if (fault.words == NULL && !str_equal(request.operation, STR(SPECTRUM_LOGOUT_OPERATION)))
+        fault.words = "there is no such operation";
+    if (fault.words != NULL) {
+        answer_fault(call, 500, fault.code, str_of(fault.words));
         return RC_OK;
     }
     rc = spectrum_end_presented(call);
@@ -297,13 +273,14 @@ bool spectrum_soap_refusal(struct dialect_call *call)
     const struct refusal *refusal = &call->oauth->refusal;
     int status = oauth_error_status(refusal->error);
 
-    if (!is_soap(call) || (status < 500 && status != 400) || refusal->error == OAUTH_INVALID_GRANT)
+    if (!is_soap(call) || (status < 500 && status != 400) ||
+        refusal->error == OAUTH_INVALID_GRANT || refusal->error == OAUTH_UNAUTHORIZED_CLIENT)
         return false;
     if (status < 500) {
-        answer_fault(call, 500, fault_client, refusal->description);
+        answer_fault(call, 500, "Client", refusal->description);
         return true;
     }
-    answer_fault(call, status, fault_server,
+    answer_fault(call, status, "Server",
                  status == 503 ? STR("the service cannot answer now: try again")
                                : STR("the service failed"));
     return true;

@@ -14,8 +14,9 @@ static enum rc refuse_user(struct dialect_call *call, const char *log_detail)
                             "the user name or the password is wrong", log_detail);
 }
 
-enum rc spectrum_read_basic(struct dialect_call *call, struct str *out_user,
-                            const struct secret **out_password)
+/* With nothing but Basic in the header (RFC 7617), read raw. The password is in the arena. */
+static enum rc read_basic(struct dialect_call *call, struct str *out_user,
+                          const struct secret **out_password)
 {
     const struct http_request *request = &call->exchange->request;
     const struct http_header *header = http_find_header(request, STR("authorization"));
@@ -34,6 +35,25 @@ enum rc spectrum_read_basic(struct dialect_call *call, struct str *out_user,
     *out_user = user;
     *out_password = secret;
     return RC_OK;
+}
+
+enum rc spectrum_sign_in(struct dialect_call *call, struct account *out_account)
+{
+    UNINITIALIZED struct store_unit unit;
+    const struct secret *password;
+    struct str user;
+    enum rc rc = read_basic(call, &user, &password);
+
+    if (rc != RC_OK)
+        return rc;
+    if (!call->oauth->may_hash)
+        return RC_NEEDS_HASH;
+    store_unit_init(&unit);
+    rc = oauth_sign_in(call->oauth, user, password, NULL, false, &unit, out_account);
+    if (rc != RC_OK)
+        return rc;
+    rc = store_commit(call->oauth->oauth->store, &unit);
+    return rc == RC_SPENT ? oauth_refuse_spent_code(call->oauth) : rc;
 }
 
 enum rc spectrum_permit(struct dialect_call *call, struct catalog_client **out_client,
@@ -150,7 +170,7 @@ enum rc spectrum_issue(struct dialect_call *call, int64_t ttl_minutes, bool has_
         return oauth_refuse(call->oauth, OAUTH_INVALID_REQUEST,
                             "open tokens need an end here: ask for 1 or more minutes",
                             "spectrum-endless-open-tokens is off");
-    rc = spectrum_read_basic(call, &user, &password);
+    rc = read_basic(call, &user, &password);
     if (rc != RC_OK)
         return rc;
     if (!call->oauth->may_hash)

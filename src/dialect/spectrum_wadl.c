@@ -1,4 +1,4 @@
-#include "codec/html.h"
+#include "codec/soap.h"
 #include "dialect/spectrum.h"
 
 /*
@@ -35,8 +35,8 @@ static void format_wadl(struct str base_url, struct str prefix, struct buffer *x
     BUFFER_APPEND_LITERAL(xml, "<application xmlns=\"http://wadl.dev.java.net/2009/02\" "
                                "xmlns:xs=\"http://www.w3.org/2001/XMLSchema\"><grammars/>"
                                "<resources base=\"");
-    html_escape(base_url, xml);
-    html_escape(prefix, xml);
+    xml_escape(base_url, xml);
+    xml_escape(prefix, xml);
     BUFFER_APPEND_LITERAL(
         xml,
         "/security/rest\"><resource path=\"/token\">"

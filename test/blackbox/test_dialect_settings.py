@@ -226,7 +226,7 @@ def test_lock_lasts_no_longer_than_its_failures_are_kept(new_server):
 
 
 @pytest.mark.parametrize("name, values", [
-    ("uauth-prefix", ["old", "/", "/old/", "/a//b", "/a?b"]),
+    ("uauth-prefix", ["old", "/", "/old/", "/a//b", "/a?b", "/a/../b"]),
     ("spectrum-prefix", ["security", "/a b"]),
     ("3dm-prefix", ["http://a/b"]),
     ("spectrum-host", ["a.example:8080", "https://a.example", "a b", "[::1]:80"]),
@@ -242,6 +242,27 @@ def test_wrong_forms(new_server, tmp_path, name, values):
         fault = config_fault(new_server, tmp_path, f"3dm: off\n{name}: {written}\n")
         assert "FILE: line 2: " in fault and name in fault, (value, fault)
         assert f"--{name} must be" in option_fault(new_server, f"--{name}={value}"), value
+
+
+@pytest.mark.parametrize("text, words", [
+    ("\nspectrum-cors-origin: https://a.example\n", "line 2: spectrum-cors-origin: must be a list"),
+    ("spectrum: [ on ]\n", "line 1: spectrum: must be one text"),
+    ("spectrum:\n", "line 1: spectrum: may not be empty"),
+    ("spectrum: on\nspectrum: off\n", "line 1: spectrum: stands twice"),
+    ("spectrum-cors-origin: []\n", "line 1: spectrum-cors-origin: may not be an empty list"),
+    ("listen: [" + 17 * '"127.0.0.1:0",' + "]\n", "line 1: listen: has too many entries"),
+    ("spectrum-host: &a x\n3dm-host: *a\n", "line 2: 3dm-host: may not be an alias"),
+    ("spectrum\n", "every line must be NAME: VALUE"),
+])
+def test_the_files_shape_is_told_in_words_of_ours(new_server, tmp_path, text, words):
+    fault = config_fault(new_server, tmp_path, text)
+    assert "serve: FILE: " + words in fault and "line 0" not in fault
+
+
+@pytest.mark.parametrize("key", ['"spectrum-prefix":', "'spectrum-prefix':", "spectrum-prefix :"])
+def test_the_line_is_found_however_the_key_is_written(new_server, tmp_path, key):
+    text = f"# spectrum-prefix\n3dm: off\n{key} old\n"
+    assert "FILE: line 3: spectrum-prefix must be " in config_fault(new_server, tmp_path, text)
 
 
 def test_names_that_are_none_are_unknown_options(new_server):

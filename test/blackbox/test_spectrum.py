@@ -267,10 +267,24 @@ def test_t3_an_open_token_ignores_any_session(jeton, cookie):
 
 
 @pytest.mark.parametrize("headers", [
-    {}, bearer("abc"), bearer("h..i.c.t"), {"Cookie": TOKEN_COOKIE + "abc"},
-    {"Authorization": "Bearer"}, {"Authorization": "Bearer a b"},
-    {"Cookie": "spectrum_authentication_token=x"}])
-def test_no_token_and_bad_tokens(jeton, headers):
+    {}, {"Cookie": "spectrum_authentication_token=x"}, {"Cookie": TOKEN_COOKIE},
+    {"Authorization": "Digest a"}])
+def test_the_door_asks_who_shows_nothing_for_a_password(jeton, headers):
+    """RFC 9110 11.6.1: some clients send a password only when they are challenged to."""
+    assert_refused_user(jeton.get(DOOR, headers))
+    quiet = jeton.get(DOOR, {**headers, "X-Requested-With": "XMLHttpRequest"})
+    assert quiet.status == 401 and quiet.header("WWW-Authenticate") is None, quiet
+    assert_refused_token(jeton.get(LOGOUT_PATH, headers))
+
+
+def test_the_door_asks_for_a_token_where_no_password_is_taken(new_server):
+    assert_refused_token(new_server(args=["--spectrum-basic", "off"]).get(DOOR))
+
+
+@pytest.mark.parametrize("headers", [
+    bearer("abc"), bearer("h..i.c.t"), {"Cookie": TOKEN_COOKIE + "abc"},
+    {"Authorization": "Bearer"}, {"Authorization": "Bearer a b"}])
+def test_bad_tokens(jeton, headers):
     for path in (DOOR, LOGOUT_PATH):
         assert_refused_token(jeton.get(path, headers))
 

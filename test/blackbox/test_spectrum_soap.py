@@ -156,7 +156,13 @@ WRONG_BODIES = [
 
 @pytest.mark.parametrize("body", WRONG_BODIES, ids=short)
 def test_bad_bodies_are_faults_for_whoever_has_a_password(jeton, body):
-    assert_fault(post(jeton, MANAGER, body, user_basic(ALICE)))
+    """SOAP 1.1 4.4.1: two of the faults have a code of their own."""
+    code = "soap:Client"
+    if "2003/05" in str(body):
+        code = "soap:VersionMismatch"
+    elif "mustUnderstand" in str(body):
+        code = "soap:MustUnderstand"
+    assert_fault(post(jeton, MANAGER, body, user_basic(ALICE)), code)
 
 
 @pytest.mark.parametrize("body", WRONG_BODIES[:8] + [envelope("getAccessToken")], ids=short)

@@ -45,14 +45,14 @@ static bool is_same(const struct soap_request *a, const struct soap_request *b)
 static void check_request(struct str input, struct arena *arena)
 {
     struct soap_request request, again;
-    const char *fault = NULL;
+    struct soap_fault fault = { NULL, NULL };
     struct buffer text;
 
     if (soap_parse(input, arena, &request, &fault) != RC_OK) {
-        ASSERT(fault != NULL && fault[0] != '\0');
+        ASSERT(fault.code != NULL && fault.words != NULL && fault.words[0] != '\0');
         return;
     }
-    ASSERT(fault == NULL && request.operation.len > 0);
+    ASSERT(fault.words == NULL && request.operation.len > 0);
     ASSERT(request.field_count <= SOAP_FIELD_COUNT_MAX);
     for (size_t i = 0; i < request.field_count; i++) {
         ASSERT(str_is_utf8(request.fields[i].text));
@@ -71,7 +71,7 @@ static void check_text(struct str input, struct arena *arena)
 {
     struct soap_request request = { .operation = STR("o"), .field_count = 1 }, again;
     struct buffer text = arena_buffer(arena, 6 * input.len + 256), escaped;
-    const char *fault;
+    struct soap_fault fault;
 
     request.fields[0] = (struct soap_field){ STR("f"), input };
     write_request(&request, &text);

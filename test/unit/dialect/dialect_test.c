@@ -224,9 +224,10 @@ static void test_the_defaults_are_right(void **state)
 
 static void test_prefixes_are_paths(void **state)
 {
-    static const char *const wrong[] = { "/",    "//",  "old",  "/old/", "/a//b",
-                                         "/a?b", "/a#", "/a b", "/%41",  "/\xc3\xa9" };
-    static const char *const right[] = { "", "/old", "/a/b-c_d.e~f" };
+    static const char *const wrong[] = { "/",    "//",      "old",    "/old/", "/a//b",
+                                         "/a?b", "/a#",     "/a b",   "/%41",  "/\xc3\xa9",
+                                         "/.",   "/a/../b", "/a/./b", "/.." };
+    static const char *const right[] = { "", "/old", "/a/b-c_d.e~f", "/..." };
     struct dialect_settings settings = dialect_settings_default;
 
     (void)state;
@@ -242,7 +243,8 @@ static void test_prefixes_are_paths(void **state)
 
 static void test_hosts_have_no_port(void **state)
 {
-    static const char *const wrong[] = { "a:80", "[::1]:80", "a/b", "a b", "http://a", ":" };
+    static const char *const wrong[] = { "a:80",     "[::1]:80", "a/b",  "a b",
+                                         "http://a", ":",        "[::1", "[" };
     static const char *const right[] = { "", "a.example", "192.0.2.1", "[2001:db8::1]" };
     struct dialect_settings settings = dialect_settings_default;
 

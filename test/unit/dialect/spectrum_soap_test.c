@@ -194,6 +194,7 @@ static void test_refusals(void **state)
         { "/security/TokenLogoutService", OAUTH_SERVER_ERROR, 500, "soap:Server" },
         { "/security/TokenManagerService", OAUTH_INVALID_REQUEST, 500, "soap:Client" },
         { "/security/TokenManagerService", OAUTH_INVALID_GRANT, 0, NULL },
+        { "/security/TokenManagerService", OAUTH_UNAUTHORIZED_CLIENT, 0, NULL },
         { "/security/TokenManagerService", OAUTH_TOO_MANY_REQUESTS, 0, NULL },
         { "/security/TokenLogoutService", OAUTH_INVALID_TOKEN, 0, NULL },
         { "/security/rest/token/logout", OAUTH_SERVER_ERROR, 0, NULL },
