@@ -164,10 +164,12 @@ compile() {
 release() {
     # A newer compiler may warn of more: that is for ./do test, not for who wants to run it.
     compile release --buildtype=release -Db_lto=true -Dwerror=false -Dtests=disabled || return 1
-    if [ ! -e build/jeton ] || [ build/release/src/daemon/jeton -nt build/jeton ]; then
-        strip -o build/jeton.new build/release/src/daemon/jeton &&
-            mv build/jeton.new build/jeton
-    fi
+    for program in src/daemon/jeton src/fetch/jeton-fetch; do
+        name=build/${program##*/}
+        if [ ! -e "$name" ] || [ "build/release/$program" -nt "$name" ]; then
+            strip -o "$name.new" "build/release/$program" && mv "$name.new" "$name" || return 1
+        fi
+    done
 }
 
 build_release() {
@@ -516,6 +518,7 @@ do_install() {
     target=${DESTDIR:-}$prefix
     build_release
     as_root install -D -m 755 build/jeton "$target/bin/jeton"
+    as_root install -D -m 755 build/jeton-fetch "$target/libexec/jeton/jeton-fetch"
     for unit in jeton.service jeton.socket; do
         sed "s|/usr/bin/jeton|$prefix/bin/jeton|g" "packaging/$unit" >"$build/$unit"
         as_root install -D -m 644 "$build/$unit" "$target/lib/systemd/system/$unit"

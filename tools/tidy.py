@@ -33,6 +33,10 @@ FOREIGN = [
     (r"jansson\.h", r"src/codec/json\.c"),
     (r"cyaml/", r"src/daemon/config\.c"),
     (r"expat\.h", r"src/codec/soap\.c"),
+    (r"qrencode\.h", r"src/codec/qr\.c"),
+    (r"fido(\.h|/)", r"src/crypto/passkey\.c"),
+    (r"cbor\.h", r"src/crypto/cbor_view\.c"),
+    (r"curl/", r"src/fetch/smtp\.c"),
     (r"sys/epoll\.h", r"src/http/"),
 ]
 

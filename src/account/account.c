@@ -1,7 +1,5 @@
 #include "account/account.h"
 
-enum { PAGE_ARENA_BYTES = 16 * 1024 };
-
 /* ---- names and passwords ---- */
 
 static enum rc refuse(struct buffer *out_error, struct str words)
@@ -88,6 +86,7 @@ enum rc account_create(struct store *store, const struct account *draft,
     if (rc != RC_OK)
         return rc;
     account.password_hash = str_of(hash);
+    account.email_verified_at = account.email.len > 0 ? account.created_at : 0;
     store_unit_init(&unit);
     store_insert_account(&unit, &account);
     add_event(&unit, account.id, account.created_at, detail);
@@ -103,10 +102,8 @@ enum rc account_change_password(struct store *store, int64_t account_id,
                                 const struct secret *password, struct password_cost cost,
                                 struct str detail, int64_t now, struct buffer *out_error)
 {
-    __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
     char hash[PASSWORD_HASH_BYTES_MAX];
     struct store_unit unit;
-    struct account account;
     enum rc rc;
 
     rc = account_password_check_text(password, out_error);
@@ -115,13 +112,8 @@ enum rc account_change_password(struct store *store, int64_t account_id,
     rc = password_hash(password, cost, hash);
     if (rc != RC_OK)
         return rc;
-    arena_init(&arena, PAGE_ARENA_BYTES);
-    rc = store_find_account(store, account_id, &arena, &account);
-    if (rc != RC_OK)
-        return rc;
-    account.password_hash = str_of(hash);
     store_unit_init(&unit);
-    store_update_account(&unit, &account);
+    store_set_password_hash(&unit, account_id, str_of(hash));
     add_event(&unit, account_id, now, detail);
     return store_commit(store, &unit);
 }

@@ -43,7 +43,8 @@ enum rc account_password_check(const struct secret *password, struct buffer *out
 /*
  * Makes an account with a hashed password, and an event. On a thread that may hash.
  *
- * draft        name, full_name, email, is_admin and created_at are read
+ * draft        name, full_name, email, is_admin and created_at are read. Whoever calls vouches for
+ *              the address
  * detail       the event's: who did it, in a few words
  *
  * Answers: RC_OK · RC_EXISTS the name is taken · RC_INVALID with out_error.  Faults: store,
@@ -54,8 +55,8 @@ enum rc account_create(struct store *store, const struct account *draft,
                        int64_t *out_id, struct buffer *out_error) MUST_CHECK;
 
 /*
- * Replaces the password. The account's living grants are the caller's to end (RT-10). On a thread
- * that may hash.
+ * Replaces the password and ends the account's browser sessions, unfinished sign-ins too (SE-06).
+ * Its living grants are the caller's to end (RT-10). On a thread that may hash.
  *
  * Answers: RC_OK · RC_NOT_FOUND · RC_INVALID with out_error.  Faults: store, RC_CRYPTO
  */
@@ -77,9 +78,11 @@ struct sign_in {
     struct str name;
     const struct secret *password;
     const struct str *code; /* of a second factor; NULL: none was sent */
-    /* Whether this door can ask for a second factor. One that cannot refuses an account that has
-     * one, like a wrong password. */
+    /* Whether this door can ask for a code as the second factor. A door that can ask for none of
+     * those that an account has refuses it, like a wrong password. Recovery codes alone do not
+     * count: they are in place of something that was lost. */
     bool asks_code;
+    bool asks_passkey;            /* whether it can ask for a passkey as the second factor, too */
     const unsigned char *address; /* 16 bytes, as struct http_address */
     int64_t now;
 };
@@ -96,7 +99,7 @@ enum sign_in_verdict {
 
 struct sign_in_result {
     enum sign_in_verdict verdict;
-    struct account account; /* SIGN_IN_OK */
+    struct account account; /* SIGN_IN_OK, SIGN_IN_CODE_MISSING */
     const char *why;        /* static text, for the log alone */
     int64_t wait_s;         /* SIGN_IN_WAIT */
 };
@@ -113,7 +116,7 @@ struct sign_in_result {
  *
  * Failures are counted under one name for all doors; those of codes under a name of their own
  * (PW-10), but against the same rules. Under LOCKOUT_DISABLE the last of a row disables the account
- * here and ends its grants, but never an administrator's.
+ * here and ends its browser sessions and grants, but never an administrator's.
  *
  * arena   for the account's strings
  *
@@ -122,5 +125,23 @@ struct sign_in_result {
 enum rc account_authenticate(const struct account_door *door, const struct sign_in *sign_in,
                              struct arena *arena, struct store_unit *unit,
                              struct sign_in_result *out_result) MUST_CHECK;
+
+/*
+ * Checks the code alone, for an account whose password was right a while before: sign_in->code is
+ * read, address and now. Unit and out_result as above; SIGN_IN_OK, _WAIT, _CODE_WRONG or
+ * _CODE_MISSING. No hashing.
+ *
+ * Answers: RC_OK with out_result filled.  Faults: store, RC_CRYPTO
+ */
+enum rc account_authenticate_code(const struct account_door *door, const struct sign_in *sign_in,
+                                  const struct account *account, struct arena *arena,
+                                  struct store_unit *unit,
+                                  struct sign_in_result *out_result) MUST_CHECK;
+
+/* The failures of the name are forgotten, as somebody has signed in without its password just now;
+ * unless others' failures hold it up. At most four steps are added to `unit`. */
+enum rc account_forget_failures(const struct account_door *door, const struct account *account,
+                                const unsigned char *address, int64_t now,
+                                struct store_unit *unit) MUST_CHECK;
 
 #endif

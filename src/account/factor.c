@@ -1,6 +1,7 @@
 #include "account/factor.h"
 
 #include "codec/base32.h"
+#include "codec/base64url.h"
 #include "codec/uri.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
@@ -15,12 +16,17 @@ enum {
     CODE_BYTES_MAX = 64, /* of any code with its spaces and dashes */
     SEAL_NAME_BYTES = 32,
     SEALED_BYTES_MAX = TOTP_SECRET_BYTES + SEAL_OVERHEAD_BYTES,
+    DRAFT_TIME_BYTES = 8,
+    DRAFT_BYTES = DRAFT_TIME_BYTES + TOTP_SECRET_BYTES,
     FACTORS_ARENA_BYTES = FACTOR_COUNT_MAX * (FACTOR_NAME_BYTES_MAX + SEALED_BYTES_MAX + 64)
 };
 
 _Static_assert((int)RECOVERY_LETTER_COUNT + (int)RECOVERY_DASH_COUNT ==
                    (int)RECOVERY_CODE_TEXT_BYTES,
                "a recovery code is its letters and its dashes");
+_Static_assert(BASE64URL_TEXT_BYTES((int)DRAFT_BYTES + (int)SEAL_OVERHEAD_BYTES) <=
+                   (int)FACTOR_ENROLMENT_BYTES_MAX,
+               "a draft's text fits");
 _Static_assert((int)RECOVERY_LETTER_COUNT * 5 <= (int)RECOVERY_RANDOM_BYTES * 8, "random enough");
 _Static_assert((int)RECOVERY_CODE_COUNT + 2 <= (int)STORE_UNIT_STEP_COUNT_MAX,
                "all codes are replaced in one unit");
@@ -35,6 +41,15 @@ static struct str seal_name(int64_t factor_id, char out_name[static SEAL_NAME_BY
     BUFFER_APPEND_LITERAL(&name, "totp:");
     buffer_append_u64(&name, (uint64_t)factor_id);
     return buffer_str(&name);
+}
+
+static enum rc open_secret(const struct factor_keys *keys, const struct factor *factor,
+                           struct buffer *out_secret)
+{
+    char name[SEAL_NAME_BYTES];
+    enum rc rc = unseal(keys->master_key, seal_name(factor->id, name), factor->sealed, out_secret);
+
+    return rc == RC_OK || rc_is_fault(rc) ? rc : RC_CORRUPT;
 }
 
 static void add_event(struct store_unit *unit, int64_t account_id, struct str detail, int64_t now)
@@ -71,7 +86,8 @@ static enum rc list_factors(struct store *store, int64_t account_id, struct aren
 }
 
 static enum rc insert_totp(const struct factor_keys *keys, struct store *store,
-                           const struct factor *draft, struct str secret, struct str detail)
+                           const struct factor *draft, struct str secret, struct str detail,
+                           int64_t kept_session_id)
 {
     char name[SEAL_NAME_BYTES];
     char sealed_bytes[SEALED_BYTES_MAX];
@@ -89,6 +105,8 @@ static enum rc insert_totp(const struct factor_keys *keys, struct store *store,
     factor.sealed = buffer_str(&sealed);
     store_unit_init(&unit);
     store_insert_factor(&unit, &factor);
+    /* OWASP ASVS 5.0 7.4.3 */
+    store_delete_browser_sessions(&unit, factor.account_id, kept_session_id);
     add_event(&unit, factor.account_id, detail, factor.created_at);
     return store_commit(store, &unit);
 }
@@ -113,7 +131,7 @@ enum rc factor_enrol_totp(const struct factor_keys *keys, struct store *store,
     if (count >= FACTOR_COUNT_MAX)
         return RC_EXISTS;
     random_bytes(bytes, sizeof(bytes)); /* RFC 4226 4, R6: 160 bits */
-    rc = insert_totp(keys, store, &draft, secret, detail);
+    rc = insert_totp(keys, store, &draft, secret, detail, 0);
     if (rc == RC_OK)
         format_uri(secret, issuer, account->name, out_uri);
     explicit_bzero(bytes, sizeof(bytes));
@@ -186,6 +204,7 @@ enum rc factor_remove_all(struct store *store, int64_t account_id, struct str de
 
     store_unit_init(&unit);
     store_delete_factors(&unit, account_id);
+    store_delete_browser_sessions(&unit, account_id, 0); /* OWASP ASVS 5.0 7.4.3 */
     add_event(&unit, account_id, detail, now);
     return store_commit(store, &unit);
 }
@@ -220,33 +239,36 @@ static bool is_digits(struct str text)
 
 /* The newest step that these digits are the code of, among those that may still be used; 0: none.
  */
-static enum rc match_step(const struct factor_keys *keys, const struct factor *factor,
-                          struct str digits, int64_t now, int64_t *out_step)
+static int64_t match_secret(struct str secret, struct str digits, int64_t last_step, int64_t now)
 {
-    char name[SEAL_NAME_BYTES];
-    char secret_bytes[TOTP_SECRET_BYTES];
     char expected[TOTP_DIGIT_COUNT];
-    struct buffer secret = buffer_over(secret_bytes, sizeof(secret_bytes));
     int64_t step = 0;
-    enum rc rc;
 
-    rc = unseal(keys->master_key, seal_name(factor->id, name), factor->sealed, &secret);
-    if (rc != RC_OK)
-        return rc_is_fault(rc) ? rc : RC_CORRUPT;
     /* All are compared, so that time tells nothing of which it was. */
     for (int64_t drift = -DRIFT_STEPS; drift <= DRIFT_STEPS; drift++) {
         int64_t at = now / TOTP_STEP_S + drift;
         bool is_equal;
 
-        totp_format(buffer_str(&secret), at, TOTP_DIGIT_COUNT, expected);
+        totp_format(secret, at, TOTP_DIGIT_COUNT, expected);
         is_equal = secret_bytes_equal(expected, digits.at, TOTP_DIGIT_COUNT);
-        if (is_equal && at > factor->last_step) /* RFC 6238 5.2 */
+        if (is_equal && at > last_step) /* RFC 6238 5.2 */
             step = at;
     }
-    explicit_bzero(secret_bytes, sizeof(secret_bytes));
     explicit_bzero(expected, sizeof(expected));
-    *out_step = step;
-    return RC_OK;
+    return step;
+}
+
+static enum rc match_step(const struct factor_keys *keys, const struct factor *factor,
+                          struct str digits, int64_t now, int64_t *out_step)
+{
+    char secret_bytes[TOTP_SECRET_BYTES];
+    struct buffer secret = buffer_over(secret_bytes, sizeof(secret_bytes));
+    enum rc rc = open_secret(keys, factor, &secret);
+
+    if (rc == RC_OK)
+        *out_step = match_secret(buffer_str(&secret), digits, factor->last_step, now);
+    explicit_bzero(secret_bytes, sizeof(secret_bytes));
+    return rc;
 }
 
 static enum rc check_totp(const struct factor_keys *keys, struct store *store, int64_t account_id,
@@ -265,6 +287,8 @@ static enum rc check_totp(const struct factor_keys *keys, struct store *store, i
     for (size_t i = 0; i < count; i++) {
         int64_t step;
 
+        if (rows[i].kind != FACTOR_TOTP)
+            continue;
         rc = match_step(keys, &rows[i], digits, now, &step);
         if (rc != RC_OK)
             return rc;
@@ -319,4 +343,178 @@ enum rc factor_check(const struct factor_keys *keys, struct store *store, int64_
 struct str factor_throttle_name(struct arena *arena, int64_t account_id)
 {
     return arena_format(arena, "factor:%lld", (long long)account_id);
+}
+
+/* ---- enrolment by the owner ------------------------------------------------------------------ */
+
+/* A draft: when it was made, and the secret; sealed for one account. */
+static struct str draft_name(int64_t account_id, char out_name[static SEAL_NAME_BYTES])
+{
+    struct buffer name = buffer_over(out_name, SEAL_NAME_BYTES);
+
+    BUFFER_APPEND_LITERAL(&name, "draft:");
+    buffer_append_u64(&name, (uint64_t)account_id);
+    return buffer_str(&name);
+}
+
+enum rc factor_draft_totp(const struct factor_keys *keys, const struct account *account,
+                          int64_t now, struct buffer *out_enrolment)
+{
+    char name[SEAL_NAME_BYTES];
+    unsigned char plain[DRAFT_BYTES];
+    char sealed_bytes[DRAFT_BYTES + SEAL_OVERHEAD_BYTES];
+    struct buffer sealed = buffer_over(sealed_bytes, sizeof(sealed_bytes));
+    enum rc rc;
+
+    for (size_t i = 0; i < DRAFT_TIME_BYTES; i++)
+        plain[i] = (unsigned char)((uint64_t)now >> 8 * i);
+    random_bytes(plain + DRAFT_TIME_BYTES, TOTP_SECRET_BYTES); /* RFC 4226 4, R6: 160 bits */
+    rc = seal(keys->master_key, draft_name(account->id, name),
+              (struct str){ (const char *)plain, sizeof(plain) }, &sealed);
+    if (rc == RC_OK)
+        base64url_encode(buffer_str(&sealed), out_enrolment);
+    explicit_bzero(plain, sizeof(plain));
+    return rc;
+}
+
+static enum rc open_draft(const struct factor_keys *keys, int64_t account_id, struct str enrolment,
+                          int64_t now, char out_secret[static TOTP_SECRET_BYTES])
+{
+    char name[SEAL_NAME_BYTES];
+    char sealed_bytes[DRAFT_BYTES + SEAL_OVERHEAD_BYTES];
+    struct buffer sealed = buffer_over(sealed_bytes, sizeof(sealed_bytes));
+    char plain_bytes[DRAFT_BYTES];
+    struct buffer plain = buffer_over(plain_bytes, sizeof(plain_bytes));
+    uint64_t made_at = 0;
+    enum rc rc = base64url_decode(enrolment, &sealed);
+
+    if (rc == RC_OK)
+        rc = unseal(keys->master_key, draft_name(account_id, name), buffer_str(&sealed), &plain);
+    if (rc_is_fault(rc))
+        return rc;
+    if (rc != RC_OK || plain.len != DRAFT_BYTES)
+        return RC_NOT_FOUND;
+    for (size_t i = 0; i < DRAFT_TIME_BYTES; i++)
+        made_at |= (uint64_t)(unsigned char)plain_bytes[i] << 8 * i;
+    if (now - (int64_t)made_at > FACTOR_DRAFT_S)
+        rc = RC_NOT_FOUND;
+    else
+        memcpy(out_secret, plain_bytes + DRAFT_TIME_BYTES, TOTP_SECRET_BYTES);
+    explicit_bzero(plain_bytes, sizeof(plain_bytes));
+    return rc;
+}
+
+enum rc factor_show_draft(const struct factor_keys *keys, const struct account *account,
+                          struct str issuer, struct str enrolment, int64_t now,
+                          struct buffer *out_uri, struct buffer *out_key)
+{
+    char bytes[TOTP_SECRET_BYTES];
+    struct str secret = { bytes, sizeof(bytes) };
+    enum rc rc = open_draft(keys, account->id, enrolment, now, bytes);
+
+    if (rc == RC_OK) {
+        format_uri(secret, issuer, account->name, out_uri);
+        base32_encode(secret, out_key);
+    }
+    explicit_bzero(bytes, sizeof(bytes));
+    return rc;
+}
+
+/* Whether one of the account's factors has this secret already: the form was sent twice. */
+static enum rc has_secret(const struct factor_keys *keys, const struct factor *rows, size_t count,
+                          struct str secret, bool *out_has)
+{
+    bool has = false;
+
+    for (size_t i = 0; i < count; i++) {
+        char bytes[TOTP_SECRET_BYTES];
+        struct buffer opened = buffer_over(bytes, sizeof(bytes));
+        enum rc rc = RC_OK;
+
+        if (rows[i].kind != FACTOR_TOTP)
+            continue;
+        rc = open_secret(keys, &rows[i], &opened);
+        if (rc != RC_OK)
+            return rc;
+        has = (opened.len == secret.len && secret_bytes_equal(bytes, secret.at, secret.len)) || has;
+        explicit_bzero(bytes, sizeof(bytes));
+    }
+    *out_has = has;
+    return RC_OK;
+}
+
+static enum rc confirm_secret(const struct factor_keys *keys, struct store *store,
+                              const struct factor_confirmation *confirmation, struct str secret,
+                              int64_t now)
+{
+    __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
+    struct factor rows[FACTOR_COUNT_MAX];
+    char digit_bytes[CODE_BYTES_MAX];
+    struct str digits = strip(confirmation->code, false, digit_bytes);
+    struct factor factor = { .account_id = confirmation->account_id,
+                             .kind = FACTOR_TOTP,
+                             .name = confirmation->name,
+                             .created_at = now,
+                             .last_used_at = now };
+    bool is_there;
+    size_t count;
+    enum rc rc = list_factors(store, confirmation->account_id, &arena, rows, &count);
+
+    if (rc == RC_OK)
+        rc = has_secret(keys, rows, count, secret, &is_there);
+    if (rc != RC_OK || is_there)
+        return rc;
+    if (count >= FACTOR_COUNT_MAX)
+        return RC_EXISTS;
+    if (is_digits(digits))
+        factor.last_step = match_secret(secret, digits, 0, now); /* RFC 6238 5.2: used up */
+    if (factor.last_step == 0)
+        return RC_REFUSED;
+    return insert_totp(keys, store, &factor, secret, STR("an app was set up by its owner"),
+                       confirmation->session_id);
+}
+
+enum rc factor_confirm_totp(const struct factor_keys *keys, struct store *store,
+                            const struct factor_confirmation *confirmation, int64_t now)
+{
+    char bytes[TOTP_SECRET_BYTES];
+    enum rc rc = open_draft(keys, confirmation->account_id, confirmation->enrolment, now, bytes);
+
+    if (rc == RC_OK)
+        rc = confirm_secret(keys, store, confirmation, (struct str){ bytes, sizeof(bytes) }, now);
+    explicit_bzero(bytes, sizeof(bytes));
+    return rc;
+}
+
+/* ---- changes by the owner -------------------------------------------------------------------- */
+
+enum rc factor_remove(struct store *store, int64_t account_id, int64_t factor_id,
+                      int64_t session_id, int64_t now)
+{
+    __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
+    struct factor rows[FACTOR_COUNT_MAX];
+    UNINITIALIZED struct store_unit unit;
+    size_t count;
+    enum rc rc = list_factors(store, account_id, &arena, rows, &count);
+
+    if (rc != RC_OK)
+        return rc;
+    store_unit_init(&unit);
+    store_delete_factor(&unit, factor_id, account_id);
+    if (count == 1) /* alone, the codes would be a second password */
+        store_delete_recovery_codes(&unit, account_id);
+    store_delete_browser_sessions(&unit, account_id, session_id); /* OWASP ASVS 5.0 7.4.3 */
+    add_event(&unit, account_id, STR("a second factor was removed by its owner"), now);
+    return store_commit(store, &unit);
+}
+
+enum rc factor_rename(struct store *store, int64_t account_id, int64_t factor_id, struct str name,
+                      int64_t now)
+{
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_rename_factor(&unit, factor_id, account_id, name);
+    add_event(&unit, account_id, STR("a second factor was renamed by its owner"), now);
+    return store_commit(store, &unit);
 }

@@ -1,5 +1,6 @@
 /*
- * account/factor.h: second factors: TOTP (RFC 6238) and recovery codes.
+ * account/factor.h: second factors: TOTP (RFC 6238) and recovery codes. Passkeys are factors too,
+ * with names and times from here, but are made and checked in account/passkey_factor.h.
  *
  * A TOTP secret is made here, shown once as an otpauth URI, and kept sealed under the master key. A
  * code is good for its own time step and its two neighbours, and a step once used is used up, also
@@ -16,18 +17,21 @@
 
 /* Both must outlive their users. */
 struct factor_keys {
-    const unsigned char *master_key; /* SEAL_KEY_BYTES: seals the secrets */
-    const struct hmac_key *code_key; /* hashes recovery codes             */
+    const unsigned char *master_key; /* SEAL_KEY_BYTES: seals the secrets         */
+    const struct hmac_key *code_key; /* hashes recovery codes, makes user handles */
 };
 
 enum {
     FACTOR_URI_BYTES_MAX = 2048,
+    FACTOR_KEY_TEXT_BYTES = 32, /* 160 bits as base 32 */
+    FACTOR_ENROLMENT_BYTES_MAX = 80,
+    FACTOR_DRAFT_S = 900, /* to find the device and scan */
     /* "ABCDE-FGHIJ-…": 26 letters and digits of base 32 in groups of five or six, and dashes. */
     RECOVERY_CODE_TEXT_BYTES = 30
 };
 
 /*
- * Enrols a new TOTP factor.
+ * Enrols a new TOTP factor, and ends the account's browser sessions (SE-06).
  *
  * issuer    what an authenticator shows above the name
  * detail    the event's: who did it
@@ -42,6 +46,51 @@ enum rc factor_enrol_totp(const struct factor_keys *keys, struct store *store,
                           struct str detail, int64_t now, struct buffer *out_uri) MUST_CHECK;
 
 /*
+ * Begins an enrolment by the owner: nothing is stored until a first code has proved that the app
+ * works. The form carries the secret, sealed for this account.
+ *
+ * out_enrolment   appended: letters, digits, '-' and '_'; FACTOR_ENROLMENT_BYTES_MAX
+ */
+enum rc factor_draft_totp(const struct factor_keys *keys, const struct account *account,
+                          int64_t now, struct buffer *out_enrolment) MUST_CHECK;
+
+/*
+ * What the owner has to see of it: out_uri as above, and out_key, the key's letters alone
+ * (FACTOR_KEY_TEXT_BYTES); both appended, both secrets.
+ *
+ * Answers: RC_OK · RC_NOT_FOUND not ours, not this account's, or older than FACTOR_DRAFT_S
+ */
+enum rc factor_show_draft(const struct factor_keys *keys, const struct account *account,
+                          struct str issuer, struct str enrolment, int64_t now,
+                          struct buffer *out_uri, struct buffer *out_key) MUST_CHECK;
+
+struct factor_confirmation {
+    int64_t account_id;
+    int64_t session_id; /* the one browser session that goes on */
+    struct str enrolment;
+    struct str name;
+    struct str code;
+};
+
+/*
+ * Stores the factor when the code is right, and ends the account's other browser sessions (SE-06).
+ * The same again is fine, and stores nothing.
+ *
+ * Answers: RC_OK · RC_NOT_FOUND as above · RC_REFUSED the code is wrong · RC_EXISTS as above
+ */
+enum rc factor_confirm_totp(const struct factor_keys *keys, struct store *store,
+                            const struct factor_confirmation *confirmation, int64_t now) MUST_CHECK;
+
+/* Removes one factor, with the last one the recovery codes too, and ends the account's browser
+ * sessions but one (SE-06). RC_NOT_FOUND when it is not this account's. */
+enum rc factor_remove(struct store *store, int64_t account_id, int64_t factor_id,
+                      int64_t session_id, int64_t now) MUST_CHECK;
+
+/* RC_NOT_FOUND when it is not this account's. */
+enum rc factor_rename(struct store *store, int64_t account_id, int64_t factor_id, struct str name,
+                      int64_t now) MUST_CHECK;
+
+/*
  * Replaces an account's recovery codes.
  *
  * out_codes   appended: RECOVERY_CODE_COUNT lines; secrets, to be shown once
@@ -50,7 +99,8 @@ enum rc factor_make_recovery_codes(const struct factor_keys *keys, struct store 
                                    int64_t account_id, struct str detail, int64_t now,
                                    struct buffer *out_codes) MUST_CHECK;
 
-/* Removes every second factor and every recovery code of an account, with an event. */
+/* Removes every second factor and every recovery code of an account, with an event, and ends its
+ * browser sessions (SE-06). */
 enum rc factor_remove_all(struct store *store, int64_t account_id, struct str detail,
                           int64_t now) MUST_CHECK;
 

@@ -1,12 +1,5 @@
 #include "account/account.h"
-
-enum {
-    GRANTS_PER_UNIT = 8, /* a step each, and one event */
-    /* Scope and audience of one grant at their longest. */
-    GRANT_BYTES_MAX = SCOPE_BYTES_MAX + SCOPE_WORD_COUNT_MAX * (SERVICE_ID_BYTES_MAX + 1) + 64
-};
-
-_Static_assert((int)GRANTS_PER_UNIT < (int)STORE_UNIT_STEP_COUNT_MAX, "an event must fit too");
+#include "account/grants_end.h"
 
 static const char *const held_up = "the name is held up by failed tries";
 
@@ -29,40 +22,6 @@ static void verdict_set(struct sign_in_result *result, enum sign_in_verdict verd
 
 /* ---- what a failure leaves behind ---- */
 
-/* Ends the living grants of an account that was disabled, as an operator's disabling does (RT-10).
- */
-static enum rc end_grants(const struct attempt *attempt)
-{
-    __attribute__((cleanup(arena_deinit))) struct arena page = { 0 };
-    struct store *store = attempt->door->store;
-    struct grant grants[GRANTS_PER_UNIT];
-    struct event event = { .at = attempt->sign_in->now,
-                           .kind = EVENT_GRANT_ENDED,
-                           .account_id = attempt->account.id,
-                           .detail = STR("ended by too many failed tries") };
-    UNINITIALIZED struct store_unit unit;
-    size_t count;
-    enum rc rc;
-
-    arena_init(&page, (size_t)GRANTS_PER_UNIT * GRANT_BYTES_MAX);
-    for (;;) {
-        arena_reset(&page);
-        /* Those of the page before live no more, so the first page is always the next one. */
-        rc = store_list_grants(store, attempt->account.id, 0, INT64_MAX, &page, grants,
-                               GRANTS_PER_UNIT, &count);
-        if (rc != RC_OK || count == 0)
-            return rc;
-        store_unit_init(&unit);
-        for (size_t i = 0; i < count; i++)
-            store_end_grant(&unit, grants[i].id, attempt->sign_in->now);
-        event.client_id = grants[0].client_id;
-        store_insert_event(&unit, &event);
-        rc = store_commit(store, &unit);
-        if (rc != RC_OK)
-            return rc;
-    }
-}
-
 static void add_event(const struct attempt *attempt, enum event_kind kind, const char *detail,
                       struct store_unit *unit)
 {
@@ -83,6 +42,8 @@ static enum rc commit_failure(const struct attempt *attempt, struct throttle_try
                               enum event_kind kind, const char *why)
 {
     UNINITIALIZED struct store_unit unit;
+    const struct grants_filter all = { .account_id = attempt->account.id };
+    size_t ended_count;
     bool is_locked_out;
     enum rc rc;
 
@@ -97,12 +58,19 @@ static enum rc commit_failure(const struct attempt *attempt, struct throttle_try
                   &unit);
     }
     rc = store_commit(attempt->door->store, &unit);
-    if (rc == RC_OK && is_locked_out)
-        rc = end_grants(attempt);
+    if (rc == RC_OK && is_locked_out) /* as an operator's disabling does (RT-10) */
+        rc = grants_end(attempt->door->store, &all, STR("ended by too many failed tries"),
+                        attempt->sign_in->now, &ended_count);
     return rc;
 }
 
 /* ---- the password ---- */
+
+/* Whether this door can ask for one of the account's second factors. */
+static bool can_ask(const struct sign_in *sign_in, const struct account *account)
+{
+    return sign_in->asks_passkey || (sign_in->asks_code && account->has_code_factor);
+}
 
 /*
  * Hashes once, whatever is known of the account. may_succeed false: the answer is no, at the same
@@ -135,7 +103,7 @@ static enum rc check_password(const struct attempt *attempt, bool may_succeed,
     else if (!is_right)
         verdict_set(result, SIGN_IN_WRONG,
                     password->len == 0 ? "the password was empty" : "the password was wrong");
-    else if (account->has_second_factor && !attempt->sign_in->asks_code)
+    else if (account->has_second_factor && !can_ask(attempt->sign_in, account))
         verdict_set(result, SIGN_IN_WRONG,
                     "the account has a second factor, which this door cannot ask for; its owner "
                     "needs a permanent token");
@@ -294,8 +262,45 @@ enum rc account_authenticate(const struct account_door *door, const struct sign_
             throttle_cancel(door->throttle, &attempt.try);
         return rc;
     }
-    if (result.verdict == SIGN_IN_OK)
+    if (result.verdict == SIGN_IN_OK || result.verdict == SIGN_IN_CODE_MISSING)
         result.account = attempt.account;
+    *out_result = result;
+    return RC_OK;
+}
+
+/* ---- the code, after a password that was right a while before -------------------------------- */
+
+enum rc account_forget_failures(const struct account_door *door, const struct account *account,
+                                const unsigned char *address, int64_t now, struct store_unit *unit)
+{
+    struct throttle_try try;
+    int64_t wait_s;
+    enum rc rc = throttle_begin(door->throttle, account->name, address, account->is_admin, now,
+                                &try, &wait_s);
+
+    if (rc == RC_OK)
+        throttle_end(door->throttle, &try, true, now, unit);
+    return rc_is_fault(rc) ? rc : RC_OK;
+}
+
+enum rc account_authenticate_code(const struct account_door *door, const struct sign_in *sign_in,
+                                  const struct account *account, struct arena *arena,
+                                  struct store_unit *unit, struct sign_in_result *out_result)
+{
+    struct attempt attempt = {
+        .door = door, .sign_in = sign_in, .arena = arena, .is_found = true, .account = *account
+    };
+    struct sign_in_result result = { 0 };
+    enum rc rc;
+
+    verdict_set(&result, SIGN_IN_OK, "ok");
+    rc = check_code(&attempt, unit, &result);
+    if (rc == RC_OK && result.verdict == SIGN_IN_OK)
+        rc = account_forget_failures(door, account, sign_in->address, sign_in->now, unit);
+    if (rc != RC_OK)
+        return rc;
+    if (result.verdict == SIGN_IN_OK)
+        result.account = *account;
     *out_result = result;
     return RC_OK;
 }

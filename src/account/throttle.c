@@ -464,3 +464,20 @@ void throttle_unlock(struct throttle_book *book, struct str name, int64_t now,
     store_clear_failures(unit, name_key);
     mark(unit, unlock_key, now);
 }
+
+/* ---- mails ---- */
+
+void throttle_count_mail(struct throttle_book *book, struct str whom,
+                         const unsigned char address[static 16], int64_t now,
+                         struct store_unit *unit)
+{
+    unsigned char folded[16];
+    unsigned char key[DIGEST_BYTES];
+
+    address_fold(address, folded);
+    hmac_sha256(book->key, STR("throttle mail address:"), (struct str){ (char *)folded, 16 }, key);
+    store_count_mail(unit, key, THROTTLE_MAIL_ADDRESS_COUNT_MAX, THROTTLE_MAIL_S, now,
+                     RC_TOO_LARGE);
+    hmac_sha256(book->key, STR("throttle mail:"), whom, key);
+    store_count_mail(unit, key, THROTTLE_MAIL_COUNT_MAX, THROTTLE_MAIL_S, now, RC_SPENT);
+}

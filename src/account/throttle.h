@@ -111,6 +111,24 @@ void throttle_end(struct throttle_book *book, struct throttle_try *try, bool has
 /* Ends a try that was not evaluated (a fault): it counts as nothing. */
 void throttle_cancel(struct throttle_book *book, struct throttle_try *try);
 
+enum {
+    THROTTLE_MAIL_S = 3600,
+    THROTTLE_MAIL_COUNT_MAX = 3,         /* that anybody can have sent to one person in that time */
+    THROTTLE_MAIL_ADDRESS_COUNT_MAX = 30 /* that one address can ask for */
+};
+
+/*
+ * Counts a mail that somebody who is not known asks for: two steps. Who asked for as many as may be
+ * has to wait until an hour after the last one. The commit answers RC_TOO_LARGE when the address
+ * has to wait, which may be told to it (THROTTLE_MAIL_S), and RC_SPENT when it is `whom`, which may
+ * not.
+ *
+ * whom   whoever gets the mail, or would if there were such a one
+ */
+void throttle_count_mail(struct throttle_book *book, struct str whom,
+                         const unsigned char address[static 16], int64_t now,
+                         struct store_unit *unit);
+
 /*
  * Forgets the failures of a name, those from its known addresses included (an administrator's
  * unlock). Adds at most three steps to `unit`.

@@ -58,9 +58,15 @@ struct str arena_format(struct arena *arena, const char *format, ...)
 
 void arena_reset(struct arena *arena)
 {
-    if (arena->used_bytes == 0)
+    arena_rewind(arena, 0);
+}
+
+void arena_rewind(struct arena *arena, size_t used_bytes)
+{
+    ASSERT(used_bytes <= arena->used_bytes);
+    if (arena->used_bytes == used_bytes)
         return;
     /* explicit_bzero also leaves the slab zeroed, as arena_alloc promises. */
-    explicit_bzero(arena->slab, arena->used_bytes);
-    arena->used_bytes = 0;
+    explicit_bzero(arena->slab + used_bytes, arena->used_bytes - used_bytes);
+    arena->used_bytes = used_bytes;
 }

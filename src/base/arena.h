@@ -35,4 +35,8 @@ struct str arena_format(struct arena *arena, const char *format, ...)
 /* Wipes everything handed out so far and starts again. */
 void arena_reset(struct arena *arena);
 
+/* Wipes what was handed out since `used_bytes` was what it is given here: for work that is repeated
+ * within one request. */
+void arena_rewind(struct arena *arena, size_t used_bytes);
+
 #endif

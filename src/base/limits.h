@@ -59,6 +59,8 @@ enum {
     FACTOR_NAME_BYTES_MAX = 255,
     FACTOR_COUNT_MAX = 16, /* of one account */
     RECOVERY_CODE_COUNT = 10,
+    PERMANENT_NETWORK_COUNT_MAX = 32, /* that may use one token; looked at for each use */
+    PERMANENT_LIVING_COUNT_MAX = 200, /* of one account */
 
     /* A signed token with every claim at its longest. */
     TOKEN_VALUE_BYTES_MAX = 16 * 1024,

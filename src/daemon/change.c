@@ -1,37 +1,37 @@
 #include "daemon/change.h"
 
+#include "account/grants_end.h"
 #include "base/clock.h"
 #include "codec/base64url.h"
 #include "crypto/random.h"
 
-enum {
-    GRANTS_PER_UNIT = 8, /* a step each, and one event */
-    MADE_SECRET_BYTES = 32
-};
+enum { MADE_SECRET_BYTES = 32 };
 
-_Static_assert((int)GRANTS_PER_UNIT < (int)STORE_UNIT_STEP_COUNT_MAX, "an event must fit too");
+struct admin change_admin(struct command_context *context)
+{
+    return (struct admin){ .by = arena_format(context->arena, "uid %u", context->uid),
+                           .now = clock_now_s(),
+                           .arena = context->arena };
+}
 
 struct str change_detail(struct command_context *context, const char *act)
 {
-    return arena_format(context->arena, "%s by uid %u", act, context->uid);
+    const struct admin admin = change_admin(context);
+
+    return admin_detail(&admin, act);
 }
 
 void change_event(struct command_context *context, struct store_unit *unit, enum event_kind kind,
                   int64_t account_id, int64_t client_id, const char *act)
 {
-    struct event event = { .at = clock_now_s(),
-                           .kind = kind,
-                           .account_id = account_id,
-                           .client_id = client_id,
-                           .detail = change_detail(context, act) };
+    const struct admin admin = change_admin(context);
+    const struct event event = { .kind = kind, .account_id = account_id, .client_id = client_id };
 
-    store_insert_event(unit, &event);
+    admin_add_event(&admin, event, act, unit);
 }
 
-int change_commit(struct command_context *context, struct store_unit *unit)
+int change_answer(struct command_context *context, enum rc rc)
 {
-    enum rc rc = store_commit(context->store, unit);
-
     if (rc == RC_OK)
         return STATUS_DONE;
     if (rc == RC_EXISTS)
@@ -40,6 +40,11 @@ int change_commit(struct command_context *context, struct store_unit *unit)
         return command_fault(context, rc);
     return command_refuse(context, "%s; somebody else changed it at the same time, try again",
                           rc_words(rc));
+}
+
+int change_commit(struct command_context *context, struct store_unit *unit)
+{
+    return change_answer(context, store_commit(context->store, unit));
 }
 
 int change_find_account(struct command_context *context, const char *name,
@@ -56,68 +61,22 @@ int change_find_account(struct command_context *context, const char *name,
 
 /* ---- grants ---- */
 
-static enum rc end_page(struct command_context *context, const struct grant *grants, size_t count)
-{
-    struct store_unit unit;
-    int64_t now = clock_now_s();
-
-    store_unit_init(&unit);
-    for (size_t i = 0; i < count; i++)
-        store_end_grant(&unit, grants[i].id, now);
-    change_event(context, &unit, EVENT_GRANT_ENDED, grants[0].account_id, grants[0].client_id,
-                 "ended");
-    return store_commit(context->store, &unit);
-}
-
-/* Which grants to end. */
-struct grant_filter {
-    int64_t account_id;
-    int64_t client_id;
-    struct str service_id; /* not empty: grants of this service */
-};
-
-static enum rc end_grants(struct command_context *context, const struct grant_filter *filter,
-                          size_t *out_count)
-{
-    __attribute__((cleanup(arena_deinit))) struct arena page = { 0 };
-    struct grant grants[GRANTS_PER_UNIT];
-    size_t total = 0;
-    size_t count;
-    enum rc rc;
-
-    arena_init(&page, COMMAND_PAGE_BYTES);
-    do {
-        arena_reset(&page);
-        /* Those of the page before live no more, so the first page is always the next one. */
-        if (filter->service_id.len > 0)
-            rc = store_list_grants_of_service(context->store, filter->service_id, 0, &page, grants,
-                                              GRANTS_PER_UNIT, &count);
-        else
-            rc = store_list_grants(context->store, filter->account_id, filter->client_id, INT64_MAX,
-                                   &page, grants, GRANTS_PER_UNIT, &count);
-        if (rc == RC_OK && count > 0)
-            rc = end_page(context, grants, count);
-        if (rc != RC_OK)
-            return rc;
-        total += count;
-    } while (count > 0);
-    *out_count = total;
-    return RC_OK;
-}
-
 enum rc change_end_grants(struct command_context *context, int64_t account_id, int64_t client_id,
                           size_t *out_count)
 {
-    ASSERT(account_id != 0 || client_id != 0);
-    return end_grants(context,
-                      &(struct grant_filter){ .account_id = account_id, .client_id = client_id },
+    const struct grants_filter filter = { .account_id = account_id, .client_id = client_id };
+
+    return grants_end(context->store, &filter, change_detail(context, "ended"), clock_now_s(),
                       out_count);
 }
 
 enum rc change_end_grants_of_service(struct command_context *context, struct str service_id,
                                      size_t *out_count)
 {
-    return end_grants(context, &(struct grant_filter){ .service_id = service_id }, out_count);
+    const struct grants_filter filter = { .service_id = service_id };
+
+    return grants_end(context->store, &filter, change_detail(context, "ended"), clock_now_s(),
+                      out_count);
 }
 
 /* ---- secrets ---- */
@@ -137,16 +96,6 @@ void change_make_secret(struct secret *out_secret)
 void change_forgive(struct command_context *context, struct str id, struct store_unit *unit)
 {
     throttle_unlock(context->throttle, secret_throttle_name(context->arena, id), clock_now_s(),
-                    unit);
-}
-
-void change_forgive_account(struct command_context *context, const struct account *account,
-                            struct store_unit *unit)
-{
-    int64_t now = clock_now_s();
-
-    throttle_unlock(context->throttle, account->name, now, unit);
-    throttle_unlock(context->throttle, factor_throttle_name(context->arena, account->id), now,
                     unit);
 }
 

@@ -5,7 +5,11 @@
 #ifndef JETON_DAEMON_CHANGE_H
 #define JETON_DAEMON_CHANGE_H
 
+#include "account/admin.h"
 #include "daemon/command.h"
+
+/* Who gave the command, for account/admin.h. In the context's arena. */
+struct admin change_admin(struct command_context *context);
 
 /* "added by uid 0", in the context's arena: what an audit event says of an act of an operator. */
 struct str change_detail(struct command_context *context, const char *act);
@@ -18,7 +22,10 @@ void change_event(struct command_context *context, struct store_unit *unit, enum
 int change_find_account(struct command_context *context, const char *name,
                         struct account *out_account);
 
-/* Commits; on a fault or an answer writes the line. An exit status. */
+/* What a commit answered: on a fault or an answer writes the line. An exit status. */
+int change_answer(struct command_context *context, enum rc rc);
+
+/* Commits; the same. */
 int change_commit(struct command_context *context, struct store_unit *unit);
 
 /*
@@ -34,10 +41,6 @@ enum rc change_end_grants_of_service(struct command_context *context, struct str
 
 /* Forgets the failed authentications of a client or service. */
 void change_forgive(struct command_context *context, struct str id, struct store_unit *unit);
-
-/* Forgets the failed sign-ins of an account and its wrong codes. Adds at most six steps. */
-void change_forgive_account(struct command_context *context, const struct account *account,
-                            struct store_unit *unit);
 
 /* A fresh secret: 256 random bits as 43 characters of base64url. */
 void change_make_secret(struct secret *out_secret);

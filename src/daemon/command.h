@@ -14,6 +14,7 @@
 
 #include "account/account.h"
 #include "account/secret_check.h"
+#include "daemon/mail_route.h"
 #include "daemon/options.h"
 #include "daemon/sink.h"
 #include "store/catalog.h"
@@ -29,6 +30,7 @@ struct command_context {
     const struct secret_checker *checker;
     const struct factor_keys *factor_keys;
     const unsigned char *master_key;
+    const struct mail_route *mail_route; /* of the server that runs it; NULL: none */
     /* The token room, opened when it is first asked for; NULL and a message when it cannot be. */
     struct token_room *(*open_room)(struct command_context *);
     void *house;                /* open_room's own */
@@ -66,6 +68,7 @@ extern const struct command commands_client[];
 extern const struct command commands_token[];
 extern const struct command commands_key[];
 extern const struct command commands_event[];
+extern const struct command commands_mail[];
 
 /* Options that every command over a store has. */
 extern const struct option_spec command_common_options[];

@@ -118,7 +118,7 @@ static const struct option_spec options_totp[] = {
     { "issuer", "TEXT", "what the authenticator shows beside the name (default: Jeton)", false },
     { "device-name", "TEXT", "a word for the device (default: authenticator)", false },
     { "recovery-codes", NULL, "makes ten new recovery codes instead", false },
-    { "remove", NULL, "removes every authenticator and recovery code instead", false },
+    { "remove", NULL, "removes every authenticator, passkey and recovery code instead", false },
     { 0 },
 };
 

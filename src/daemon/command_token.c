@@ -3,49 +3,9 @@
 #include "codec/json.h"
 #include "daemon/change.h"
 #include "http/http.h"
-
-/*
- * A refresh token stands for its family, as at the revocation endpoint (RFC 7009 2.1): to revoke it
- * is to end the grant. Its id, its value and its grant lead here by different ways.
- */
+#include "oauth/token_facts.h"
 
 enum { ROW_JSON_BYTES = 256 * 1024, ADDRESS_BITS = 128 };
-
-static const char *const kind_texts[TOKEN_KIND_COUNT] = {
-    [TOKEN_ACCESS] = "access",
-    [TOKEN_REFRESH] = "refresh",
-    [TOKEN_PERMANENT] = "permanent",
-};
-
-/* What is known of a token and of all that it rests on. */
-struct token_facts {
-    struct token row;
-    struct grant grant;
-    struct account account; /* id 0: the client itself */
-    struct client client;
-    bool has_grant;
-};
-
-static enum rc facts_read(struct command_context *context, struct token_facts *facts)
-{
-    enum rc rc;
-
-    facts->has_grant = false;
-    facts->account = (struct account){ 0 };
-    facts->client = (struct client){ 0 };
-    rc = store_find_grant(context->store, facts->row.grant_id, context->arena, &facts->grant);
-    if (rc != RC_OK)
-        return rc == RC_NOT_FOUND ? RC_OK : rc;
-    facts->has_grant = true;
-    rc = store_find_client(context->store, facts->grant.client_id, context->arena, &facts->client);
-    if (rc != RC_OK && rc != RC_NOT_FOUND)
-        return rc;
-    if (facts->grant.account_id == 0)
-        return RC_OK;
-    rc = store_find_account(context->store, facts->grant.account_id, context->arena,
-                            &facts->account);
-    return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
 
 /* ---- which token is meant ---- */
 
@@ -103,22 +63,17 @@ static int find_by_value(struct command_context *context, struct token *out_row,
 {
     struct str value = str_trim(secret_expose(context->input));
     struct token_room *room = context->open_room(context);
-    struct token_record record;
     enum rc rc;
 
     *out_why = NULL;
     if (room == NULL)
         return STATUS_REFUSED;
-    rc = token_read(room, value, &record);
+    rc = token_facts_find_row(room, value, out_row);
     if (rc == RC_NOT_FOUND) {
         *out_why = describe_stranger(value);
         return STATUS_DONE;
     }
-    if (rc != RC_OK)
-        return command_fault(context, rc);
-    *out_row = record.row;
-    grant_put(token_room_grants(room), record.grant);
-    return STATUS_DONE;
+    return rc == RC_OK ? STATUS_DONE : command_fault(context, rc);
 }
 
 static int64_t account_id_of(struct command_context *context, const char *name, int *out_status)
@@ -161,11 +116,13 @@ static int64_t client_id_of(struct command_context *context, const char *name, i
 
 static const char *state_text(const struct token_facts *facts)
 {
-    if (facts->row.is_revoked)
-        return "revoked";
-    if (!facts->has_grant || facts->grant.ended_at != 0)
-        return "ended";
-    return facts->row.is_spent ? "spent" : "living";
+    static const char *const texts[] = {
+        [TOKEN_FACTS_LIVING] = "living",   [TOKEN_FACTS_SPENT] = "spent",
+        [TOKEN_FACTS_EXPIRED] = "expired", [TOKEN_FACTS_ENDED] = "ended",
+        [TOKEN_FACTS_REVOKED] = "revoked",
+    };
+
+    return texts[token_facts_state_of(facts, clock_now_s())];
 }
 
 static struct str subject_text(const struct token_facts *facts)
@@ -180,11 +137,13 @@ static void write_json(struct command_context *context, const struct token_facts
 
     json_begin_object(&json);
     json_member_number(&json, STR("id"), facts->row.id);
-    json_member_string(&json, STR("kind"), str_of(kind_texts[facts->row.kind]));
+    json_member_string(&json, STR("kind"), token_kind_format(facts->row.kind));
     json_member_string(&json, STR("format"), token_format_format(facts->row.format));
     json_member_string(&json, STR("state"), str_of(state_text(facts)));
     json_member_string(&json, STR("account"), facts->account.name);
     json_member_string(&json, STR("client"), facts->client.client_id);
+    if (facts->permanent.id != 0)
+        json_member_string(&json, STR("name"), facts->permanent.name);
     json_member_number(&json, STR("grant"), facts->row.grant_id);
     if (facts->has_grant) {
         json_member_string(&json, STR("scope"), facts->grant.scope);
@@ -205,13 +164,14 @@ static void write_row(struct command_context *context, const struct token_facts 
 
     buffer_append_u64(&digits, (uint64_t)facts->row.id);
     sink_column(out, buffer_str(&digits), 18);
-    sink_column(out, str_of(kind_texts[facts->row.kind]), 10);
+    sink_column(out, token_kind_format(facts->row.kind), 10);
     sink_column(out, token_format_format(facts->row.format), 12);
     sink_column(out, str_of(state_text(facts)), 9);
     sink_time_column(out, facts->row.issued_at, "-");
     sink_time_column(out, facts->row.expires_at, "never");
     sink_column(out, subject_text(facts), 20);
     sink_column(out, facts->client.client_id, 24);
+    sink_column(out, facts->permanent.id != 0 ? facts->permanent.name : STR("-"), 20);
     sink_str(out, facts->has_grant ? facts->grant.scope : STR("-"));
     sink_text(out, "\n");
 }
@@ -223,11 +183,11 @@ static enum rc list_page(struct command_context *context, const struct token *ro
     size_t mark = context->arena->used_bytes;
 
     for (size_t i = 0; i < count; i++) {
-        struct token_facts facts = { .row = rows[i] };
+        struct token_facts facts;
         enum rc rc;
 
         command_rewind(context, mark);
-        rc = facts_read(context, &facts);
+        rc = token_facts_read(context->store, &rows[i], context->arena, &facts);
         if (rc != RC_OK)
             return rc;
         if ((account_id != 0 && (!facts.has_grant || facts.grant.account_id != account_id)) ||
@@ -259,7 +219,7 @@ static int run_list(struct command_context *context, const struct options *optio
     if (!is_json)
         sink_text(context->out, "ID                KIND      FORMAT      STATE    ISSUED"
                                 "                EXPIRES               ACCOUNT             "
-                                "CLIENT                  SCOPE\n");
+                                "CLIENT                  NAME                SCOPE\n");
     do {
         rc = store_list_tokens(context->store, after_id, clock_now_s(), rows, COMMAND_ROW_COUNT,
                                &count);
@@ -277,28 +237,14 @@ static int run_list(struct command_context *context, const struct options *optio
 
 static int revoke_one(struct command_context *context, const struct token *row)
 {
-    struct event event = { .at = clock_now_s(),
-                           .kind =
-                               row->kind == TOKEN_REFRESH ? EVENT_GRANT_ENDED : EVENT_TOKEN_REVOKED,
-                           .token_id = row->id,
-                           .detail = change_detail(context, "revoked") };
-    struct token_facts facts = { .row = *row };
-    struct store_unit unit;
-    enum rc rc;
+    const struct admin admin = change_admin(context);
+    struct token_facts facts;
+    enum rc rc = token_facts_read(context->store, row, context->arena, &facts);
     int status;
 
-    rc = facts_read(context, &facts);
     if (rc != RC_OK)
         return command_fault(context, rc);
-    event.account_id = facts.account.id;
-    event.client_id = facts.client.id;
-    store_unit_init(&unit);
-    if (row->kind == TOKEN_REFRESH)
-        store_end_grant(&unit, row->grant_id, event.at);
-    else
-        store_revoke_token(&unit, row->id, event.at, row->expires_at);
-    store_insert_event(&unit, &event);
-    status = change_commit(context, &unit);
+    status = change_answer(context, token_facts_revoke(context->store, &admin, &facts));
     if (status == STATUS_DONE)
         command_note(context,
                      row->kind == TOKEN_REFRESH ? "token %lld and its whole family are revoked"
@@ -417,6 +363,42 @@ static int explain_session(struct command_context *context, const struct token_f
     return STATUS_DONE;
 }
 
+static bool is_zero(const unsigned char address[static 16])
+{
+    static const unsigned char zeros[16];
+
+    return memcmp(address, zeros, sizeof(zeros)) == 0;
+}
+
+/* When it was used is saved a minute late. */
+static void explain_permanent(struct command_context *context, const struct token_facts *facts)
+{
+    const struct permanent *permanent = &facts->permanent;
+    struct http_address address = { 0 };
+    char from[HTTP_ADDRESS_TEXT_BYTES];
+    char last_used[SINK_TIME_BYTES];
+
+    if (permanent->id == 0)
+        return;
+    memcpy(address.bytes, permanent->last_used_address, sizeof(address.bytes));
+    sink_time_format(permanent->last_used_at, last_used);
+    sink_text(context->out, "name      ");
+    sink_str(context->out, permanent->name);
+    sink_text(context->out, "\nused      ");
+    if (permanent->last_used_at == 0)
+        sink_text(context->out, "never\n");
+    else if (is_zero(permanent->last_used_address))
+        sink_format(context->out, "%s from an address that was not told\n", last_used);
+    else
+        sink_format(context->out, "%s from %.*s\n", last_used,
+                    STR_ARGS(http_address_format(&address, from)));
+    if (permanent->addresses.len == 0)
+        return;
+    sink_text(context->out, "note      it is good only from ");
+    sink_str(context->out, permanent->addresses);
+    sink_text(context->out, "\n");
+}
+
 static int explain_services(struct command_context *context, const struct token_facts *facts,
                             bool *out_is_refused)
 {
@@ -458,6 +440,9 @@ static int explain_reasons(struct command_context *context, const struct token_f
         is_refused |= because(context, facts->account.is_disabled, "the account is disabled");
         is_refused |= because(context, facts->client.is_disabled, "the client is disabled");
     }
+    is_refused |= because(context, row->kind == TOKEN_PERMANENT && facts->permanent.id == 0,
+                          "what limits it has left the store");
+    explain_permanent(context, facts);
     status = explain_session(context, facts, &is_refused);
     if (status == STATUS_DONE)
         status = explain_services(context, facts, &is_refused);
@@ -469,27 +454,28 @@ static int explain_reasons(struct command_context *context, const struct token_f
 
 static int run_explain(struct command_context *context, const struct options *options)
 {
-    struct token_facts facts = { 0 };
+    struct token_facts facts;
+    struct token row;
     struct sink *out = context->out;
     const char *why = NULL;
     char at[SINK_TIME_BYTES];
     enum rc rc;
     int status;
 
-    status = options_has(options, "id") ? find_by_id(context, options, &facts.row)
-                                        : find_by_value(context, &facts.row, &why);
+    status = options_has(options, "id") ? find_by_id(context, options, &row)
+                                        : find_by_value(context, &row, &why);
     if (status != STATUS_DONE)
         return status;
     if (why != NULL) {
         sink_format(out, "because   %s\nactive    no\n", why);
         return STATUS_DONE;
     }
-    rc = facts_read(context, &facts);
+    rc = token_facts_read(context->store, &row, context->arena, &facts);
     if (rc != RC_OK)
         return command_fault(context, rc);
     sink_time_format(facts.row.issued_at, at);
-    sink_format(out, "id        %lld\nkind      %s\nformat    %.*s\nissued    %s\n",
-                (long long)facts.row.id, kind_texts[facts.row.kind],
+    sink_format(out, "id        %lld\nkind      %.*s\nformat    %.*s\nissued    %s\n",
+                (long long)facts.row.id, STR_ARGS(token_kind_format(facts.row.kind)),
                 STR_ARGS(token_format_format(facts.row.format)), at);
     sink_time_format(facts.row.expires_at, at);
     sink_format(out, "expires   %s\naccount   %.*s\nclient    %.*s\n",

@@ -48,12 +48,8 @@ static bool always(const struct options *options)
 /* Whoever tried the name before there was an account does not hold up its owner. */
 static int forgive_name(struct command_context *context, struct str name)
 {
-    struct store_unit unit;
-    enum rc rc;
+    enum rc rc = admin_forgive_name(context->store, context->throttle, name, clock_now_s());
 
-    store_unit_init(&unit);
-    throttle_unlock(context->throttle, name, clock_now_s(), &unit);
-    rc = store_commit(context->store, &unit);
     if (rc == RC_OK)
         return STATUS_DONE;
     return command_refuse(context,
@@ -135,55 +131,42 @@ static int run_passwd(struct command_context *context, const struct options *opt
 
 /* ---- disable, enable, unlock ---- */
 
-static int set_disabled(struct command_context *context, const struct options *options,
-                        bool is_disabled)
-{
-    struct account account;
-    struct store_unit unit;
-    int status;
-
-    status = change_find_account(context, options->arguments[0], &account);
-    if (status != STATUS_DONE)
-        return status;
-    account.is_disabled = is_disabled;
-    store_unit_init(&unit);
-    store_update_account(&unit, &account);
-    change_event(context, &unit, EVENT_ACCOUNT_CHANGED, account.id, 0,
-                 is_disabled ? "disabled" : "enabled");
-    if (!is_disabled) /* else the next failure would disable it again */
-        change_forgive_account(context, &account, &unit);
-    status = change_commit(context, &unit);
-    if (status != STATUS_DONE)
-        return status;
-    if (is_disabled)
-        return note_ended(context, options->arguments[0], "disabled", account.id);
-    command_note(context, "'%s' is enabled", options->arguments[0]);
-    return STATUS_DONE;
-}
-
 static int run_disable(struct command_context *context, const struct options *options)
 {
-    return set_disabled(context, options, true);
+    const struct admin admin = change_admin(context);
+    struct account account;
+    int status = change_find_account(context, options->arguments[0], &account);
+
+    if (status == STATUS_DONE)
+        status = change_answer(context, admin_disable(context->store, &admin, account.id));
+    return status == STATUS_DONE
+               ? note_ended(context, options->arguments[0], "disabled", account.id)
+               : status;
 }
 
 static int run_enable(struct command_context *context, const struct options *options)
 {
-    return set_disabled(context, options, false);
+    const struct admin admin = change_admin(context);
+    struct account account;
+    int status = change_find_account(context, options->arguments[0], &account);
+
+    if (status == STATUS_DONE)
+        status = change_answer(context,
+                               admin_enable(context->store, context->throttle, &admin, &account));
+    if (status == STATUS_DONE)
+        command_note(context, "'%s' is enabled", options->arguments[0]);
+    return status;
 }
 
 static int run_unlock(struct command_context *context, const struct options *options)
 {
+    const struct admin admin = change_admin(context);
     struct account account;
-    struct store_unit unit;
-    int status;
+    int status = change_find_account(context, options->arguments[0], &account);
 
-    status = change_find_account(context, options->arguments[0], &account);
-    if (status != STATUS_DONE)
-        return status;
-    store_unit_init(&unit);
-    change_forgive_account(context, &account, &unit);
-    change_event(context, &unit, EVENT_ACCOUNT_CHANGED, account.id, 0, "unlocked");
-    status = change_commit(context, &unit);
+    if (status == STATUS_DONE)
+        status = change_answer(context,
+                               admin_unlock(context->store, context->throttle, &admin, &account));
     if (status == STATUS_DONE)
         command_note(context, "failed sign-ins of '%s' are forgotten", options->arguments[0]);
     return status;
@@ -211,6 +194,13 @@ static void write_json(struct command_context *context, const struct account *ac
     sink_text(context->out, "\n");
 }
 
+static struct str second_factor_word(const struct account *account)
+{
+    if (account->has_code_factor)
+        return STR("totp");
+    return account->has_second_factor ? STR("passkey") : STR("-");
+}
+
 static void write_row(struct command_context *context, const struct account *account)
 {
     struct sink *out = context->out;
@@ -222,7 +212,7 @@ static void write_row(struct command_context *context, const struct account *acc
     sink_column(out, account->name, 24);
     sink_column(out, account->is_disabled ? STR("disabled") : STR("enabled"), 10);
     sink_column(out, account->is_admin ? STR("admin") : STR("-"), 7);
-    sink_column(out, account->has_second_factor ? STR("totp") : STR("-"), 8);
+    sink_column(out, second_factor_word(account), 8);
     sink_time_column(out, account->created_at, "-");
     sink_column(out, account->email.len > 0 ? account->email : STR("-"), 24);
     sink_str(out, account->full_name);
@@ -331,10 +321,10 @@ static const struct option_spec options_none[] = { { 0 } };
 
 const struct command commands_user[] = {
     { "user", "add", "NAME", options_add, "adds an account", true, wants_password, run_add },
-    { "user", "passwd", "NAME", options_passwd, "sets a new password; ends living grants", true,
-      always, run_passwd },
-    { "user", "disable", "NAME", options_none, "no sign-in any more; ends living grants", true,
-      NULL, run_disable },
+    { "user", "passwd", "NAME", options_passwd, "sets a new password; ends sessions and grants",
+      true, always, run_passwd },
+    { "user", "disable", "NAME", options_none, "no sign-in any more; ends sessions and grants",
+      true, NULL, run_disable },
     { "user", "enable", "NAME", options_none, "takes a disabling back", true, NULL, run_enable },
     { "user", "unlock", "NAME", options_none, "forgets failed sign-ins", true, NULL, run_unlock },
     { "user", "list", NULL, options_list, "lists the accounts", false, NULL, run_list },

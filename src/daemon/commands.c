@@ -15,7 +15,7 @@ const struct option_spec command_common_options[] = {
 
 static const struct command *const tables[] = {
     commands_user,  commands_factor, commands_service, commands_client,
-    commands_token, commands_key,    commands_event,
+    commands_token, commands_key,    commands_event,   commands_mail,
 };
 
 enum { TABLE_COUNT = sizeof(tables) / sizeof(tables[0]) };

@@ -60,6 +60,13 @@ static const cyaml_schema_field_t fields[] = {
     FIELD_COUNT("loops", loops),
     FIELD_TEXT("lockout-mode", lockout_mode),
     FIELD_TEXT("lockout-duration", lockout_duration),
+    FIELD_TEXT("permanent-lifetime-max", permanent_lifetime_max),
+    FIELD_TEXT("smtp-url", smtp_url),
+    FIELD_TEXT("smtp-password-file", smtp_password_file),
+    FIELD_TEXT("smtp-ca-file", smtp_ca_file),
+    FIELD_TEXT("mail-from", mail_from),
+    FIELD_TEXT("registration", registration),
+    FIELD_TEXTS("registration-domain", registration_domain),
 /* Their texts are looked at by settings.c, together with those of the command line. */
 #define SWITCH(member, name, standard, words)                 FIELD_TEXT(name, member),
 #define NUMBER(member, name, standard, min, max, unit, words) FIELD_TEXT(name, member),

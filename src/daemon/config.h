@@ -28,6 +28,14 @@ struct config_file {
     unsigned loops;
     char *lockout_mode;
     char *lockout_duration;
+    char *permanent_lifetime_max;
+    char *smtp_url;
+    char *smtp_password_file;
+    char *smtp_ca_file;
+    char *mail_from;
+    char *registration;
+    char **registration_domain;
+    unsigned registration_domain_count;
 /* The dialects' settings, as they are written. */
 #define SWITCH(member, name, standard, words)                 char *member;
 #define NUMBER(member, name, standard, min, max, unit, words) char *member;

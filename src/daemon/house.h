@@ -26,7 +26,8 @@ struct house {
     struct secret_checker checker;
     struct throttle_book *throttle;
     struct account_door door;
-    struct token_room *room; /* NULL until house_open_room */
+    struct token_room *room;             /* NULL until house_open_room      */
+    const struct mail_route *mail_route; /* a server's; NULL: it sends none */
 };
 
 /*

@@ -10,6 +10,7 @@
 #include "codec/uri.h"
 #include "daemon/control.h"
 #include "daemon/house.h"
+#include "daemon/mailer.h"
 #include "daemon/process.h"
 #include "daemon/settings.h"
 #include "http/http.h"
@@ -34,6 +35,10 @@ struct server {
     char issuer[ADDRESS_BYTES];
     struct oauth oauth;
     struct web *web;
+    struct outbox outbox;
+    struct mail_route mail_route;
+    struct mail_meters mail_meters;
+    struct mailer *mailer; /* NULL: no mail is sent */
     struct control_server *control;
     pthread_t signal_thread;
     bool has_signal_thread;
@@ -285,6 +290,8 @@ static void *signal_main(void *context)
         log_event(LOG_INFO, "stopping", LOG_INT("signal", number));
         process_notify("STOPPING=1");
         web_begin_drain(server->web);
+        if (server->mailer != NULL)
+            mailer_begin_stop(server->mailer);
         http_server_stop(server->http);
         return NULL;
     }
@@ -322,9 +329,28 @@ static enum rc open_house(struct server *server)
     return rc;
 }
 
+static enum rc open_mailer(struct server *server)
+{
+    const struct mail_settings *settings = &server->settings.mail;
+
+    server->outbox = (struct outbox){ .store = server->house.store,
+                                      .master_key = server->house.master_key.bytes };
+    if (settings->smtp_url.at == NULL)
+        return RC_OK;
+    mail_route_init(settings, str_of(server->issuer), &server->mail_route);
+    server->house.mail_route = &server->mail_route;
+    return mailer_open(&server->mail_route, &server->outbox, &server->mail_meters, &server->mailer,
+                       server->error);
+}
+
 static enum rc open_web(struct server *server)
 {
-    struct web_config config = { .oauth = &server->oauth, .dialects = &server->settings.dialects };
+    struct web_config config = { .oauth = &server->oauth,
+                                 .dialects = &server->settings.dialects,
+                                 .permanent_days_max = server->settings.permanent_days_max,
+                                 .mail = server->mailer != NULL ? &server->mail_meters : NULL,
+                                 .registration = &server->settings.registration,
+                                 .outbox = server->mailer != NULL ? &server->outbox : NULL };
     enum rc rc;
 
     rc = house_open_room(&server->house, str_of(server->issuer));
@@ -358,7 +384,11 @@ static enum rc open_all(struct server *server)
     format_address(server);
     rc = choose_issuer(server);
     if (rc == RC_OK)
+        rc = open_mailer(server);
+    if (rc == RC_OK)
         rc = open_web(server);
+    if (rc == RC_OK && server->mailer != NULL && mailer_start(server->mailer) != RC_OK)
+        return fault(server, RC_SYSTEM, "a thread");
     if (rc == RC_OK)
         rc = control_server_open(server->settings.data, &server->house, &server->control,
                                  server->error);
@@ -379,6 +409,8 @@ static void close_all(struct server *server)
         http_server_close(server->http);
     if (server->web != NULL)
         web_close(server->web);
+    if (server->mailer != NULL)
+        mailer_close(server->mailer);
     if (server->house.store != NULL)
         house_close(&server->house);
     settings_close(&server->settings);

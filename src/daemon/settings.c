@@ -6,7 +6,7 @@
 #include "daemon/config.h"
 
 #define LOCKOUT_MODES "throttle|timed|disable"
-enum { LOCKOUT_DURATION_S = 1800 };
+enum { LOCKOUT_DURATION_S = 1800, PERMANENT_DAY_COUNT_MAX = 36500 };
 
 #define WORD_OF(standard) WORD_OF_##standard
 #define WORD_OF_true      "on"
@@ -29,6 +29,14 @@ const struct option_spec settings_options[] = {
     { "lockout-mode", LOCKOUT_MODES, "what five failures in a row lead to (default: throttle)",
       false },
     { "lockout-duration", "SECONDS", "how long a timed lock lasts (default: 1800)", false },
+    { "permanent-lifetime-max", "DAYS", "how long permanent tokens may live (default: 0, no limit)",
+      false },
+    { "smtp-url", "URL", "smtp://HOST:PORT or smtps://HOST, which takes our mail", false },
+    { "smtp-password-file", "FILE", "two lines, user and password, for that server", false },
+    { "smtp-ca-file", "FILE", "certificates to trust there instead of the system's, PEM", false },
+    { "mail-from", "SENDER", "who sends: ADDRESS or 'NAME <ADDRESS>'", false },
+    { "registration", "on|off", "people may make accounts for themselves (default: off)", false },
+    { "registration-domain", "DOMAIN", "of their mail addresses; all if none is given", true },
 #define HEADING(words) { "", NULL, words, false },
 #define SWITCH(member, name, standard, words)                                                      \
     { name, "on|off", (standard) ? words " (default: on)" : words " (default: off)", false },
@@ -183,6 +191,21 @@ static const struct row rows[] = {
       .choices = LOCKOUT_MODES },
     { "lockout-duration", ROW_NUMBER, AT(lockout.duration_s), IN_FILE(lockout_duration), .min = 1,
       .max = THROTTLE_LOCK_S_MAX },
+    { "permanent-lifetime-max", ROW_NUMBER, AT(permanent_days_max), IN_FILE(permanent_lifetime_max),
+      .min = 0, .max = PERMANENT_DAY_COUNT_MAX },
+    { .name = "smtp-url", .kind = ROW_TEXT, AT(mail.smtp_url), IN_FILE(smtp_url) },
+    { .name = "smtp-password-file",
+      .kind = ROW_TEXT,
+      AT(mail.smtp_password_file),
+      IN_FILE(smtp_password_file) },
+    { .name = "smtp-ca-file", .kind = ROW_TEXT, AT(mail.smtp_ca_file), IN_FILE(smtp_ca_file) },
+    { .name = "mail-from", .kind = ROW_TEXT, AT(mail.mail_from), IN_FILE(mail_from) },
+    { .name = "registration", .kind = ROW_SWITCH, AT(registration.is_on), IN_FILE(registration) },
+    { .name = "registration-domain",
+      .kind = ROW_TEXTS,
+      AT(registration.domains),
+      IN_FILE(registration_domain),
+      IN_FILE(registration_domain_count) },
 #define SWITCH(member, row_name, standard, words)                                                  \
     { .name = row_name, .kind = ROW_SWITCH, AT(dialects.member), IN_FILE(member) },
 #define NUMBER(member, row_name, standard, least, most, unit, words)                               \
@@ -306,14 +329,39 @@ static enum rc take_row(const struct row *row, const struct options *options,
     return RC_INVALID;
 }
 
-static enum rc check_dialects(const struct settings *settings, const struct options *options,
-                              struct buffer *out_error)
+/* An address there has to be one that mail can be sent to. */
+static enum rc registration_check(const struct settings *settings, struct buffer *out_error)
+{
+    const struct dialect_texts *domains = &settings->registration.domains;
+    char address[ACCOUNT_EMAIL_BYTES_MAX + 3];
+
+    if (settings->registration.is_on && settings->mail.smtp_url.at == NULL) {
+        buffer_append_str(out_error, STR("registration needs smtp-url"));
+        return RC_INVALID;
+    }
+    for (size_t i = 0; i < domains->count; i++) {
+        snprintf(address, sizeof(address), "a@%s", domains->at[i]);
+        if (mail_address_check(str_of(address)) != RC_OK) {
+            buffer_append_str(out_error, STR("registration-domain must be such as example.org"));
+            return RC_INVALID;
+        }
+    }
+    return RC_OK;
+}
+
+/* What the room that a group of settings is for finds wrong begins with a setting's name. */
+static enum rc check_groups(const struct settings *settings, const struct options *options,
+                            struct buffer *out_error)
 {
     char memory[256];
     char name[64];
     struct buffer words = buffer_over(memory, sizeof(memory));
     enum rc rc = dialect_settings_check(&settings->dialects, &words);
 
+    if (rc == RC_OK)
+        rc = mail_settings_check(&settings->mail, &words);
+    if (rc == RC_OK)
+        rc = registration_check(settings, &words);
     if (rc == RC_OK)
         return RC_OK;
     snprintf(name, sizeof(name), "%.*s", (int)str_index_of(buffer_str(&words), ' '), memory);
@@ -333,7 +381,7 @@ static enum rc take_rows(const struct options *options, const struct config_file
         if (rc != RC_OK)
             return rc;
     }
-    return check_dialects(settings, options, out_error);
+    return check_groups(settings, options, out_error);
 }
 
 static enum rc check_whole(const struct settings *settings, struct buffer *out_error)

@@ -10,8 +10,9 @@
 
 #include "account/throttle.h"
 #include "base/log.h"
+#include "daemon/mail_route.h"
 #include "daemon/options.h"
-#include "dialect/dialect.h"
+#include "web/web.h"
 
 enum { SETTINGS_LIST_COUNT_MAX = 16 };
 
@@ -34,6 +35,9 @@ struct settings {
     unsigned hash_threads;
     unsigned loops;
     struct lockout lockout;
+    int64_t permanent_days_max; /* of permanent tokens' life; 0: no limit */
+    struct mail_settings mail;
+    struct web_registration registration;
     struct dialect_settings dialects;
     const char *config_path;  /* NULL: no file */
     struct config_file *file; /* what the texts may point into */

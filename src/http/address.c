@@ -1,15 +1,8 @@
 #include "http/address.h"
 
-#include <arpa/inet.h>
-
-enum { ADDRESS_TEXT_MAX = INET6_ADDRSTRLEN };
+#include "codec/network.h"
 
 static const unsigned char MAPPED_PREFIX[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-static bool is_ipv4(const unsigned char bytes[16])
-{
-    return memcmp(bytes, MAPPED_PREFIX, sizeof(MAPPED_PREFIX)) == 0;
-}
 
 struct str http_address_format(const struct http_address *address,
                                char out_text[static HTTP_ADDRESS_TEXT_BYTES])
@@ -18,31 +11,15 @@ struct str http_address_format(const struct http_address *address,
 
     if (address->is_unix)
         return STR("unix");
-    if (!is_ipv4(address->bytes)) {
-        ASSERT(inet_ntop(AF_INET6, address->bytes, out_text, HTTP_ADDRESS_TEXT_BYTES) != NULL);
-        return str_of(out_text);
-    }
-    /* By hand: inet_ntop goes through sprintf, and a log line is written for every token. */
-    for (size_t i = 12; i < 16; i++) {
-        if (i > 12)
-            buffer_append_byte(&text, '.');
-        buffer_append_u64(&text, address->bytes[i]);
-    }
+    network_format_address(address->bytes, &text);
     return buffer_str(&text);
 }
 
 bool address_parse(struct str text, struct http_address *out_address)
 {
     struct http_address address = { .is_unix = false };
-    char copy[ADDRESS_TEXT_MAX];
 
-    if (text.len == 0 || text.len >= sizeof(copy) || str_has_control(text))
-        return false;
-    memcpy(copy, text.at, text.len);
-    copy[text.len] = '\0';
-    if (inet_pton(AF_INET, copy, address.bytes + 12) == 1)
-        memcpy(address.bytes, MAPPED_PREFIX, sizeof(MAPPED_PREFIX));
-    else if (inet_pton(AF_INET6, copy, address.bytes) != 1)
+    if (!network_parse_address(text, address.bytes))
         return false;
     *out_address = address;
     return true;
@@ -75,12 +52,10 @@ static bool is_unix_network(const struct http_network *network)
 
 static bool is_within(const unsigned char bytes[16], const struct http_network *network)
 {
-    size_t whole = network->prefix_bits / 8;
-    unsigned rest = network->prefix_bits % 8;
+    struct network plain = { .prefix_bits = network->prefix_bits };
 
-    if (memcmp(bytes, network->bytes, whole) != 0)
-        return false;
-    return rest == 0 || (bytes[whole] ^ network->bytes[whole]) >> (8 - rest) == 0;
+    memcpy(plain.bytes, network->bytes, sizeof(plain.bytes));
+    return network_has(&plain, bytes);
 }
 
 bool address_is_trusted(const struct http_address *address, const struct http_network *networks,
@@ -95,43 +70,20 @@ bool address_is_trusted(const struct http_address *address, const struct http_ne
     return false;
 }
 
-/* Nothing stands behind the prefix: "10.0.0.1/8" is more likely a mistake than a network. */
-static bool has_host_bits(const struct http_network *network)
-{
-    for (unsigned bit = network->prefix_bits; bit < 128; bit++)
-        if ((network->bytes[bit / 8] & (0x80 >> bit % 8)) != 0)
-            return true;
-    return false;
-}
-
 enum rc http_network_parse(struct str text, struct http_network *out_network)
 {
-    struct http_network network = { .prefix_bits = 128 };
-    size_t slash = str_index_of(text, '/');
-    struct http_address address;
-    uint64_t bits = 128;
+    struct http_network network = { .prefix_bits = 0 };
+    struct network plain;
 
     if (str_equal(text, STR("unix"))) {
-        *out_network = (struct http_network){ .prefix_bits = 0 };
+        *out_network = network;
         return RC_OK;
     }
-    if (!address_parse((struct str){ text.at, slash }, &address))
+    /* To trust the whole internet is to trust every header, and "10.0.0.1/8" is a mistake. */
+    if (network_parse(text, &plain) != RC_OK)
         return RC_INVALID;
-    if (slash < text.len) {
-        bool is_v4 =
-            is_ipv4(address.bytes) && str_index_of((struct str){ text.at, slash }, ':') == slash;
-
-        if (!str_parse_u64(str_from(text, slash + 1), is_v4 ? 32 : 128, &bits))
-            return RC_INVALID;
-        bits += is_v4 ? 96 : 0;
-    }
-    /* To trust the whole internet is to trust every header. */
-    if (bits == 0)
-        return RC_INVALID;
-    memcpy(network.bytes, address.bytes, 16);
-    network.prefix_bits = (unsigned)bits;
-    if (has_host_bits(&network))
-        return RC_INVALID;
+    memcpy(network.bytes, plain.bytes, sizeof(network.bytes));
+    network.prefix_bits = plain.prefix_bits;
     *out_network = network;
     return RC_OK;
 }

@@ -19,10 +19,12 @@ struct account {
     struct str name; /* as registered; found without regard to case of letters            */
     struct str full_name;
     struct str email;
-    struct str password_hash; /* "$argon2id$…"; empty: no password sign-in */
+    int64_t email_verified_at; /* when it was known to be the account's; 0: it is only claimed */
+    struct str password_hash;  /* "$argon2id$…"; empty: no password sign-in */
     bool is_admin;
     bool is_disabled;
-    bool has_second_factor; /* read only */
+    bool has_second_factor; /* read only; of any kind */
+    bool has_code_factor;   /* read only; one that shows codes: TOTP */
     int64_t created_at;
 };
 
@@ -32,10 +34,25 @@ struct factor {
     int64_t account_id;
     enum factor_kind kind;
     struct str name;   /* the owner's own word for it */
-    struct str sealed; /* bytes: its secret, under the master key */
+    struct str sealed; /* bytes: its secret, under the master key; empty for a passkey */
     int64_t created_at;
     int64_t last_step; /* TOTP: the newest time step that was used; RFC 6238 5.2 */
     int64_t last_used_at;
+};
+
+/* What is known of a passkey beside its name and times, which are its factor's: WebAuthn's
+ * credential record (WebAuthn 4). */
+struct credential_record {
+    int64_t id; /* that of its factor */
+    int64_t account_id;
+    struct str credential_id; /* bytes, unique in the whole server */
+    struct str user_handle;   /* bytes, of the account when it was made */
+    struct str public_key;    /* COSE_Key */
+    struct str transports;    /* words, as the browser told at its registration */
+    int64_t sign_count;
+    bool is_user_verified;
+    bool is_backup_eligible;
+    bool is_backed_up;
 };
 
 /* A resource server that tokens are for. */
@@ -83,6 +100,7 @@ struct grant {
     struct str scope;    /* as granted, in the order granted    */
     struct str audience; /* space-separated service ids; empty: the issuer */
     bool is_family;
+    bool is_permanent; /* a family whose token is a permanent one; see struct permanent */
     bool is_session;   /* its tokens are good only together with the session of the same id */
     int64_t parent_id; /* the family that a narrowed grant ends with; 0: none */
     int64_t created_at;
@@ -105,6 +123,39 @@ struct session {
     int64_t idle_s;        /* it ends when it was not used for so long              */
     int64_t created_at;
     int64_t last_active_at;
+};
+
+/* A person's session in a browser, from the password on. */
+struct browser_session {
+    int64_t id;
+    int64_t account_id;
+    unsigned char digest[DIGEST_BYTES]; /* SHA-256 of the cookie's value */
+    enum session_stage stage;
+    unsigned char address[16]; /* of its beginning, as struct http_address */
+    struct str device;         /* its User-Agent, cut */
+    int64_t created_at;
+    int64_t proved_at; /* when its person last proved who they are, in full */
+    int64_t last_active_at;
+    int64_t expires_at; /* at the latest */
+};
+
+/*
+ * A permanent token: what its owner knows of it. The token hangs on a grant of its own, of the same
+ * id; it lives, is checked and ends like any other.
+ */
+struct permanent {
+    int64_t id; /* that of its grant */
+    int64_t account_id;
+    int64_t token_id;
+    struct str name;
+    struct str scope;     /* as granted */
+    struct str addresses; /* space-separated networks that may use it; empty: any */
+    int64_t created_at;
+    int64_t expires_at;  /* 0: never */
+    int64_t revoked_at;  /* read only: when its grant was ended, by whatever act */
+    int64_t replaced_by; /* the permanent token that a rotation made; 0: none */
+    int64_t last_used_at;
+    unsigned char last_used_address[16];
 };
 
 struct token {
@@ -141,6 +192,32 @@ struct event {
     int64_t token_id;
     unsigned char address[16]; /* as struct http_address */
     struct str detail;         /* a few words, no secret */
+};
+
+/* What a link in a mail stands for. The link's value is a secret; the store knows its digest. */
+struct link {
+    int64_t id;
+    unsigned char digest[DIGEST_BYTES]; /* SHA-256 of its value */
+    enum link_purpose purpose;
+    int64_t account_id; /* 0: of an account that is still to be made */
+    struct str email;   /* where it was sent */
+    /* LINK_REGISTER: what the account is made of. */
+    struct str name;
+    struct str full_name;
+    struct str password_hash;
+    int64_t expires_at;
+};
+
+/* A mail that waits to be sent. Whom it is for and what it says is sealed; see mail/outbox.h. */
+struct mail {
+    int64_t id;
+    int64_t at;            /* when it was queued                                      */
+    int64_t until;         /* when it is given up                                     */
+    int64_t next_at;       /* not tried before                                        */
+    int64_t leased_until;  /* somebody is trying, at most until then; 0: nobody       */
+    int64_t attempt_count; /* begun so far                                            */
+    int64_t last_code;     /* how the last one ended, see fetch/wire.h; 0: none ended */
+    struct str sealed;     /* bytes */
 };
 
 /* Failed authentications in a row, by a keyed hash of what is throttled. */

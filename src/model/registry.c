@@ -36,6 +36,15 @@ static const char *const event_kind_texts[] = {
     [EVENT_FACTOR_CHANGED] = "factor_changed",
     [EVENT_FACTOR_FAILED] = "factor_failed",
     [EVENT_ACCOUNT_LOCKED] = "account_locked",
+    [EVENT_SIGNED_IN] = "signed_in",
+    [EVENT_SIGNED_OUT] = "signed_out",
+    [EVENT_PERMANENT_CHANGED] = "permanent_changed",
+};
+
+static const struct str token_kind_texts[TOKEN_KIND_COUNT] = {
+    [TOKEN_ACCESS] = { "access", 6 },
+    [TOKEN_REFRESH] = { "refresh", 7 },
+    [TOKEN_PERMANENT] = { "permanent", 9 },
 };
 
 static const char token_kind_letters[TOKEN_KIND_COUNT] = { 'a', 'r', 'p' };
@@ -104,6 +113,11 @@ struct str event_kind_format(enum event_kind kind)
     if ((size_t)kind >= count || event_kind_texts[kind] == NULL)
         return STR("unknown");
     return str_of(event_kind_texts[kind]);
+}
+
+struct str token_kind_format(enum token_kind kind)
+{
+    return token_kind_texts[kind];
 }
 
 char token_kind_letter(enum token_kind kind)

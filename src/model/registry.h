@@ -40,8 +40,17 @@ enum token_format {
     TOKEN_FORMAT_COUNT
 };
 
+/* What a link in a mail is good for. */
+enum link_purpose { LINK_RESET = 0, LINK_VERIFY = 1, LINK_REGISTER = 2 };
+
+/* How far a browser's session has come. */
+enum session_stage {
+    STAGE_NEEDS_CODE = 0, /* the password was right, a second factor is asked for */
+    STAGE_SIGNED_IN = 1
+};
+
 /* What a second factor is. */
-enum factor_kind { FACTOR_TOTP = 0 };
+enum factor_kind { FACTOR_TOTP = 0, FACTOR_PASSKEY = 1 };
 
 /* RFC 7518 3.1 and RFC 8037. */
 enum signing_alg { ALG_ES256 = 0, ALG_EDDSA = 1, ALG_RS256 = 2, ALG_COUNT };
@@ -62,7 +71,10 @@ enum event_kind {
     EVENT_SESSION_BEGUN = 13,
     EVENT_FACTOR_CHANGED = 14,
     EVENT_FACTOR_FAILED = 15,
-    EVENT_ACCOUNT_LOCKED = 16 /* too many failures in a row disabled it */
+    EVENT_ACCOUNT_LOCKED = 16, /* too many failures in a row disabled it */
+    EVENT_SIGNED_IN = 17,
+    EVENT_SIGNED_OUT = 18,
+    EVENT_PERMANENT_CHANGED = 19 /* made, renamed, rotated; revoking is EVENT_GRANT_ENDED */
 };
 
 struct str grant_type_format(enum grant_type type);
@@ -77,6 +89,9 @@ enum rc signing_alg_parse(struct str text, enum signing_alg *out_alg) MUST_CHECK
 
 /* "token_issued"; "unknown" for a number that a newer version wrote. */
 struct str event_kind_format(enum event_kind kind);
+
+/* "access", "refresh", "permanent": for people. */
+struct str token_kind_format(enum token_kind kind);
 
 char token_kind_letter(enum token_kind kind);
 enum rc token_kind_parse(char letter, enum token_kind *out_kind) MUST_CHECK;

@@ -1,6 +1,6 @@
 #include "oauth/token_request.h"
 
-/* A first RSA key takes most of a second to make: not on the lane that hashes, where others wait. */
+/* A first RSA key takes most of a second to make: not on the lane that hashes. */
 static enum rc prepare_key(struct oauth_call *call, const struct token_shape *shape)
 {
     struct ring_key *key;

@@ -26,6 +26,12 @@ static void format_active(const struct token_view *view, struct buffer *to)
     BUFFER_APPEND_LITERAL(to, "\"}");
 }
 
+static enum rc use(struct oauth_call *call, const struct token_view *view,
+                   const struct token_presented *presented)
+{
+    return token_use(call->oauth->tokens, view, presented->address, call->now, call->may_block);
+}
+
 static enum rc answer_caller(struct oauth_call *call, const struct caller *caller,
                              const struct token_presented *presented, struct buffer *out_json)
 {
@@ -35,10 +41,10 @@ static enum rc answer_caller(struct oauth_call *call, const struct caller *calle
         token_find(call->oauth->tokens, presented, call->now, call->may_block, &view, &why);
 
     if (rc == RC_OK) {
-        if (may_see(caller, view.live.grant))
+        /* Only what its caller is told of is a use. */
+        rc = may_see(caller, view.live.grant) ? use(call, &view, presented) : RC_NOT_FOUND;
+        if (rc == RC_OK)
             format_active(&view, out_json);
-        else
-            rc = RC_NOT_FOUND;
         token_view_put(call->oauth->tokens, &view);
     }
     if (rc != RC_NOT_FOUND)
@@ -82,6 +88,8 @@ enum rc bearer_check(struct oauth_call *call, const struct token_presented *pres
         rc = oauth_refuse(call, OAUTH_INVALID_TOKEN, "the token is for another service", NULL);
     else if (!scope_contains(view.live.grant->scope, demand->scope))
         rc = oauth_refuse(call, OAUTH_INSUFFICIENT_SCOPE, "the token lacks a required scope", NULL);
+    else
+        rc = use(call, &view, presented);
     if (rc == RC_OK)
         *out_view = view;
     else

@@ -13,7 +13,8 @@
  * nothing more (RFC 7662 2.2).
  *
  * A token that is tied to a session is active only if the request says in whose hands it was found:
- * `session` and `client_address` are parameters of ours (RFC 7662 2.1 allows more context).
+ * `session` and `client_address` are parameters of ours (RFC 7662 2.1 allows more context). So is a
+ * permanent token that is limited to networks. The answer that a token is active is a use of it.
  *
  * presented  NULL when the token parameter was missing
  */
@@ -28,11 +29,12 @@ struct bearer_demand {
 };
 
 /*
- * Checks a bearer token for a resource server (RFC 6750).
+ * Checks a bearer token for a resource server (RFC 6750). RC_OK is a use of it.
  *
  * out_view  the token: token_view_put
  *
  * Answers: RC_OK · RC_REFUSED invalid_token or insufficient_scope · RC_WOULD_BLOCK
+ * Faults:  the store's
  */
 enum rc bearer_check(struct oauth_call *call, const struct token_presented *presented,
                      const struct bearer_demand *demand, struct token_view *out_view) MUST_CHECK;

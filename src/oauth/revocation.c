@@ -2,8 +2,8 @@
 
 enum rc revocation_end(struct oauth_call *call, const struct token_record *record)
 {
-    /* A session has one token, and ends with it. */
-    bool is_family = record->row.kind == TOKEN_REFRESH || record->grant->session != NULL;
+    /* A session has one token and ends with it, and so has what makes a token permanent. */
+    bool is_family = record->row.kind != TOKEN_ACCESS || record->grant->session != NULL;
     struct event event = { .kind = is_family ? EVENT_GRANT_ENDED : EVENT_TOKEN_REVOKED,
                            .account_id = record->grant->account_id,
                            .client_id = record->grant->client_id,

@@ -8,8 +8,9 @@
 
 /*
  * Revokes a token of the authenticated client. An access token ends alone; with a refresh token its
- * whole family ends (RFC 7009 2.1). A token that is unknown, gone or another client's is no error
- * and is not touched. RC_OK only when the end is on disk.
+ * whole family ends (RFC 7009 2.1); with a permanent token its grant, as with permanent_revoke. A
+ * token that is unknown, gone or another client's is no error and is not touched. RC_OK only when
+ * the end is on disk.
  *
  * token  as sent; NULL when the parameter was missing
  */

@@ -2,11 +2,18 @@
 
 static const struct str service_prefix = { SCOPE_SERVICE_PREFIX, sizeof(SCOPE_SERVICE_PREFIX) - 1 };
 
+/* Which words may be granted. */
+enum rule {
+    RULE_CLIENT,        /* what the client is registered for */
+    RULE_SERVICE,       /* services that allow passwords, as a whole */
+    RULE_SERVICE_WORDS, /* and single words of theirs */
+};
+
 /* A permission as it grows, word by word. */
 struct builder {
     struct oauth_call *call;
-    const struct client *client;
-    bool by_service;
+    const struct client *client; /* RULE_CLIENT */
+    enum rule rule;
     struct buffer scope;
     struct buffer audience;
     size_t word_count;
@@ -86,8 +93,8 @@ static bool is_permitted(const struct builder *builder, const struct service *se
 {
     if (service->is_disabled)
         return false;
-    if (builder->by_service)
-        return is_whole && service->allows_password;
+    if (builder->rule != RULE_CLIENT)
+        return service->allows_password && (is_whole || builder->rule == RULE_SERVICE_WORDS);
     return str_has_word(builder->client->service_ids, service->service_id) ||
            (!is_whole && str_has_word(builder->client->scope, word));
 }
@@ -110,7 +117,7 @@ static enum rc permit_word(struct builder *builder, struct str word)
     bool is_allowed;
     enum rc rc = find_service_of_word(builder, word, is_whole, &entry);
 
-    if (rc == RC_NOT_FOUND && !is_whole && !builder->by_service &&
+    if (rc == RC_NOT_FOUND && !is_whole && builder->rule == RULE_CLIENT &&
         str_has_word(builder->client->scope, word))
         return RC_OK; /* nobody's word, registered for this client: the issuer's */
     if (rc == RC_NOT_FOUND)
@@ -224,19 +231,45 @@ static enum rc default_scope(struct builder *builder, struct str *out_scope)
     return RC_OK;
 }
 
-enum rc scope_permit(struct oauth_call *call, const struct client *client, bool by_service,
-                     const struct str *requested, struct permission *out_permission)
+/* A builder of what the words ask for. */
+static struct builder builder_of(struct oauth_call *call, enum rule rule,
+                                 const struct client *client)
 {
-    struct builder builder = {
+    return (struct builder){
         .call = call,
         .client = client,
-        .by_service = by_service,
+        .rule = rule,
         .scope = buffer_over(arena_alloc(call->arena, SCOPE_BYTES_MAX), SCOPE_BYTES_MAX),
         .audience = buffer_over(arena_alloc(call->arena, SCOPE_BYTES_MAX), SCOPE_BYTES_MAX),
         .permission = { .shape = { .format = TOKEN_OPAQUE,
                                    .alg = ALG_ES256,
                                    .lifetime_s = OAUTH_LIFETIME_DEFAULT_S } },
     };
+}
+
+static enum rc build(struct builder *builder, struct str words, struct permission *out_permission)
+{
+    enum rc rc;
+
+    if (!scope_is_sound(words))
+        return refuse_scope(builder->call, "the scope is malformed", NULL);
+    if (builder->rule != RULE_CLIENT && words.len == 0)
+        return refuse_scope(builder->call, "scope is missing: service_id=SERVICE", NULL);
+    rc = permit_words(builder, words);
+    if (rc == RC_OK && (builder->scope.overflow || builder->audience.overflow))
+        rc = refuse_scope(builder->call, "too many services in one scope", NULL);
+    if (rc != RC_OK)
+        return rc;
+    builder->permission.scope = buffer_str(&builder->scope);
+    builder->permission.audience = buffer_str(&builder->audience);
+    *out_permission = builder->permission;
+    return RC_OK;
+}
+
+enum rc scope_permit(struct oauth_call *call, const struct client *client, bool by_service,
+                     const struct str *requested, struct permission *out_permission)
+{
+    struct builder builder = builder_of(call, by_service ? RULE_SERVICE : RULE_CLIENT, client);
     struct str words = STR("");
     enum rc rc = RC_OK;
 
@@ -244,21 +277,25 @@ enum rc scope_permit(struct oauth_call *call, const struct client *client, bool 
         words = *requested;
     else if (!by_service)
         rc = default_scope(&builder, &words);
-    if (rc != RC_OK)
-        return rc;
-    if (!scope_is_sound(words))
-        return refuse_scope(call, "the scope is malformed", NULL);
-    if (by_service && words.len == 0)
-        return refuse_scope(call, "scope is missing: service_id=SERVICE", NULL);
-    rc = permit_words(&builder, words);
-    if (rc == RC_OK && (builder.scope.overflow || builder.audience.overflow))
-        rc = refuse_scope(call, "too many services in one scope", NULL);
-    if (rc != RC_OK)
-        return rc;
-    builder.permission.scope = buffer_str(&builder.scope);
-    builder.permission.audience = buffer_str(&builder.audience);
-    *out_permission = builder.permission;
-    return RC_OK;
+    return rc == RC_OK ? build(&builder, words, out_permission) : rc;
+}
+
+enum rc scope_permit_owner(struct oauth_call *call, struct str requested,
+                           struct permission *out_permission)
+{
+    struct builder builder = builder_of(call, RULE_SERVICE_WORDS, NULL);
+
+    return build(&builder, requested, out_permission);
+}
+
+static size_t count_words(struct str words)
+{
+    struct str word;
+    size_t count = 0;
+
+    while (str_next_word(&words, &word))
+        count++;
+    return count;
 }
 
 enum rc scope_permit_all(struct oauth_call *call, const struct client *client,
@@ -274,9 +311,9 @@ enum rc scope_permit_all(struct oauth_call *call, const struct client *client,
     rc = catalog_list_password_services(call->oauth->catalog, call->may_block, &words);
     if (rc != RC_OK)
         return rc;
-    if (words.overflow)
+    list = buffer_str(&words);
+    if (words.overflow || count_words(list) > SCOPE_WORD_COUNT_MAX)
         return refuse_scope(call, "too many services in one scope",
                             "too many services allow passwords: register the client for some");
-    list = buffer_str(&words);
     return scope_permit(call, client, list.len > 0, &list, out_permission);
 }

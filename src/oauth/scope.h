@@ -36,6 +36,15 @@ enum rc scope_permit(struct oauth_call *call, const struct client *client, bool 
                      const struct str *requested, struct permission *out_permission) MUST_CHECK;
 
 /*
+ * What an account may give to a permanent token of its own: services that allow passwords, as a
+ * whole or by single words of theirs.
+ *
+ * Answers: as scope_permit; an empty scope is refused
+ */
+enum rc scope_permit_owner(struct oauth_call *call, struct str requested,
+                           struct permission *out_permission) MUST_CHECK;
+
+/*
  * What a user gets who names no scope and no client (Spectrum): what `client` is registered for,
  * or, when it is registered for nothing, every service that allows passwords without a client. None
  * at all: the issuer is the audience.

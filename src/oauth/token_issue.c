@@ -23,12 +23,12 @@ enum rc token_issue_draft_access(struct oauth_call *call, struct live_grant *gra
 
 /* ---- the second look ------------------------------------------------------------------------ */
 
-static enum rc look_at_client(struct oauth_call *call, const struct issue_plan *plan)
+static enum rc look_at_client(struct oauth_call *call, int64_t client_id)
 {
     struct catalog_client *entry;
     bool is_disabled;
     enum rc rc =
-        catalog_find_client_by_id(call->oauth->catalog, plan->client->id, call->may_block, &entry);
+        catalog_find_client_by_id(call->oauth->catalog, client_id, call->may_block, &entry);
 
     if (rc != RC_OK)
         return rc;
@@ -55,6 +55,13 @@ static enum rc look_at_services(struct oauth_call *call, struct str audience)
             return RC_NOT_FOUND;
     }
     return RC_OK;
+}
+
+enum rc token_issue_look_at(struct oauth_call *call, int64_t client_id, struct str audience)
+{
+    enum rc rc = look_at_client(call, client_id);
+
+    return rc == RC_OK ? look_at_services(call, audience) : rc;
 }
 
 static enum rc look_at_account(struct oauth_call *call, const struct issue_plan *plan)
@@ -110,10 +117,8 @@ static enum rc end_again(struct oauth_call *call, const struct issue_plan *plan,
 static enum rc look_again(struct oauth_call *call, const struct issue_plan *plan,
                           const struct live_grant *grant)
 {
-    enum rc rc = look_at_client(call, plan);
+    enum rc rc = token_issue_look_at(call, plan->client->id, plan->permission.audience);
 
-    if (rc == RC_OK)
-        rc = look_at_services(call, plan->permission.audience);
     if (rc == RC_OK)
         rc = look_at_account(call, plan);
     if (rc == RC_NOT_FOUND || (rc == RC_OK && grant_is_ended(grant)))
@@ -157,6 +162,7 @@ static enum rc find_grant(struct oauth_call *call, struct issue *issue, struct s
                           .audience = plan->permission.audience,
                           .is_session = plan->session != NULL };
     struct session session;
+    struct grant_tie tie = { .session = &session };
 
     if (plan->session == NULL && !plan->has_refresh)
         return grant_find_standing(grants, &like, call->now, &issue->grant);
@@ -170,7 +176,7 @@ static enum rc find_grant(struct oauth_call *call, struct issue *issue, struct s
     session = *plan->session;
     issue->session_id = make_session_id(call->arena);
     digest_sha256(issue->session_id, session.digest);
-    return grant_draft_family(grants, &like, &session, call->now, unit, &issue->grant);
+    return grant_draft_family(grants, &like, &tie, call->now, unit, &issue->grant);
 }
 
 static enum rc draft_tokens(struct oauth_call *call, struct issue *issue)

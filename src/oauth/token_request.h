@@ -90,6 +90,10 @@ enum rc token_issue_under(struct oauth_call *call, const struct issue_plan *plan
                           struct live_grant *grant, struct store_unit *unit,
                           struct token_answer *out_answer) MUST_CHECK;
 
+/* The second look at what a grant rests on beside its account. RC_NOT_FOUND: it was disabled. */
+enum rc token_issue_look_at(struct oauth_call *call, int64_t client_id,
+                            struct str audience) MUST_CHECK;
+
 /* Seconds that a token has left; 0: never expires. */
 int64_t token_expires_in(const struct token *row, int64_t now);
 

@@ -14,6 +14,8 @@ static enum rc load_account(const struct row *row, struct arena *arena, void *ou
         .is_disabled = row_int(row, 6) != 0,
         .created_at = row_int(row, 7),
         .has_second_factor = row_int(row, 8) != 0,
+        .has_code_factor = row_int(row, 9) != 0,
+        .email_verified_at = row_int(row, 10),
     };
     return RC_OK;
 }
@@ -74,6 +76,16 @@ enum rc store_find_account(struct store *store, int64_t id, struct arena *arena,
     return rows_find(store, &query, arena, out_account);
 }
 
+enum rc store_find_account_by_email(struct store *store, struct str email, struct arena *arena,
+                                    struct account *out_account)
+{
+    const struct query query = {
+        STATEMENT_FIND_ACCOUNT_BY_EMAIL, load_account, 1, { text_param(email) }
+    };
+
+    return rows_find(store, &query, arena, out_account);
+}
+
 enum rc store_find_account_by_name(struct store *store, struct str name, struct arena *arena,
                                    struct account *out_account)
 {
@@ -112,6 +124,23 @@ enum rc store_list_accounts(struct store *store, int64_t after_id, struct arena 
     return rows_list(store, &query, &page, out_count);
 }
 
+enum rc store_search_accounts(struct store *store, struct str text, int64_t before_id,
+                              struct arena *arena, struct account *out_rows, size_t max,
+                              size_t *out_count)
+{
+    const struct page page = { arena, out_rows, sizeof(*out_rows), max };
+    struct query query = page_query(STATEMENT_SEARCH_ACCOUNTS, load_account, before_id, max);
+    char folded[ACCOUNT_NAME_BYTES_MAX];
+
+    *out_count = 0;
+    if (text.len > sizeof(folded))
+        return RC_OK;
+    store_fold_name(text, folded);
+    query.params[query.param_count++] = text_param((struct str){ folded, text.len });
+    query.params[query.param_count++] = text_param(text); /* engines fold ASCII alone */
+    return rows_list(store, &query, &page, out_count);
+}
+
 enum rc store_list_services(struct store *store, int64_t after_id, struct arena *arena,
                             struct service *out_rows, size_t max, size_t *out_count)
 {
@@ -146,6 +175,7 @@ static enum rc load_grant(const struct row *row, struct arena *arena, void *out)
         .expires_at = row_int(row, 8),
         .ended_at = row_int(row, 9),
         .is_session = row_int(row, 10) != 0,
+        .is_permanent = row_int(row, 11) != 0,
     };
     return RC_OK;
 }
@@ -302,6 +332,24 @@ enum rc store_list_tokens(struct store *store, int64_t after_id, int64_t now,
     return rc;
 }
 
+enum rc store_list_tokens_down(struct store *store, int64_t before_id, struct token *out_rows,
+                               size_t max, size_t *out_count)
+{
+    const struct page page = { NULL, out_rows, sizeof(*out_rows), max };
+    struct query query = page_query(STATEMENT_LIST_LONG_TOKENS_DOWN, load_token, before_id, max);
+    size_t count = 0;
+    enum rc rc = RC_OK;
+
+    if (before_id > STORE_LONG_TOKEN_FIRST)
+        rc = rows_list(store, &query, &page, &count);
+    query.statement = STATEMENT_LIST_TOKENS_DOWN;
+    if (rc == RC_OK && count == 0)
+        rc = rows_list(store, &query, &page, &count);
+    if (rc == RC_OK)
+        *out_count = count;
+    return rc;
+}
+
 static enum rc load_blob(const struct row *row, struct arena *arena, void *out)
 {
     *(struct str *)out = row_text(row, 0, arena);
@@ -416,5 +464,22 @@ enum rc store_list_events(struct store *store, int64_t before_id, struct arena *
     const struct query query = page_query(STATEMENT_LIST_EVENTS, load_event, before_id, max);
     const struct page page = { arena, out_rows, sizeof(*out_rows), max };
 
+    return rows_list(store, &query, &page, out_count);
+}
+
+enum rc store_search_events(struct store *store, const struct event_filter *filter,
+                            int64_t before_id, struct arena *arena, struct event *out_rows,
+                            size_t max, size_t *out_count)
+{
+    const struct page page = { arena, out_rows, sizeof(*out_rows), max };
+    struct query query = page_query(STATEMENT_SEARCH_EVENTS, load_event, before_id, max);
+
+    query.params[query.param_count++] = int_param(filter->kind);
+    query.params[query.param_count++] = int_param(filter->account_id);
+    query.params[query.param_count++] = int_param(filter->client_id);
+    query.params[query.param_count++] = int_param(filter->has_address);
+    query.params[query.param_count++] =
+        (struct store_param){ .type = STORE_BLOB,
+                              .bytes = { (const char *)filter->address, sizeof(filter->address) } };
     return rows_list(store, &query, &page, out_count);
 }

@@ -31,13 +31,24 @@ enum rc store_find_session(struct store *store, int64_t id, struct arena *arena,
     return rows_find(store, &query, arena, out_session);
 }
 
+enum rc store_list_sessions(struct store *store, int64_t account_id, int64_t before_id,
+                            struct arena *arena, struct session *out_rows, size_t max,
+                            size_t *out_count)
+{
+    struct query query = page_query(STATEMENT_LIST_SESSIONS, load_session, before_id, max);
+    const struct page page = { arena, out_rows, sizeof(*out_rows), max };
+
+    query.params[query.param_count++] = int_param(account_id);
+    return rows_list(store, &query, &page, out_count);
+}
+
 /* ---- second factors and recovery codes ------------------------------------------------------ */
 
 static enum rc load_factor(const struct row *row, struct arena *arena, void *out)
 {
     int64_t kind = row_int(row, 2);
 
-    if (kind != FACTOR_TOTP)
+    if (kind < FACTOR_TOTP || kind > FACTOR_PASSKEY)
         return RC_CORRUPT;
     *(struct factor *)out = (struct factor){
         .id = row_int(row, 0),

@@ -20,7 +20,7 @@ struct query {
     /* Fills the noun; RC_CORRUPT when a column is not what was written. */
     enum rc (*load)(const struct row *row, struct arena *arena, void *out);
     unsigned param_count;
-    struct store_param params[4];
+    struct store_param params[7];
 };
 
 /* Where rows go, one behind the other. */

@@ -104,12 +104,13 @@ enum store_change_kind {
     CHANGE_CLIENT = 3,
     CHANGE_GRANT_ENDED = 4,
     CHANGE_TOKEN_REVOKED = 5, /* or spent (told without a row): it is good for nothing any more */
-    CHANGE_KEYS = 6
+    CHANGE_KEYS = 6,
+    CHANGE_MAIL = 7 /* told without a row: one is due; any node finds it by its clock as well */
 };
 
 struct store_change {
     enum store_change_kind kind;
-    int64_t key; /* the noun's id; 0 for CHANGE_KEYS */
+    int64_t key; /* the noun's id; 0 for CHANGE_KEYS, and CHANGE_MAIL of all that wait */
 };
 
 struct store_unit {
@@ -151,12 +152,31 @@ void store_insert_service(struct store_unit *unit, const struct service *service
 void store_insert_client(struct store_unit *unit, const struct client *client);
 
 /* Replaces every column but id, name and created_at; RC_NOT_FOUND. */
-void store_update_account(struct store_unit *unit, const struct account *account);
 void store_update_service(struct store_unit *unit, const struct service *service);
 void store_update_client(struct store_unit *unit, const struct client *client);
 
-/* Disables an account and leaves everything else as it is by then; RC_NOT_FOUND. */
+/* Full name and e-mail, which its owner may change, and nothing else of the account; RC_NOT_FOUND.
+ * Another e-mail address than the one before is not verified.
+ * An account is never written back as a whole, which would undo what others changed meanwhile. */
+void store_update_profile(struct store_unit *unit, int64_t account_id, struct str full_name,
+                          struct str email);
+
+/* Sets the e-mail address that is known to be the account's; RC_EXISTS when it is another's
+ * already, whatever the case of its letters. One conditional update decides. */
+void store_verify_email(struct store_unit *unit, int64_t account_id, struct str email, int64_t at);
+
+/* Disables an account and leaves everything else of it as it is by then; its browser sessions end.
+ * Enabling takes it back. RC_NOT_FOUND. */
 void store_disable_account(struct store_unit *unit, int64_t account_id);
+void store_enable_account(struct store_unit *unit, int64_t account_id);
+
+/* Replaces a password hash, whatever it is by then; the account's browser sessions end;
+ * RC_NOT_FOUND. */
+void store_set_password_hash(struct store_unit *unit, int64_t account_id, struct str hash);
+
+/* Changes nothing; RC_NOT_FOUND when the account is disabled or has another password hash by the
+ * time of the commit: for what follows from a password that was checked a while before. */
+void store_expect_password_hash(struct store_unit *unit, int64_t account_id, struct str hash);
 
 /* Replaces a password hash if it still is `old_hash` (upgraded parameters); RC_NOT_FOUND. */
 void store_update_password_hash(struct store_unit *unit, int64_t account_id, struct str old_hash,
@@ -201,16 +221,28 @@ void store_insert_session(struct store_unit *unit, const struct session *session
 /* Moves last_active_at forward; never back, and nothing when the session is gone. */
 void store_touch_session(struct store_unit *unit, int64_t session_id, int64_t at);
 
-/* Second factors; each of these three tells of a change of the account. */
+/* Second factors; inserting and deleting tell of a change of the account. */
 void store_insert_factor(struct store_unit *unit, const struct factor *factor);
 /* RC_NOT_FOUND. */
 void store_delete_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id);
-/* All of an account, and its recovery codes. */
+/* RC_NOT_FOUND. */
+void store_rename_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id,
+                         struct str name);
+/* All of an account, its passkeys' records and its recovery codes. */
 void store_delete_factors(struct store_unit *unit, int64_t account_id);
 
 /* Uses a time step of a TOTP factor: RC_SPENT when it, or a later one, was used before. One
  * conditional update decides (RFC 6238 5.2). */
 void store_spend_step(struct store_unit *unit, int64_t factor_id, int64_t step, int64_t at);
+
+/* The record of a passkey, in the unit that inserts its factor: RC_EXISTS when that credential is
+ * registered already, whoever's it is (WebAuthn 7.1 step 26). It goes with its factor. */
+void store_insert_passkey(struct store_unit *unit, const struct credential_record *passkey);
+
+/* A passkey was used: stores the new counter and the time. RC_SPENT when the stored counter is no
+ * longer the one that was checked, or the passkey has gone. One conditional update decides. */
+void store_spend_passkey(struct store_unit *unit, const struct credential_record *checked,
+                         int64_t sign_count, bool is_backed_up, int64_t at);
 
 /* Recovery codes: known by a keyed hash. Inserting and deleting tell of a change of the account;
  * RC_EXISTS when it is there already, used or not. Spending: RC_SPENT when there is no such unused
@@ -220,6 +252,64 @@ void store_insert_recovery_code(struct store_unit *unit, int64_t account_id,
 void store_delete_recovery_codes(struct store_unit *unit, int64_t account_id);
 void store_spend_recovery_code(struct store_unit *unit, int64_t account_id,
                                const unsigned char digest[static DIGEST_BYTES], int64_t at);
+
+/* Mails (mail/outbox.h). Inserting takes the first five columns and the sealed text. */
+void store_insert_mail(struct store_unit *unit, const struct mail *mail);
+
+/* Begins an attempt that nobody else may begin until leased_until; RC_SPENT when it is not due, has
+ * gone, or somebody else began one. One conditional update decides. */
+void store_claim_mail(struct store_unit *unit, int64_t mail_id, int64_t now, int64_t leased_until);
+
+/* Ends the attempt that was leased until then, without success; nothing when it is another's. */
+void store_postpone_mail(struct store_unit *unit, int64_t mail_id, int64_t leased_until,
+                         int64_t next_at, int64_t code);
+
+/* It was sent, or is given up. */
+void store_delete_mail(struct store_unit *unit, int64_t mail_id);
+
+/* Makes all that wait for a later moment due at `now`. */
+void store_hasten_mails(struct store_unit *unit, int64_t now);
+
+/* Links in mails (account/link.h). */
+void store_insert_link(struct store_unit *unit, const struct link *link);
+
+/* Uses the link with this digest and purpose up: RC_NOT_FOUND when it was used, replaced, has
+ * expired, or its account is disabled or gone. One conditional delete decides. */
+void store_spend_link(struct store_unit *unit, const struct link *link, int64_t now);
+
+/* Those of an account, not 0, for one purpose. */
+void store_delete_links(struct store_unit *unit, int64_t account_id, enum link_purpose purpose);
+
+/* Counts one of at most count_max in a while: answer_if_over when there were as many, and the last
+ * was less than window_s ago. One conditional insert decides. */
+void store_count_mail(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
+                      int64_t count_max, int64_t window_s, int64_t at, enum rc answer_if_over);
+
+/* Browser sessions. RC_NOT_FOUND when the account is disabled or gone by the time of the commit. */
+void store_insert_browser_session(struct store_unit *unit, const struct browser_session *session);
+/* Moves last_active_at forward. */
+void store_touch_browser_session(struct store_unit *unit, int64_t id, int64_t at);
+void store_delete_browser_session(struct store_unit *unit, int64_t id);
+/* The same for one that another takes the place of: RC_NOT_FOUND when it has ended meanwhile. */
+void store_replace_browser_session(struct store_unit *unit, int64_t id);
+/* All of an account but one (0: all). */
+void store_delete_browser_sessions(struct store_unit *unit, int64_t account_id, int64_t except_id);
+/* All of an account that wait for a second factor. */
+void store_delete_waiting_sessions(struct store_unit *unit, int64_t account_id);
+
+/* Permanent tokens, in the unit that inserts grant and token. Ending the grant revokes.
+ * RC_TOO_LARGE when the account has PERMANENT_LIVING_COUNT_MAX living ones already; one conditional
+ * insert decides. */
+void store_insert_permanent(struct store_unit *unit, const struct permanent *permanent);
+/* The name; RC_NOT_FOUND unless it is this account's. */
+void store_update_permanent(struct store_unit *unit, const struct permanent *permanent);
+/* Says what took its place: RC_SPENT when something has already, its grant has ended, or it is not
+ * this account's. One conditional update decides. */
+void store_replace_permanent(struct store_unit *unit, int64_t account_id, int64_t id,
+                             int64_t replaced_by);
+/* A use; never back in time. */
+void store_touch_permanent(struct store_unit *unit, int64_t id, int64_t at,
+                           const unsigned char address[static 16]);
 
 /* Counts one failure of a throttled key; or forgets them. */
 void store_count_failure(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
@@ -233,6 +323,10 @@ enum rc store_find_account(struct store *store, int64_t id, struct arena *arena,
                            struct account *out_account) MUST_CHECK;
 enum rc store_find_account_by_name(struct store *store, struct str name, struct arena *arena,
                                    struct account *out_account) MUST_CHECK;
+/* Of those that may sign in, the first whose verified address this is, whatever the case of its
+ * letters. */
+enum rc store_find_account_by_email(struct store *store, struct str email, struct arena *arena,
+                                    struct account *out_account) MUST_CHECK;
 enum rc store_find_service(struct store *store, int64_t id, struct arena *arena,
                            struct service *out_service) MUST_CHECK;
 enum rc store_find_client(struct store *store, int64_t id, struct arena *arena,
@@ -261,6 +355,30 @@ enum rc store_find_spent(struct store *store, int64_t token_id,
 enum rc store_find_session(struct store *store, int64_t id, struct arena *arena,
                            struct session *out_session) MUST_CHECK;
 
+enum rc store_find_browser_session(struct store *store,
+                                   const unsigned char digest[static DIGEST_BYTES],
+                                   struct arena *arena,
+                                   struct browser_session *out_session) MUST_CHECK;
+/* Newest first, with id < before_id. */
+enum rc store_list_browser_sessions(struct store *store, int64_t account_id, int64_t before_id,
+                                    struct arena *arena, struct browser_session *out_rows,
+                                    size_t max, size_t *out_count) MUST_CHECK;
+/* Sessions of an account whose grant lives, newest first, with id < before_id. */
+enum rc store_list_sessions(struct store *store, int64_t account_id, int64_t before_id,
+                            struct arena *arena, struct session *out_rows, size_t max,
+                            size_t *out_count) MUST_CHECK;
+
+enum rc store_find_permanent(struct store *store, int64_t id, struct arena *arena,
+                             struct permanent *out_permanent) MUST_CHECK;
+/* The same by its token's id; the token itself may have left the store. */
+enum rc store_find_permanent_of_token(struct store *store, int64_t account_id, int64_t token_id,
+                                      struct arena *arena,
+                                      struct permanent *out_permanent) MUST_CHECK;
+/* Newest first, with id < before_id; account_id 0: everybody's. */
+enum rc store_list_permanents(struct store *store, int64_t account_id, int64_t before_id,
+                              struct arena *arena, struct permanent *out_rows, size_t max,
+                              size_t *out_count) MUST_CHECK;
+
 /* RC_OK when it is there and unused. */
 enum rc store_find_recovery_code(struct store *store, int64_t account_id,
                                  const unsigned char digest[static DIGEST_BYTES]) MUST_CHECK;
@@ -272,11 +390,27 @@ enum rc store_list_factors(struct store *store, int64_t account_id, struct arena
                            struct factor out_rows[static FACTOR_COUNT_MAX],
                            size_t *out_count) MUST_CHECK;
 
+enum rc store_find_passkey(struct store *store, struct str credential_id, struct arena *arena,
+                           struct credential_record *out_passkey) MUST_CHECK;
+/* An account's passkeys in order of id; at most FACTOR_COUNT_MAX. */
+enum rc store_list_passkeys(struct store *store, int64_t account_id, struct arena *arena,
+                            struct credential_record out_rows[static FACTOR_COUNT_MAX],
+                            size_t *out_count) MUST_CHECK;
+
 enum rc store_find_sealed_value(struct store *store, struct str name, struct arena *arena,
                                 struct str *out_sealed) MUST_CHECK;
 
 enum rc store_find_throttle(struct store *store, const unsigned char key[static DIGEST_BYTES],
                             struct throttle *out_throttle) MUST_CHECK;
+
+/* RC_NOT_FOUND also when it has expired. */
+enum rc store_find_link(struct store *store, const unsigned char digest[static DIGEST_BYTES],
+                        int64_t now, struct arena *arena, struct link *out_link) MUST_CHECK;
+
+/* The mail that has been due for longest and that nobody is trying to send. */
+enum rc store_find_due_mail(struct store *store, int64_t now, struct arena *arena,
+                            struct mail *out_mail) MUST_CHECK;
+enum rc store_count_mails(struct store *store, size_t *out_count) MUST_CHECK;
 
 /*
  * Pages of lists in order of id: rows with id > after_id, at most max of them (max is at most
@@ -288,8 +422,21 @@ enum rc store_list_services(struct store *store, int64_t after_id, struct arena 
                             struct service *out_rows, size_t max, size_t *out_count) MUST_CHECK;
 enum rc store_list_clients(struct store *store, int64_t after_id, struct arena *arena,
                            struct client *out_rows, size_t max, size_t *out_count) MUST_CHECK;
+enum rc store_list_mails(struct store *store, int64_t after_id, struct arena *arena,
+                         struct mail *out_rows, size_t max, size_t *out_count) MUST_CHECK;
 enum rc store_list_keys(struct store *store, struct arena *arena, struct key *out_rows, size_t max,
                         size_t *out_count) MUST_CHECK;
+
+/* Newest first, with id < before_id. What is searched for (empty: all) stands somewhere in name,
+ * full name or e-mail, without regard to case of letters; at most ACCOUNT_NAME_BYTES_MAX. */
+enum rc store_search_accounts(struct store *store, struct str text, int64_t before_id,
+                              struct arena *arena, struct account *out_rows, size_t max,
+                              size_t *out_count) MUST_CHECK;
+
+/* Tokens from the highest id downwards, with id < before_id, all kinds and states: first those that
+ * live long, then the others, the newest first of each. */
+enum rc store_list_tokens_down(struct store *store, int64_t before_id, struct token *out_rows,
+                               size_t max, size_t *out_count) MUST_CHECK;
 
 /* Tokens in order of id, all kinds, the expired ones left out. */
 enum rc store_list_tokens(struct store *store, int64_t after_id, int64_t now,
@@ -308,6 +455,20 @@ enum rc store_list_grants_of_service(struct store *store, struct str service_id,
 /* Newest first, with id < before_id. */
 enum rc store_list_events(struct store *store, int64_t before_id, struct arena *arena,
                           struct event *out_rows, size_t max, size_t *out_count) MUST_CHECK;
+
+/* Which events: all that a zero says nothing of. */
+struct event_filter {
+    enum event_kind kind;
+    int64_t account_id;
+    int64_t client_id;
+    bool has_address;
+    unsigned char address[16];
+};
+
+/* The same, of those alone. */
+enum rc store_search_events(struct store *store, const struct event_filter *filter,
+                            int64_t before_id, struct arena *arena, struct event *out_rows,
+                            size_t max, size_t *out_count) MUST_CHECK;
 
 /* ---- the change feed ------------------------------------------------------------------------ */
 

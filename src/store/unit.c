@@ -45,8 +45,7 @@ static char *unit_own(struct store_unit *unit, size_t len)
     return at;
 }
 
-static void step_own_blob(struct store_unit *unit, struct store_step *step, const void *bytes,
-                          size_t len)
+void step_own_blob(struct store_unit *unit, struct store_step *step, const void *bytes, size_t len)
 {
     char *copy = unit_own(unit, len);
 
@@ -54,7 +53,7 @@ static void step_own_blob(struct store_unit *unit, struct store_step *step, cons
     step_blob(step, (struct str){ copy, len });
 }
 
-static void unit_change(struct store_unit *unit, enum store_change_kind kind, int64_t key)
+void unit_change(struct store_unit *unit, enum store_change_kind kind, int64_t key)
 {
     ASSERT(unit->change_count < STORE_UNIT_STEP_COUNT_MAX);
     unit->changes[unit->change_count++] = (struct store_change){ kind, key };
@@ -136,26 +135,50 @@ void store_insert_account(struct store_unit *unit, const struct account *account
     step_int(step, account->is_admin);
     step_int(step, account->is_disabled);
     step_int(step, account->created_at);
+    step_int(step, account->email_verified_at);
     unit_change(unit, CHANGE_ACCOUNT, account->id);
 }
 
-void store_update_account(struct store_unit *unit, const struct account *account)
+void store_update_profile(struct store_unit *unit, int64_t account_id, struct str full_name,
+                          struct str email)
 {
-    struct store_step *step = unit_add(unit, STATEMENT_UPDATE_ACCOUNT, RC_NOT_FOUND);
+    struct store_step *step = unit_add(unit, STATEMENT_UPDATE_PROFILE, RC_NOT_FOUND);
 
-    step_int(step, account->id);
-    step_text(step, account->full_name);
-    step_text(step, account->email);
-    step_text(step, account->password_hash);
-    step_int(step, account->is_admin);
-    step_int(step, account->is_disabled);
-    unit_change(unit, CHANGE_ACCOUNT, account->id);
+    step_int(step, account_id);
+    step_text(step, full_name);
+    step_text(step, email);
+    unit_change(unit, CHANGE_ACCOUNT, account_id);
 }
 
 void store_disable_account(struct store_unit *unit, int64_t account_id)
 {
     step_int(unit_add(unit, STATEMENT_DISABLE_ACCOUNT, RC_NOT_FOUND), account_id);
     unit_change(unit, CHANGE_ACCOUNT, account_id);
+    store_delete_browser_sessions(unit, account_id, 0);
+}
+
+void store_enable_account(struct store_unit *unit, int64_t account_id)
+{
+    step_int(unit_add(unit, STATEMENT_ENABLE_ACCOUNT, RC_NOT_FOUND), account_id);
+    unit_change(unit, CHANGE_ACCOUNT, account_id);
+}
+
+void store_set_password_hash(struct store_unit *unit, int64_t account_id, struct str hash)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_SET_PASSWORD_HASH, RC_NOT_FOUND);
+
+    step_int(step, account_id);
+    step_text(step, hash);
+    unit_change(unit, CHANGE_ACCOUNT, account_id);
+    store_delete_browser_sessions(unit, account_id, 0);
+}
+
+void store_expect_password_hash(struct store_unit *unit, int64_t account_id, struct str hash)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_EXPECT_PASSWORD_HASH, RC_NOT_FOUND);
+
+    step_int(step, account_id);
+    step_text(step, hash);
 }
 
 void store_update_password_hash(struct store_unit *unit, int64_t account_id, struct str old_hash,
@@ -259,7 +282,7 @@ void store_insert_grant(struct store_unit *unit, const struct grant *grant)
 {
     struct store_step *step = unit_add(unit, STATEMENT_INSERT_GRANT, RC_EXISTS);
 
-    ASSERT(grant->id > 0);
+    ASSERT(grant->id > 0 && (grant->is_family || !grant->is_permanent));
     step_int(step, grant->id);
     step_int(step, grant->account_id);
     step_int(step, grant->client_id);
@@ -271,6 +294,7 @@ void store_insert_grant(struct store_unit *unit, const struct grant *grant)
     step_int(step, grant->expires_at);
     step_int(step, grant->ended_at);
     step_int(step, grant->is_session);
+    step_int(step, grant->is_permanent);
 }
 
 void store_end_grant(struct store_unit *unit, int64_t grant_id, int64_t at)
@@ -460,12 +484,26 @@ void store_delete_factor(struct store_unit *unit, int64_t factor_id, int64_t acc
 
     step_int(step, factor_id);
     step_int(step, account_id);
+    step = unit_add(unit, STATEMENT_DELETE_PASSKEY, RC_OK); /* where it is one */
+    step_int(step, factor_id);
+    step_int(step, account_id);
     unit_change_account(unit, account_id);
+}
+
+void store_rename_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id,
+                         struct str name)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_RENAME_FACTOR, RC_NOT_FOUND);
+
+    step_int(step, factor_id);
+    step_int(step, account_id);
+    step_text(step, name);
 }
 
 void store_delete_factors(struct store_unit *unit, int64_t account_id)
 {
     step_int(unit_add(unit, STATEMENT_DELETE_FACTORS, RC_OK), account_id);
+    step_int(unit_add(unit, STATEMENT_DELETE_PASSKEYS, RC_OK), account_id);
     store_delete_recovery_codes(unit, account_id);
 }
 
@@ -503,4 +541,51 @@ void store_spend_recovery_code(struct store_unit *unit, int64_t account_id,
     step_int(step, account_id);
     step_own_blob(unit, step, digest, DIGEST_BYTES);
     step_int(step, at);
+}
+
+/* ---- mails ---------------------------------------------------------------------------------- */
+
+void store_insert_mail(struct store_unit *unit, const struct mail *mail)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_INSERT_MAIL, RC_OK);
+
+    ASSERT(mail->id > 0);
+    step_int(step, mail->id);
+    step_int(step, mail->at);
+    step_int(step, mail->until);
+    step_int(step, mail->next_at);
+    step_blob(step, mail->sealed);
+    unit_tell(unit, CHANGE_MAIL, mail->id);
+}
+
+void store_claim_mail(struct store_unit *unit, int64_t mail_id, int64_t now, int64_t leased_until)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_CLAIM_MAIL, RC_SPENT);
+
+    ASSERT(leased_until > now);
+    step_int(step, mail_id);
+    step_int(step, now);
+    step_int(step, leased_until);
+}
+
+void store_postpone_mail(struct store_unit *unit, int64_t mail_id, int64_t leased_until,
+                         int64_t next_at, int64_t code)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_POSTPONE_MAIL, RC_OK);
+
+    step_int(step, mail_id);
+    step_int(step, leased_until);
+    step_int(step, next_at);
+    step_int(step, code);
+}
+
+void store_delete_mail(struct store_unit *unit, int64_t mail_id)
+{
+    step_int(unit_add(unit, STATEMENT_DELETE_MAIL, RC_OK), mail_id);
+}
+
+void store_hasten_mails(struct store_unit *unit, int64_t now)
+{
+    step_int(unit_add(unit, STATEMENT_HASTEN_MAILS, RC_OK), now);
+    unit_tell(unit, CHANGE_MAIL, 0);
 }

@@ -114,6 +114,15 @@ struct str token_jti_format(const unsigned char handle[static TOKEN_HANDLE_BYTES
     return buffer_str(&text);
 }
 
+struct str token_jti_of(struct token_room *room, struct token_handle handle,
+                        char out_text[static TOKEN_JTI_BYTES_MAX])
+{
+    unsigned char bytes[TOKEN_HANDLE_BYTES];
+
+    token_handle_encode(&room->codec, handle, bytes);
+    return token_jti_format(bytes, TOKEN_OPAQUE, out_text);
+}
+
 enum rc token_jti_parse(struct token_room *room, struct str text, struct token_handle *out_handle)
 {
     unsigned char handle[TOKEN_HANDLE_BYTES];

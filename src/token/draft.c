@@ -176,14 +176,14 @@ static enum rc draft_compact(struct token_room *room, const struct token_shape *
     return RC_OK;
 }
 
-enum rc token_draft_access(struct token_room *room, struct live_grant *grant,
-                           struct token_shape shape, int64_t now, struct arena *arena,
-                           struct token_draft *out_draft)
+static enum rc draft_shaped(struct token_room *room, struct live_grant *grant, enum token_kind kind,
+                            struct token_shape shape, int64_t now, struct arena *arena,
+                            struct token_draft *out_draft)
 {
     int64_t expires_at = shape.lifetime_s == 0 ? 0 : now + shape.lifetime_s;
     unsigned char handle[TOKEN_HANDLE_BYTES];
     struct token_draft draft;
-    enum rc rc = draft_row(room, grant, TOKEN_ACCESS, expires_at, now, &draft);
+    enum rc rc = draft_row(room, grant, kind, expires_at, now, &draft);
 
     if (rc != RC_OK)
         return rc;
@@ -196,6 +196,21 @@ enum rc token_draft_access(struct token_room *room, struct live_grant *grant,
     if (rc == RC_OK)
         *out_draft = draft;
     return rc;
+}
+
+enum rc token_draft_access(struct token_room *room, struct live_grant *grant,
+                           struct token_shape shape, int64_t now, struct arena *arena,
+                           struct token_draft *out_draft)
+{
+    return draft_shaped(room, grant, TOKEN_ACCESS, shape, now, arena, out_draft);
+}
+
+enum rc token_draft_permanent(struct token_room *room, struct live_grant *grant,
+                              struct token_shape shape, int64_t now, struct arena *arena,
+                              struct token_draft *out_draft)
+{
+    ASSERT(grant->permanent != NULL);
+    return draft_shaped(room, grant, TOKEN_PERMANENT, shape, now, arena, out_draft);
 }
 
 enum rc token_draft_refresh(struct token_room *room, struct live_grant *grant, int64_t expires_at,

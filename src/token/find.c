@@ -46,6 +46,19 @@ static enum rc find_in_store(struct token_room *room, const struct claim *claim,
     return RC_OK;
 }
 
+/* Whether a token that is tied to a session or to networks is presented as that asks. */
+static enum rc check_tie(struct token_room *room, const struct live_grant *grant,
+                         const struct token_presented *presented, int64_t now, bool may_block,
+                         enum token_inactive *out_why)
+{
+    if (grant->session != NULL)
+        return session_check(room->store, grant, presented, now, may_block, out_why);
+    if (grant->permanent == NULL || permanent_admits(grant->permanent, presented->address))
+        return RC_OK;
+    *out_why = TOKEN_ADDRESS_WRONG;
+    return RC_NOT_FOUND;
+}
+
 enum rc token_find(struct token_room *room, const struct token_presented *presented, int64_t now,
                    bool may_block, struct token_view *out_view, enum token_inactive *out_why)
 {
@@ -61,17 +74,29 @@ enum rc token_find(struct token_room *room, const struct token_presented *presen
     rc = live_find(room->live, claim.handle.id, claim.digest, now, &live, out_why);
     if (rc == RC_WOULD_BLOCK && may_block)
         rc = find_in_store(room, &claim, now, &live, out_why);
-    if (rc == RC_OK && live.grant->session != NULL) {
-        rc = session_use(room->store, live.grant, presented, now, may_block, out_why);
-        if (rc != RC_OK)
-            grant_put(room->grants, live.grant);
+    if (rc != RC_OK)
+        return rc;
+    rc = check_tie(room, live.grant, presented, now, may_block, out_why);
+    if (rc != RC_OK) {
+        grant_put(room->grants, live.grant);
+        return rc;
     }
-    if (rc == RC_OK) {
-        out_view->id = claim.handle.id;
-        out_view->live = live;
-        memcpy(out_view->handle, claim.handle_bytes, TOKEN_HANDLE_BYTES);
-    }
-    return rc;
+    out_view->id = claim.handle.id;
+    out_view->live = live;
+    memcpy(out_view->handle, claim.handle_bytes, TOKEN_HANDLE_BYTES);
+    return RC_OK;
+}
+
+enum rc token_use(struct token_room *room, const struct token_view *view,
+                  const unsigned char *address, int64_t now, bool may_block)
+{
+    struct live_grant *grant = view->live.grant;
+
+    if (grant->session != NULL)
+        return session_use(room->store, grant, now, may_block);
+    if (grant->permanent != NULL)
+        last_use_note(&room->last_uses, grant, address, now);
+    return RC_OK;
 }
 
 void token_view_put(struct token_room *room, struct token_view *view)

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "token/room.h"
+
 enum {
     FIRST_BUCKET_COUNT = 1024,
     /* Escaping may make six bytes of one: scope, audience, three names and the issuer; then the
@@ -271,22 +273,13 @@ static struct str take(char **at, struct str text)
     return copy;
 }
 
-static void live_session_init(struct live_session *live, const struct session *row)
-{
-    memcpy(live->digest, row->digest, sizeof(live->digest));
-    memcpy(live->address, row->address, sizeof(live->address));
-    live->address_bits = row->address_bits;
-    live->idle_s = row->idle_s;
-    atomic_init(&live->last_active_at, row->last_active_at);
-    atomic_init(&live->saved_at, row->last_active_at);
-}
-
-/* One allocation: the struct, its session and all its texts. */
+/* One allocation: the struct, what it is tied to, and all its texts. */
 static struct live_grant *live_grant_new(struct grant_book *book, const struct grant *row,
                                          const struct grant_names *names,
-                                         const struct session *session, struct arena *arena)
+                                         const struct grant_tie *tie,
+                                         const struct tie_limits *limits, struct arena *arena)
 {
-    size_t session_bytes = session == NULL ? 0 : sizeof(struct live_session);
+    size_t own_tie_bytes = tie_bytes(tie, limits);
     struct buffer fragment =
         buffer_over(arena_alloc(arena, INTROSPECTION_BYTES_MAX), INTROSPECTION_BYTES_MAX);
     struct live_grant *grant;
@@ -295,12 +288,12 @@ static struct live_grant *live_grant_new(struct grant_book *book, const struct g
 
     format_introspection(book, row, names, &fragment);
     ASSERT(!fragment.overflow);
-    own_bytes = sizeof(*grant) + session_bytes + row->scope.len + row->audience.len +
+    own_bytes = sizeof(*grant) + own_tie_bytes + row->scope.len + row->audience.len +
                 names->client.len + names->username.len + names->subject.len + fragment.len;
     grant = malloc(own_bytes);
     ASSERT(grant != NULL);
     atomic_fetch_add_explicit(&book->bytes, own_bytes, memory_order_relaxed);
-    at = (char *)(grant + 1) + session_bytes;
+    at = (char *)(grant + 1) + own_tie_bytes;
     *grant = (struct live_grant){ .id = row->id,
                                   .account_id = row->account_id,
                                   .client_id = row->client_id,
@@ -314,12 +307,8 @@ static struct live_grant *live_grant_new(struct grant_book *book, const struct g
                                   .username = take(&at, names->username),
                                   .subject = take(&at, names->subject),
                                   .introspection = take(&at, buffer_str(&fragment)) };
-    if (session != NULL) {
-        grant->session = (struct live_session *)(grant + 1);
-        live_session_init(grant->session, session);
-    }
-    /* Where its session is gone, nothing can say any more who may use it. */
-    atomic_init(&grant->is_ended, row->ended_at != 0 || (row->is_session && session == NULL));
+    tie_init(grant, tie, limits);
+    atomic_init(&grant->is_ended, row->ended_at != 0 || tie_is_missing(row, tie));
     atomic_init(&grant->reference_count, 1);
     return grant;
 }
@@ -369,7 +358,7 @@ static void loading_end(struct grant_book *book, struct loading *loading)
 
 /*
  * Puts a new live_grant in the book, unless another thread was quicker: then answers that one.
- * loading is NULL for a grant that is only drafted.
+ * loading is NULL for a grant that is only drafted: where its id is taken, the answer is NULL.
  */
 static struct live_grant *enter(struct grant_book *book, struct live_grant *grant,
                                 const struct loading *loading)
@@ -393,28 +382,37 @@ static struct live_grant *enter(struct grant_book *book, struct live_grant *gran
     if (grant->parent != NULL)
         grant_put(book, grant->parent);
     live_grant_free(book, grant);
-    return standing;
+    if (loading != NULL)
+        return standing;
+    grant_put(book, standing);
+    return NULL;
 }
 
 static enum rc make_live(struct grant_book *book, const struct grant *row,
-                         const struct session *session, const struct loading *loading,
+                         const struct grant_tie *tie, const struct loading *loading,
                          struct arena *arena, struct live_grant **out_grant)
 {
     struct live_grant *parent = NULL;
     struct live_grant *grant;
     struct grant_names names;
-    enum rc rc = find_names(book, row, arena, &names);
+    struct tie_limits limits;
+    enum rc rc = tie_read(tie, &limits);
 
+    if (rc == RC_OK)
+        rc = find_names(book, row, arena, &names);
     if (rc == RC_OK && row->parent_id != 0)
         rc = grant_find(book, row->parent_id, true, &parent);
     if (rc != RC_OK)
         return rc;
-    grant = live_grant_new(book, row, &names, session, arena);
+    grant = live_grant_new(book, row, &names, tie, &limits, arena);
     grant->parent = parent;
     /* What was narrowed is tied to the same session; the reference to the parent keeps it. */
-    if (parent != NULL && session == NULL)
+    if (parent != NULL && grant->session == NULL)
         grant->session = parent->session;
-    *out_grant = enter(book, grant, loading);
+    grant = enter(book, grant, loading);
+    if (grant == NULL)
+        return RC_EXISTS;
+    *out_grant = grant;
     return RC_OK;
 }
 
@@ -426,21 +424,16 @@ static enum rc load(struct grant_book *book, int64_t id, struct arena *arena,
                     struct live_grant **out_grant)
 {
     struct loading loading = { .id = id };
-    struct session session;
-    bool has_session = false;
+    struct tie_rows rows;
     struct grant row;
     enum rc rc;
 
     loading_begin(book, &loading);
     rc = store_find_grant(book->store, id, arena, &row);
-    if (rc == RC_OK && row.is_session) {
-        rc = store_find_session(book->store, id, arena, &session);
-        has_session = rc == RC_OK;
-        if (rc == RC_NOT_FOUND)
-            rc = RC_OK;
-    }
     if (rc == RC_OK)
-        rc = make_live(book, &row, has_session ? &session : NULL, &loading, arena, out_grant);
+        rc = tie_find(book->store, &row, arena, &rows);
+    if (rc == RC_OK)
+        rc = make_live(book, &row, &rows.tie, &loading, arena, out_grant);
     loading_end(book, &loading);
     return rc;
 }
@@ -541,35 +534,39 @@ enum rc grant_find_standing(struct grant_book *book, const struct grant *like, i
 }
 
 enum rc grant_draft_family(struct grant_book *book, const struct grant *like,
-                           const struct session *session, int64_t now, struct store_unit *unit,
+                           const struct grant_tie *tie, int64_t now, struct store_unit *unit,
                            struct live_grant **out_grant)
 {
+    struct grant_tie own = tie == NULL ? (struct grant_tie){ NULL, NULL } : *tie;
     struct session begun = { 0 };
     struct arena arena;
     struct grant row = *like;
-    enum rc rc = store_next_id(book->store, SEQUENCE_NOUN, &row.id);
+    enum rc rc = like->id != 0 ? RC_OK : store_next_id(book->store, SEQUENCE_NOUN, &row.id);
 
+    ASSERT(own.session == NULL || own.permanent == NULL);
     if (rc != RC_OK)
         return rc;
     row.is_family = true;
-    row.is_session = session != NULL;
+    row.is_session = own.session != NULL;
+    row.is_permanent = own.permanent != NULL;
     row.created_at = now;
-    if (session != NULL) {
-        begun = *session;
+    if (own.session != NULL) {
+        begun = *own.session;
         begun.id = row.id;
         begun.account_id = row.account_id;
         begun.created_at = now;
         begun.last_active_at = now;
+        own.session = &begun;
     }
     arena_init(&arena, LOAD_ARENA_BYTES);
-    rc = make_live(book, &row, session == NULL ? NULL : &begun, NULL, &arena, out_grant);
+    rc = make_live(book, &row, &own, NULL, &arena, out_grant);
     arena_deinit(&arena);
     if (rc == RC_OK) {
         /* The unit's texts must outlive its commit: the live_grant's do. */
         row.scope = (*out_grant)->scope;
         row.audience = (*out_grant)->audience;
         store_insert_grant(unit, &row);
-        if (session != NULL)
+        if (own.session != NULL)
             store_insert_session(unit, &begun);
     }
     return rc;

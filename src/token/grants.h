@@ -3,7 +3,8 @@
  *
  * A live_grant is what the fast lane needs to answer about a token without asking the store: the
  * texts of its grant, the member texts of an introspection answer made ready, and whether the grant
- * has ended. It is counted, and immutable but for `is_ended`, which only ever turns true.
+ * has ended. It is counted, and immutable but for `is_ended`, which only ever turns true, and for
+ * when its session or its permanent token was used last.
  *
  * The book finds the live_grant of an id, and the living standing grant of a (client, account,
  * scope, audience). It holds no reference of its own: a live_grant that nobody holds is forgotten.
@@ -16,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "codec/json.h"
+#include "codec/network.h"
 #include "store/catalog.h"
 #include "store/store.h"
 
@@ -33,6 +35,25 @@ struct live_session {
     _Atomic int64_t saved_at; /* last_active_at as the store has it */
 };
 
+/*
+ * What limits a permanent token, and its last use; see struct permanent. The use is told at once
+ * and saved a while later.
+ */
+struct live_permanent {
+    _Atomic int64_t used_at;       /* 0: never */
+    _Atomic uint64_t used_from[2]; /* the bytes of the address; zeros: not known */
+    bool is_noted;                 /* its last use waits to be saved */
+    struct live_grant *next_noted;
+    unsigned network_count; /* 0: any address will do */
+    struct network networks[];
+};
+
+/* What the tokens of a grant of its own are tied to: at most one of the two. */
+struct grant_tie {
+    const struct session *session;
+    const struct permanent *permanent;
+};
+
 struct live_grant {
     int64_t id;
     int64_t account_id;
@@ -42,12 +63,13 @@ struct live_grant {
     int64_t expires_at; /* of the record: no token may outlive it; 0: never */
     struct str scope;
     struct str audience;
-    struct str client_name;       /* client_id, the text */
-    struct str username;          /* empty when the client itself is the subject */
-    struct str subject;           /* "account:17", or the client_id */
-    struct str introspection;     /* members from "scope" to "iss", each with its comma */
-    struct live_session *session; /* NULL: none is asked for */
-    struct live_grant *parent;    /* the family that a narrowed grant belongs to, or NULL */
+    struct str client_name;           /* client_id, the text */
+    struct str username;              /* empty when the client itself is the subject */
+    struct str subject;               /* "account:17", or the client_id */
+    struct str introspection;         /* members from "scope" to "iss", each with its comma */
+    struct live_session *session;     /* NULL: none is asked for */
+    struct live_permanent *permanent; /* NULL: its tokens are no permanent ones */
+    struct live_grant *parent;        /* the family that a narrowed grant belongs to, or NULL */
     _Atomic bool is_ended;
     _Atomic unsigned reference_count;
     size_t own_bytes; /* of this struct and its texts */
@@ -76,15 +98,21 @@ enum rc grant_find_standing(struct grant_book *book, const struct grant *like, i
                             struct live_grant **out_grant) MUST_CHECK;
 
 /*
- * A grant of its own for a family, or a narrowed child of one (parent_id). Only drafted: the
- * caller's unit gets the insert, and the live_grant is good once that is committed. Its texts are
- * the unit's, so it is held until then.
+ * A grant of its own: for a family, a narrowed child of one (parent_id), a session or a permanent
+ * token. Only drafted: the caller's unit gets the insert, and the live_grant is good once that is
+ * committed. Its texts are the unit's, so it is held until then.
  *
- * session   NULL, or the session that its tokens are tied to: its row is added as well. id and
- *           account_id are set here, created_at and last_active_at are now
+ * like  its id is drawn here unless it was drawn before
+ * tie   NULL: none.
+ *       session: its row is added as well; id and account_id are set here, created_at and
+ *       last_active_at are now.
+ *       permanent: its addresses are read here. Its row is the caller's to add, who knows the token
+ *
+ * Answers: RC_OK · RC_EXISTS a grant of that id is in memory; the unit's commit may say so as well
+ * Faults:  the store's, RC_CORRUPT the addresses are no networks
  */
 enum rc grant_draft_family(struct grant_book *book, const struct grant *like,
-                           const struct session *session, int64_t now, struct store_unit *unit,
+                           const struct grant_tie *tie, int64_t now, struct store_unit *unit,
                            struct live_grant **out_grant) MUST_CHECK;
 
 struct live_grant *grant_hold(struct live_grant *grant);

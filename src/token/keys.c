@@ -6,11 +6,13 @@
 
 #include "base/clock.h"
 #include "jose/jose.h"
+#include "token/room.h"
 
 enum {
-    KEYS_ARENA_BYTES = KEY_COUNT_MAX * 16 * 1024,
     JWKS_BYTES_MAX = KEY_COUNT_MAX * 1024,
-    SERVICE_PAGE_COUNT = 32
+    LEAVING_AHEAD_S = 60, /* a key that is to be kept is so before it has left the JWKS */
+    KEEP_S = 86400,
+    KEPT_COUNT_MAX = KEY_COUNT_MAX - 8 /* leaves room for those that are to come */
 };
 
 struct ring_key {
@@ -36,144 +38,6 @@ struct key_ring {
     char jwks[JWKS_BYTES_MAX];
     size_t jwks_bytes;
 };
-
-static enum signer_kind kind_of(enum signing_alg alg)
-{
-    switch (alg) {
-    case ALG_ES256:
-        return SIGNER_ES256;
-    case ALG_EDDSA:
-        return SIGNER_EDDSA;
-    case ALG_RS256:
-        return SIGNER_RS256;
-    case ALG_COUNT:
-        break;
-    }
-    ASSERT(false);
-    return SIGNER_ES256;
-}
-
-/* Appends the steps that store a new key. The key's texts live in the arena. */
-static enum rc draft_key(const struct signer *signer, const unsigned char *master_key,
-                         struct arena *arena, struct key *key)
-{
-    char private_bytes[SIGNER_PRIVATE_BYTES_MAX];
-    struct buffer private_key = buffer_over(private_bytes, sizeof(private_bytes));
-    struct buffer sealed =
-        buffer_over(arena_alloc(arena, SIGNER_PRIVATE_BYTES_MAX + SEAL_OVERHEAD_BYTES),
-                    SIGNER_PRIVATE_BYTES_MAX + SEAL_OVERHEAD_BYTES);
-    struct buffer jwk = buffer_over(arena_alloc(arena, 4096), 4096);
-    struct public_key public_key;
-    char *kid = arena_alloc(arena, KEY_ID_BYTES);
-    enum rc rc;
-
-    signer_public(signer, &public_key);
-    jwk_thumbprint(&public_key, kid);
-    key->kid = (struct str){ kid, KEY_ID_BYTES };
-    jwk_format_public(&public_key, key->kid, &jwk);
-    key->public_jwk = buffer_str(&jwk);
-    rc = signer_export_private(signer, &private_key);
-    if (rc == RC_OK)
-        rc = seal(master_key, key->kid, buffer_str(&private_key), &sealed);
-    key->sealed = buffer_str(&sealed);
-    explicit_bzero(private_bytes, sizeof(private_bytes));
-    return rc;
-}
-
-/* How long a token that is signed today may live: longer than any overlap a caller has in mind when
- * a service's JWTs do. RS256 signs for 3DM, where every service's tokens are JWTs. */
-static enum rc find_longest_lifetime(struct store *store, enum signing_alg alg, struct arena *arena,
-                                     int64_t *in_out_longest_s)
-{
-    struct service *rows = arena_alloc(arena, SERVICE_PAGE_COUNT * sizeof(*rows));
-    struct arena page;
-    int64_t after_id = 0;
-    size_t count;
-    enum rc rc;
-
-    arena_init(&page, KEYS_ARENA_BYTES);
-    do {
-        count = 0;
-        arena_reset(&page);
-        rc = store_list_services(store, after_id, &page, rows, SERVICE_PAGE_COUNT, &count);
-        for (size_t i = 0; rc == RC_OK && i < count; i++) {
-            after_id = rows[i].id;
-            if ((rows[i].format == TOKEN_JWT || alg == ALG_RS256) &&
-                rows[i].lifetime_s > *in_out_longest_s)
-                *in_out_longest_s = rows[i].lifetime_s;
-        }
-    } while (rc == RC_OK && count > 0);
-    arena_deinit(&page);
-    return rc;
-}
-
-/* Adds the retirement of the current keys of an algorithm to the unit. */
-static enum rc retire_current(struct store *store, enum signing_alg alg, int64_t retires_at,
-                              struct arena *arena, struct store_unit *unit)
-{
-    struct key *keys = arena_alloc(arena, KEY_COUNT_MAX * sizeof(*keys));
-    size_t count;
-    enum rc rc = store_list_keys(store, arena, keys, KEY_COUNT_MAX, &count);
-
-    if (rc != RC_OK)
-        return rc;
-    if (count == KEY_COUNT_MAX)
-        return RC_TOO_LARGE;
-    for (size_t i = 0; i < count; i++) {
-        if (keys[i].alg != alg || keys[i].retires_at != 0)
-            continue;
-        /* Normally one; a unit has room for the few that hurried rotations leave. */
-        if (unit->step_count + 3 >= STORE_UNIT_STEP_COUNT_MAX)
-            return RC_TOO_LARGE;
-        store_retire_key(unit, keys[i].id, retires_at);
-    }
-    return RC_OK;
-}
-
-static enum rc commit_new_key(struct store *store, struct key *key, const struct signer *signer,
-                              const unsigned char *master_key, int64_t overlap_s,
-                              struct arena *arena)
-{
-    struct store_unit unit;
-    struct event event = { .at = key->created_at, .kind = EVENT_KEY_CHANGED };
-    enum rc rc = draft_key(signer, master_key, arena, key);
-
-    store_unit_init(&unit);
-    if (rc == RC_OK)
-        rc = find_longest_lifetime(store, key->alg, arena, &overlap_s);
-    if (rc == RC_OK)
-        rc = retire_current(store, key->alg, key->signs_from + overlap_s, arena, &unit);
-    if (rc == RC_OK)
-        rc = store_next_id(store, SEQUENCE_NOUN, &key->id);
-    if (rc != RC_OK)
-        return rc;
-    event.detail = key->kid;
-    store_insert_key(&unit, key);
-    store_insert_event(&unit, &event);
-    return store_commit(store, &unit);
-}
-
-enum rc key_rotate(struct store *store, const unsigned char master_key[static SEAL_KEY_BYTES],
-                   enum signing_alg alg, int64_t now, int64_t signs_from, int64_t overlap_s,
-                   char out_kid[static KEY_ID_BYTES + 1])
-{
-    struct key key = { .alg = alg, .created_at = now, .signs_from = signs_from };
-    struct signer *signer;
-    struct arena arena;
-    enum rc rc = signer_generate(kind_of(alg), &signer);
-
-    if (rc != RC_OK)
-        return rc;
-    arena_init(&arena, KEYS_ARENA_BYTES);
-    rc = commit_new_key(store, &key, signer, master_key, overlap_s, &arena);
-    if (rc == RC_OK) {
-        memcpy(out_kid, key.kid.at, KEY_ID_BYTES);
-        out_kid[KEY_ID_BYTES] = '\0';
-    }
-    arena_deinit(&arena);
-    signer_free(signer);
-    return rc;
-}
 
 /* ---- the ring ------------------------------------------------------------------------------- */
 
@@ -205,7 +69,7 @@ static enum rc unseal_key(const struct key_ring *ring, const struct key *row,
     enum rc rc = unseal(ring->master_key, row->kid, row->sealed, &private_key);
 
     if (rc == RC_OK)
-        rc = signer_import_private(kind_of(row->alg), buffer_str(&private_key), &signer);
+        rc = signer_import_private(signer_kind_of(row->alg), buffer_str(&private_key), &signer);
     explicit_bzero(private_bytes, sizeof(private_bytes));
     if (rc != RC_OK || row->kid.len != KEY_ID_BYTES) {
         signer_free(signer);
@@ -331,11 +195,11 @@ static bool is_better(const struct ring_key *key, const struct ring_key *best)
     return key->signs_from > best->signs_from;
 }
 
-static struct ring_key *find_signing(struct key_ring *ring, enum signing_alg alg, int64_t now)
+/* The key that signs, or NULL; the lock is held. */
+static struct ring_key *best_of(const struct key_ring *ring, enum signing_alg alg, int64_t now)
 {
     struct ring_key *best = NULL;
 
-    pthread_rwlock_rdlock(&ring->lock);
     for (size_t i = 0; i < ring->key_count; i++) {
         struct ring_key *key = ring->keys[i];
 
@@ -343,10 +207,62 @@ static struct ring_key *find_signing(struct key_ring *ring, enum signing_alg alg
             (key->retires_at == 0 || key->retires_at > now) && is_better(key, best))
             best = key;
     }
+    return best;
+}
+
+static struct ring_key *find_signing(struct key_ring *ring, enum signing_alg alg, int64_t now)
+{
+    struct ring_key *best;
+
+    pthread_rwlock_rdlock(&ring->lock);
+    best = best_of(ring, alg, now);
     if (best != NULL)
         atomic_fetch_add(&best->reference_count, 1);
     pthread_rwlock_unlock(&ring->lock);
     return best;
+}
+
+enum rc key_ring_list(struct key_ring *ring, int64_t now,
+                      struct key_view out_rows[static KEY_COUNT_MAX], size_t *out_count)
+{
+    enum rc rc = refresh(ring, now);
+
+    if (rc != RC_OK)
+        return rc;
+    pthread_rwlock_rdlock(&ring->lock);
+    for (size_t i = 0; i < ring->key_count; i++) {
+        const struct ring_key *key = ring->keys[i];
+
+        out_rows[i] = (struct key_view){ .alg = key->alg,
+                                         .created_at = key->created_at,
+                                         .signs_from = key->signs_from,
+                                         .retires_at = key->retires_at };
+        memcpy(out_rows[i].kid, key->kid, KEY_ID_BYTES);
+        out_rows[i].is_signing = key == best_of(ring, key->alg, now);
+    }
+    *out_count = ring->key_count;
+    pthread_rwlock_unlock(&ring->lock);
+    return RC_OK;
+}
+
+enum rc key_ring_rotate(struct key_ring *ring, enum signing_alg alg, struct str by,
+                        const unsigned char address[static 16], int64_t now)
+{
+    const struct key key = { .alg = alg,
+                             .created_at = now,
+                             .signs_from = now + KEY_PUBLISH_LEAD_S };
+    const struct key_actor actor = { .by = by, .address = address };
+    char kid[KEY_ID_BYTES + 1];
+    enum rc rc = key_make(ring->store, ring->master_key, key, KEY_OVERLAP_S, &actor, kid);
+
+    if (rc != RC_OK)
+        return rc;
+    /* Who asked for it sees it: another thread may be reading those from before. */
+    pthread_mutex_lock(&ring->make_lock);
+    atomic_store(&ring->is_stale, true);
+    rc = refresh_locked(ring, now);
+    pthread_mutex_unlock(&ring->make_lock);
+    return rc;
 }
 
 static enum rc make_first(struct key_ring *ring, enum signing_alg alg, int64_t now)
@@ -473,31 +389,83 @@ static enum rc tend_alg(struct key_ring *ring, enum signing_alg alg, int64_t now
                       KEY_OVERLAP_S, kid);
 }
 
-/* Removes the keys whose last token has expired; the feed then reports them. */
-static enum rc delete_retired(struct key_ring *ring, int64_t now)
+/* A key that is about to leave the JWKS, or should have left. */
+struct leaving {
+    int64_t id;
+    int64_t signs_from;
+    int64_t signs_until; /* no longer than that */
+    int64_t retires_at;
+};
+
+/* The lock is held. */
+static int64_t find_end_of_signing(const struct key_ring *ring, const struct ring_key *key)
 {
-    int64_t retired[KEY_COUNT_MAX];
+    int64_t end = key->retires_at;
+
+    for (size_t i = 0; i < ring->key_count; i++) {
+        const struct ring_key *next = ring->keys[i];
+
+        if (next->alg == key->alg && next->signs_from > key->signs_from && next->signs_from < end)
+            end = next->signs_from;
+    }
+    return end;
+}
+
+static size_t list_leaving(struct key_ring *ring, int64_t now,
+                           struct leaving out_keys[static KEY_COUNT_MAX], bool *out_has_room)
+{
     size_t count = 0;
-    enum rc rc = RC_OK;
 
     pthread_rwlock_rdlock(&ring->lock);
-    for (size_t i = 0; i < ring->key_count; i++)
-        if (ring->keys[i]->retires_at != 0 && ring->keys[i]->retires_at <= now)
-            retired[count++] = ring->keys[i]->id;
-    pthread_rwlock_unlock(&ring->lock);
-    for (size_t i = 0; i < count && rc == RC_OK; i++) {
-        struct store_unit unit;
+    *out_has_room = ring->key_count < KEPT_COUNT_MAX;
+    for (size_t i = 0; i < ring->key_count; i++) {
+        const struct ring_key *key = ring->keys[i];
 
-        store_unit_init(&unit);
-        store_delete_key(&unit, retired[i]);
-        rc = store_commit(ring->store, &unit);
+        if (key->retires_at != 0 && key->retires_at <= now + LEAVING_AHEAD_S)
+            out_keys[count++] = (struct leaving){ key->id, key->signs_from,
+                                                  find_end_of_signing(ring, key), key->retires_at };
     }
+    pthread_rwlock_unlock(&ring->lock);
+    return count;
+}
+
+/* A permanent JWT may outlive its key by far: that stays for a day more, again and again, as long
+ * as there is room for its successors. */
+static enum rc let_go_or_keep(struct key_ring *ring, const struct leaving *key, bool has_room,
+                              int64_t now)
+{
+    struct store_unit unit;
+    bool is_needed = false;
+    enum rc rc = RC_OK;
+
+    if (has_room)
+        rc = permanent_jwt_lives(ring->store, key->signs_from, key->signs_until, now, &is_needed);
+    if (rc != RC_OK || (!is_needed && key->retires_at > now))
+        return rc;
+    store_unit_init(&unit);
+    if (is_needed)
+        store_retire_key(&unit, key->id, now + KEEP_S);
+    else
+        store_delete_key(&unit, key->id);
+    return store_commit(ring->store, &unit);
+}
+
+/* Removes the keys whose last token has expired; the feed then reports them (KY-02). */
+static enum rc tend_leaving(struct key_ring *ring, int64_t now)
+{
+    struct leaving keys[KEY_COUNT_MAX];
+    bool has_room;
+    size_t count = list_leaving(ring, now, keys, &has_room);
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; i < count && rc == RC_OK; i++)
+        rc = let_go_or_keep(ring, &keys[i], has_room, now);
     return rc;
 }
 
 enum rc key_ring_tend(struct key_ring *ring, int64_t now)
 {
-    enum rc rc = delete_retired(ring, now);
+    enum rc rc = tend_leaving(ring, now);
 
     for (int alg = 0; alg < ALG_COUNT && rc == RC_OK; alg++)
         rc = tend_alg(ring, (enum signing_alg)alg, now);

@@ -4,7 +4,8 @@
  * A key is published from the moment it is made, signs from `signs_from` on, and leaves the JWKS at
  * `retires_at`, which is later than the last token it signed (KY-02). Of the keys of an algorithm
  * whose signs_from has come, the latest signs, and one that is to retire only as long as there is
- * no other. Private halves are sealed under the master key.
+ * no other. As long as a permanent JWT lives that it may have signed, its retirement is put off, a
+ * day at a time. Private halves are sealed under the master key.
  *
  * The ring is what a running server holds of them: signers, and the JWKS document as bytes. The
  * feed only marks it stale; whoever asks next and may block reads the keys again, the token room's
@@ -57,6 +58,25 @@ enum rc key_ring_find(struct key_ring *ring, enum signing_alg alg, int64_t now,
  */
 enum rc key_ring_format_jwks(struct key_ring *ring, int64_t now, bool may_block,
                              struct buffer *out_json) MUST_CHECK;
+
+/* A key as people see it. */
+struct key_view {
+    char kid[KEY_ID_BYTES];
+    enum signing_alg alg;
+    int64_t created_at;
+    int64_t signs_from;
+    int64_t retires_at;
+    bool is_signing; /* its algorithm's tokens of now */
+};
+
+/* All keys. Blocks where they have changed. */
+enum rc key_ring_list(struct key_ring *ring, int64_t now,
+                      struct key_view out_rows[static KEY_COUNT_MAX], size_t *out_count) MUST_CHECK;
+
+/* key_rotate as somebody asks for it: the key signs when it has been published for a while.
+ * RC_TOO_LARGE: there are as many keys as there may be. `by` and address are the event's. */
+enum rc key_ring_rotate(struct key_ring *ring, enum signing_alg alg, struct str by,
+                        const unsigned char address[static 16], int64_t now) MUST_CHECK;
 
 /* Bits 1u << enum signing_alg of the keys there are. */
 unsigned key_ring_algs(struct key_ring *ring);

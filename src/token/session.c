@@ -29,15 +29,12 @@ static bool is_session(const struct live_session *session, struct str presented)
 /* Whether an address begins with as many bits of the session's as it was tied to. */
 static bool is_address(const struct live_session *session, const unsigned char *presented)
 {
-    unsigned bits = session->address_bits < ADDRESS_BITS ? session->address_bits : ADDRESS_BITS;
-    size_t whole_bytes = bits / 8;
-    unsigned rest = bits % 8;
+    struct network tied = { .prefix_bits = session->address_bits };
 
-    if (bits == 0)
-        return true;
-    if (presented == NULL || memcmp(session->address, presented, whole_bytes) != 0)
-        return false;
-    return rest == 0 || (session->address[whole_bytes] ^ presented[whole_bytes]) >> (8 - rest) == 0;
+    memcpy(tied.bytes, session->address, sizeof(tied.bytes));
+    if (tied.prefix_bits > ADDRESS_BITS)
+        tied.prefix_bits = ADDRESS_BITS;
+    return tied.prefix_bits == 0 || (presented != NULL && network_has(&tied, presented));
 }
 
 static void raise_to(_Atomic int64_t *at, int64_t to)
@@ -110,31 +107,11 @@ static enum rc session_save(struct store *store, struct live_session *session, i
     return rc;
 }
 
-/* A use that was found right: known to the store where that is due, and only then counted. */
-static enum rc session_move_on(struct store *store, struct live_session *session, int64_t id,
-                               int64_t now, bool may_block)
-{
-    int64_t saved_at = atomic_load(&session->saved_at);
-    enum rc rc;
-
-    if (now - saved_at >= save_after_s(session)) {
-        if (!may_block)
-            return RC_WOULD_BLOCK;
-        rc = session_save(store, session, id, saved_at, now);
-        /* What the store has keeps the session alive over a restart a while longer, or not. */
-        if (rc != RC_OK && now - saved_at >= session->idle_s)
-            return rc;
-    }
-    raise_to(&session->last_active_at, now);
-    return RC_OK;
-}
-
-enum rc session_use(struct store *store, const struct live_grant *grant,
-                    const struct token_presented *presented, int64_t now, bool may_block,
-                    enum token_inactive *out_why)
+enum rc session_check(struct store *store, const struct live_grant *grant,
+                      const struct token_presented *presented, int64_t now, bool may_block,
+                      enum token_inactive *out_why)
 {
     struct live_session *session = grant->session;
-    int64_t id = session_id_of(grant);
     enum rc rc = RC_NOT_FOUND;
 
     if (presented->session.len == 0) {
@@ -149,16 +126,33 @@ enum rc session_use(struct store *store, const struct live_grant *grant,
         *out_why = TOKEN_ADDRESS_WRONG;
         return rc;
     }
-    if (is_idle(session, now)) {
+    if (!is_idle(session, now))
+        return RC_OK;
+    if (!may_block)
+        return RC_WOULD_BLOCK;
+    rc = session_reload(store, session, session_id_of(grant));
+    if (rc == RC_OK && is_idle(session, now)) {
+        *out_why = TOKEN_SESSION_IDLE;
+        return RC_NOT_FOUND;
+    }
+    return rc;
+}
+
+enum rc session_use(struct store *store, const struct live_grant *grant, int64_t now,
+                    bool may_block)
+{
+    struct live_session *session = grant->session;
+    int64_t saved_at = atomic_load(&session->saved_at);
+    enum rc rc;
+
+    if (now - saved_at >= save_after_s(session)) {
         if (!may_block)
             return RC_WOULD_BLOCK;
-        rc = session_reload(store, session, id);
-        if (rc != RC_OK)
+        rc = session_save(store, session, session_id_of(grant), saved_at, now);
+        /* What the store has keeps the session alive over a restart a while longer, or not. */
+        if (rc != RC_OK && now - saved_at >= session->idle_s)
             return rc;
-        if (is_idle(session, now)) {
-            *out_why = TOKEN_SESSION_IDLE;
-            return RC_NOT_FOUND;
-        }
     }
-    return session_move_on(store, session, id, now, may_block);
+    raise_to(&session->last_active_at, now);
+    return RC_OK;
 }

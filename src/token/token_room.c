@@ -12,6 +12,7 @@
 
 enum {
     KEEPER_PERIOD_S = 10,
+    SAVE_LAST_USES_AFTER_S = 60,
     FILL_PAGE_ROW_COUNT = 512,
     SEALED_KEY_BYTES = BLOCK_KEY_BYTES + SEAL_OVERHEAD_BYTES
 };
@@ -103,6 +104,7 @@ static void on_change(void *context, const struct store_change *change)
     case CHANGE_ACCOUNT:
     case CHANGE_SERVICE:
     case CHANGE_CLIENT:
+    case CHANGE_MAIL:
         break; /* what these change for tokens comes as ended grants */
     }
 }
@@ -155,9 +157,21 @@ static void fill(struct token_room *room)
     atomic_store(&room->is_filled, true);
 }
 
+/* With a store that is away the notes stay for the next time; at the end they are lost. */
+static void save_last_uses(struct token_room *room, bool is_end, int64_t *in_out_saved_at_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (!is_end && now_ms - *in_out_saved_at_ms < (int64_t)SAVE_LAST_USES_AFTER_S * 1000)
+        return;
+    if (last_use_save(&room->last_uses, room->store, room->grants) == RC_OK)
+        *in_out_saved_at_ms = now_ms;
+}
+
 static void *keeper_main(void *context)
 {
     struct token_room *room = context;
+    int64_t saved_at_ms = clock_monotonic_ms();
 
     fill(room);
     pthread_mutex_lock(&room->keeper_lock);
@@ -169,6 +183,7 @@ static void *keeper_main(void *context)
         /* A store that is away shows itself on every request; the keys are tended again soon. */
         if (key_ring_tend(room->keys, clock_now_s()) != RC_OK)
             key_ring_mark_stale(room->keys);
+        save_last_uses(room, false, &saved_at_ms);
         pthread_mutex_lock(&room->keeper_lock);
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += KEEPER_PERIOD_S;
@@ -177,6 +192,7 @@ static void *keeper_main(void *context)
             continue;
     }
     pthread_mutex_unlock(&room->keeper_lock);
+    save_last_uses(room, true, &saved_at_ms);
     return NULL;
 }
 
@@ -223,6 +239,7 @@ enum rc token_room_open(const struct token_room_config *config, struct token_roo
     hkdf_sha256((struct str){ (const char *)config->master_key, SEAL_KEY_BYTES },
                 STR("jeton access token jwe"), room->jwe_key);
     init_keeper(room);
+    last_use_init(&room->last_uses);
     rc = grant_book_new(room->store, room->catalog, room->issuer, &room->grants);
     if (rc == RC_OK)
         rc = open_codec(room, config->master_key);
@@ -249,6 +266,7 @@ void token_room_close(struct token_room *room)
         pthread_mutex_unlock(&room->keeper_lock);
         pthread_join(room->keeper, NULL);
     }
+    last_use_deinit(&room->last_uses, room->grants);
     live_table_free(room->live);
     key_ring_close(room->keys);
     grant_book_free(room->grants);

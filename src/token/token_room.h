@@ -42,8 +42,8 @@ struct token_room_config {
  */
 enum rc token_room_open(const struct token_room_config *config,
                         struct token_room **out_room) MUST_CHECK;
-/* Every grant has been given back, and nothing is committed to the store any more: its feed would
- * find no room. */
+/* Every grant has been given back, and nobody commits to the open store any more: its feed would
+ * find no room. The room itself saves the last uses. */
 void token_room_close(struct token_room *room);
 
 struct grant_book *token_room_grants(struct token_room *room);
@@ -81,6 +81,11 @@ enum rc token_draft_access(struct token_room *room, struct live_grant *grant,
                            struct token_shape shape, int64_t now, struct arena *arena,
                            struct token_draft *out_draft) MUST_CHECK;
 
+/* A permanent token: the same, but of its own kind, for a grant that is tied to one. */
+enum rc token_draft_permanent(struct token_room *room, struct live_grant *grant,
+                              struct token_shape shape, int64_t now, struct arena *arena,
+                              struct token_draft *out_draft) MUST_CHECK;
+
 /* A refresh token: always opaque; its life is bounded in the same way. */
 enum rc token_draft_refresh(struct token_room *room, struct live_grant *grant, int64_t expires_at,
                             int64_t now, struct arena *arena,
@@ -106,9 +111,8 @@ struct token_presented {
 
 /*
  * Whether a presented value is an active access token. One that is tied to a session is so only
- * with its session, from its computer, and within its idle time; the answer RC_OK is a use of the
- * session and moves its idle time on (now and then with a commit, so only where that may be waited
- * for). No other answer does.
+ * with its session, from its computer, and within its idle time; a permanent one that is limited to
+ * networks only from there. To be found is no use: see token_use.
  *
  * out_why  set on RC_NOT_FOUND; whatever it is, the holder of a wrong value only ever gets
  *          TOKEN_UNKNOWN
@@ -120,6 +124,29 @@ enum rc token_find(struct token_room *room, const struct token_presented *presen
                    bool may_block, struct token_view *out_view,
                    enum token_inactive *out_why) MUST_CHECK;
 void token_view_put(struct token_room *room, struct token_view *view);
+
+/*
+ * Counts the use of a token that was found, before the answer that lets its holder in and after all
+ * that may refuse it: moves the idle time of its session on (now and then with a commit, so only
+ * where that may be waited for), or notes when and from where a permanent token was used.
+ *
+ * address  as it was presented; NULL: not known
+ *
+ * Answers: RC_OK, always for tokens without either · RC_WOULD_BLOCK only when !may_block
+ * Faults:  the store's: the use does not count, and is not to be let in
+ */
+enum rc token_use(struct token_room *room, const struct token_view *view,
+                  const unsigned char *address, int64_t now, bool may_block) MUST_CHECK;
+
+/* When and from where a permanent token was used last, as far as memory knows: what the store has
+ * may be a minute older. */
+struct last_use {
+    int64_t at;
+    unsigned char address[16]; /* zeros: not known */
+};
+
+/* False: memory knows of no use. Never blocks. */
+bool token_last_use(struct token_room *room, int64_t grant_id, struct last_use *out_use);
 
 /* A presented value as a row of the store, of any kind and state, its secret verified. What the
  * live-token table knows as living is not read: whoever acts on it commits, and that decides. */
@@ -136,6 +163,10 @@ enum rc token_read(struct token_room *room, struct str value,
 enum { TOKEN_JTI_BYTES = 22, TOKEN_JTI_BYTES_MAX = 36 };
 struct str token_jti_format(const unsigned char handle[static TOKEN_HANDLE_BYTES],
                             enum token_format format, char out_text[static TOKEN_JTI_BYTES_MAX]);
+
+/* The jti of an opaque token's row: the name by which the outside may know it. */
+struct str token_jti_of(struct token_room *room, struct token_handle handle,
+                        char out_text[static TOKEN_JTI_BYTES_MAX]);
 
 /* The id and kind that a jti or a handle's text stands for; RC_INVALID. For the command line. */
 enum rc token_jti_parse(struct token_room *room, struct str text,

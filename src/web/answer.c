@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "codec/json.h"
-#include "web/endpoint.h"
+#include "web/page_call.h"
+#include "web/problem.h"
 
 void answer_cache(struct http_exchange *exchange, enum cache_policy policy)
 {
@@ -109,6 +110,10 @@ void answer_refusal(struct web_call *call)
         struct dialect_call dialect_call = dialect_call_of(call);
 
         call->endpoint->dialect->answer_refusal(&dialect_call);
+    } else if (call->endpoint->errors == ERROR_PAGE) {
+        page_answer_refusal(call);
+    } else if (call->endpoint->errors == ERROR_PROBLEM) {
+        problem_answer_refusal(call);
     } else {
         answer_standard_refusal(call);
     }

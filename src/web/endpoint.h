@@ -35,7 +35,7 @@ enum cache_policy {
 };
 
 /* How an error looks. */
-enum error_style { ERROR_JSON, ERROR_BEARER };
+enum error_style { ERROR_JSON, ERROR_BEARER, ERROR_PAGE, ERROR_PROBLEM };
 
 enum { METHOD_GET = 1u << HTTP_GET, METHOD_POST = 1u << HTTP_POST, METHOD_ANY = 0x7fff };
 
@@ -46,6 +46,10 @@ enum { METHOD_GET = 1u << HTTP_GET, METHOD_POST = 1u << HTTP_POST, METHOD_ANY = 
  * any
  */
 typedef enum rc endpoint_handler(struct web_call *call);
+
+/* A page's, see web/page_call.h. */
+struct page_call;
+typedef enum rc page_handler(struct page_call *page);
 
 struct endpoint {
     const char *name; /* for metrics and logs */
@@ -66,9 +70,14 @@ struct endpoint {
      * the dialect answers refusals and faults. */
     dialect_handler *dialect_handler;
     bool takes_rest; /* the row stands for every path below its own, which ends with '/' */
+    /* With takes_rest: only for paths that end so, with one segment before it, which is the rest.
+     */
+    struct str tail;
+    page_handler *page; /* instead of `handler` */
+    unsigned needs;     /* of a page: bits of enum page_need */
 };
 
-enum { ENDPOINT_COUNT_MAX = 48, STATUS_CLASS_COUNT = 6, LATENCY_BUCKET_COUNT = 12 };
+enum { ENDPOINT_COUNT_MAX = 128, STATUS_CLASS_COUNT = 6, LATENCY_BUCKET_COUNT = 12 };
 
 /* Numbers of one endpoint. */
 struct endpoint_counts {
@@ -80,6 +89,9 @@ struct endpoint_counts {
 struct web {
     const struct oauth *oauth;
     const struct dialect_settings *dialects;
+    struct mail_meters *mail;
+    const struct outbox *outbox;                 /* NULL: no mail is sent */
+    const struct web_registration *registration; /* NULL: off */
     _Atomic(const struct http_server *) server;
     _Atomic bool is_draining;
     struct endpoint_counts counts[ENDPOINT_COUNT_MAX];
@@ -89,6 +101,11 @@ struct web {
     /* Paths of the well-known documents of an issuer that has a path (RFC 8414 3.1). */
     struct str issuer_path; /* "/tenant", or empty                                */
     struct str root;        /* the issuer without its path: where endpoints stand */
+    /* Of web/page_cookie.h, from the master key: the same after a restart and on every node. */
+    struct hmac_key *form_key;
+    unsigned char handle_key[SEAL_KEY_BYTES];
+    int64_t permanent_days_max;    /* of permanent tokens' life; 0: no limit */
+    struct passkey_site *passkeys; /* web/passkey_pages.h's */
 };
 
 /* Upper bounds of the latency histogram, in nanoseconds; the last one is INT64_MAX. */
@@ -146,8 +163,22 @@ endpoint_handler forward_auth_endpoint;
 endpoint_handler metadata_endpoint;
 endpoint_handler openid_configuration_endpoint;
 endpoint_handler jwks_endpoint;
-endpoint_handler start_page_endpoint;
 endpoint_handler style_endpoint;
+endpoint_handler script_endpoint;
+page_handler start_page;
+page_handler tokens_page;
+page_handler token_new_page;
+page_handler token_revoke_page;
+page_handler token_rename_page;
+page_handler token_rotate_page;
+page_handler password_forgotten_page;
+page_handler password_reset_page;
+page_handler email_verify_page;
+page_handler email_again_page;
+page_handler register_page;
+endpoint_handler api_tokens_endpoint;
+endpoint_handler api_token_endpoint;
+endpoint_handler api_token_rotate_endpoint;
 endpoint_handler live_endpoint;
 endpoint_handler ready_endpoint;
 endpoint_handler metrics_endpoint;

@@ -1,4 +1,6 @@
-#include "web/endpoint.h"
+#include "web/account_pages.h"
+#include "web/admin_pages.h"
+#include "web/passkey_pages.h"
 
 #define PATH(literal)                                                                              \
     {                                                                                              \
@@ -11,6 +13,28 @@
         .name = row_name, .path = PATH(literal), .listener_tag = WEB_LISTENER_PUBLIC,              \
         .methods = METHOD_ANY, .first_lane = lane, .cache = CACHE_DIALECT, .ignores_slash = true,  \
         .dialect = &(its_dialect), .dialect_handler = its_handler, __VA_ARGS__                     \
+    }
+
+/* A page, see web/page_call.h: its handler, and what else there is to say of the row. */
+#define PAGE(row_name, literal, its_methods, lane, its_needs, ...)                                 \
+    {                                                                                              \
+        .name = row_name, .path = PATH(literal), .listener_tag = WEB_LISTENER_PUBLIC,              \
+        .methods = its_methods, .first_lane = lane, .body = BODY_FORM, .cache = CACHE_NO_STORE,    \
+        .errors = ERROR_PAGE, .needs = its_needs, .page = __VA_ARGS__                              \
+    }
+
+/* What an administrator does to an account: asked about, then done. */
+#define ACCOUNT_ACT(literal, act)                                                                  \
+    PAGE("admin_account_" #act, "/admin/accounts/", METHOD_GET | METHOD_POST, LANE_WORK,           \
+         NEEDS_ADMIN | NEEDS_PROOF, admin_account_##act##_page, .takes_rest = true,                \
+         .tail = PATH("/" literal))
+
+/* For scripts; the handler looks at method and body. */
+#define API(row_name, literal, its_handler, ...)                                                   \
+    {                                                                                              \
+        .name = row_name, .path = PATH(literal), .listener_tag = WEB_LISTENER_PUBLIC,              \
+        .methods = METHOD_ANY, .first_lane = LANE_WORK, .cache = CACHE_NO_STORE,                   \
+        .errors = ERROR_PROBLEM, .handler = its_handler, .source = "RFC 9457", __VA_ARGS__         \
     }
 
 /* clang-format off */
@@ -39,10 +63,11 @@ const struct endpoint endpoints[] = {
     { "openid_configuration", PATH("/.well-known/openid-configuration"), WEB_LISTENER_PUBLIC,
       METHOD_GET, LANE_LOOP, BODY_NONE, CACHE_BRIEF, ERROR_JSON, false,
       openid_configuration_endpoint, NULL, .source = "OpenID Connect Discovery 1.0 4" },
-    { "start_page", PATH("/"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
-      BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, start_page_endpoint, NULL, .source = NULL },
+    PAGE("start_page", "/", METHOD_GET, LANE_LOOP, NEEDS_NOBODY, start_page),
     { "style", PATH("/style.css"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_LONG, ERROR_JSON, false, style_endpoint, NULL, .source = NULL },
+    { "script", PATH("/app.js"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
+      BODY_NONE, CACHE_LONG, ERROR_JSON, false, script_endpoint, NULL, .source = NULL },
     { "livez", PATH("/livez"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, live_endpoint, NULL, .source = NULL },
     { "readyz", PATH("/readyz"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
@@ -76,6 +101,83 @@ const struct endpoint endpoints[] = {
         spectrum_soap_token_logout, .source = "SOAP 1.1"),
     ROW("spectrum_other", "/security/", LANE_LOOP, dialect_spectrum,
         spectrum_not_found, .source = "Spectrum", .takes_rest = true),
+    /* Pages for people. */
+    PAGE("sign_in", "/sign-in", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_BROWSER, sign_in_page),
+    PAGE("sign_in_code", "/sign-in/code", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_BROWSER,
+         sign_in_code_page),
+    PAGE("sign_in_again", "/sign-in/again", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_SIGN_IN,
+         sign_in_again_page),
+    PAGE("sign_in_passkey", "/sign-in/passkey", METHOD_POST, LANE_WORK, NEEDS_BROWSER,
+         sign_in_passkey_page, .source = "WebAuthn 7.2"),
+    PAGE("passkey_new", "/account/passkeys/new", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_SIGN_IN | NEEDS_PROOF, passkey_new_page, .source = "WebAuthn 7.1"),
+    PAGE("password_forgotten", "/password-forgotten", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_BROWSER, password_forgotten_page),
+    PAGE("password_reset", "/password-reset", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_BROWSER,
+         password_reset_page),
+    PAGE("email_again", "/account/verify-email", METHOD_POST, LANE_WORK, NEEDS_SIGN_IN,
+         email_again_page),
+    PAGE("email_verify", "/email-verify", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_BROWSER,
+         email_verify_page),
+    PAGE("register", "/register", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_BROWSER,
+         register_page),
+    PAGE("sign_out", "/sign-out", METHOD_POST, LANE_WORK, NEEDS_BROWSER, sign_out_page),
+    PAGE("account", "/account", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_SIGN_IN, account_page),
+    PAGE("password", "/account/password", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_SIGN_IN,
+         password_page),
+    PAGE("factor_new", "/account/factors/new", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_SIGN_IN | NEEDS_PROOF, factor_new_page),
+    PAGE("factor_rename", "/account/factors/", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_SIGN_IN | NEEDS_PROOF, factor_rename_page, .takes_rest = true,
+         .tail = PATH("/rename")),
+    PAGE("factor_remove", "/account/factors/", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_SIGN_IN | NEEDS_PROOF, factor_remove_page, .takes_rest = true,
+         .tail = PATH("/remove")),
+    PAGE("recovery_codes", "/account/recovery-codes", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_SIGN_IN | NEEDS_PROOF, recovery_codes_page),
+    PAGE("sessions", "/sessions", METHOD_GET, LANE_WORK, NEEDS_SIGN_IN, sessions_page),
+    PAGE("session_end", "/sessions/", METHOD_POST, LANE_WORK, NEEDS_SIGN_IN, session_end_page,
+         .takes_rest = true, .tail = PATH("/end")),
+    PAGE("sessions_end_others", "/sessions/end-others", METHOD_POST, LANE_WORK, NEEDS_SIGN_IN,
+         sessions_end_others_page),
+    PAGE("applications", "/applications", METHOD_GET, LANE_WORK, NEEDS_SIGN_IN, applications_page),
+    PAGE("application_revoke", "/applications/", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_SIGN_IN, application_revoke_page, .takes_rest = true, .tail = PATH("/revoke")),
+    PAGE("tokens", "/tokens", METHOD_GET, LANE_WORK, NEEDS_SIGN_IN, tokens_page),
+    PAGE("token_new", "/tokens/new", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_SIGN_IN,
+         token_new_page),
+    PAGE("token_revoke", "/tokens/", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_SIGN_IN,
+         token_revoke_page, .takes_rest = true, .tail = PATH("/revoke")),
+    PAGE("token_rename", "/tokens/", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_SIGN_IN,
+         token_rename_page, .takes_rest = true, .tail = PATH("/rename")),
+    PAGE("token_rotate", "/tokens/", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_SIGN_IN | NEEDS_PROOF, token_rotate_page, .takes_rest = true,
+         .tail = PATH("/rotate")),
+    /* Pages for administrators. */
+    PAGE("admin_tokens", "/admin/tokens", METHOD_GET, LANE_WORK, NEEDS_ADMIN, admin_tokens_page),
+    PAGE("admin_tokens_find", "/admin/tokens/find", METHOD_POST, LANE_WORK, NEEDS_ADMIN,
+         admin_tokens_find_page),
+    PAGE("admin_token_revoke", "/admin/tokens/", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_ADMIN | NEEDS_PROOF, admin_token_revoke_page, .takes_rest = true,
+         .tail = PATH("/revoke")),
+    PAGE("admin_accounts", "/admin/accounts", METHOD_GET, LANE_WORK, NEEDS_ADMIN,
+         admin_accounts_page),
+    PAGE("admin_account_new", "/admin/accounts/new", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_ADMIN | NEEDS_PROOF, admin_account_new_page),
+    ACCOUNT_ACT("disable", disable), ACCOUNT_ACT("enable", enable), ACCOUNT_ACT("unlock", unlock),
+    ACCOUNT_ACT("reset-factors", reset_factors), ACCOUNT_ACT("end-sessions", end_sessions),
+    ACCOUNT_ACT("revoke-tokens", revoke_tokens),
+    PAGE("admin_account", "/admin/accounts/", METHOD_GET, LANE_WORK, NEEDS_ADMIN,
+         admin_account_page, .takes_rest = true),
+    PAGE("admin_keys", "/admin/keys", METHOD_GET, LANE_WORK, NEEDS_ADMIN, admin_keys_page),
+    PAGE("admin_keys_rotate", "/admin/keys/rotate", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_ADMIN | NEEDS_PROOF, admin_keys_rotate_page),
+    PAGE("admin_events", "/admin/events", METHOD_GET, LANE_WORK, NEEDS_ADMIN, admin_events_page),
+    /* Permanent tokens for scripts. */
+    API("api_tokens", "/api/v1/tokens", api_tokens_endpoint, .takes_rest = false),
+    API("api_token_rotate", "/api/v1/tokens/", api_token_rotate_endpoint, .takes_rest = true,
+        .tail = PATH("/rotate")),
+    API("api_token", "/api/v1/tokens/", api_token_endpoint, .takes_rest = true),
 };
 /* clang-format on */
 
@@ -97,13 +199,23 @@ bool endpoint_has_path(const struct endpoint *endpoint, struct str path)
 /* Whether the row stands for the path; and then what is left of it. */
 static bool takes(const struct endpoint *endpoint, struct str path, struct str *out_rest)
 {
+    struct str rest;
+
     if (!endpoint->takes_rest) {
         *out_rest = STR("");
         return endpoint_has_path(endpoint, path);
     }
     if (!str_starts_with(path, endpoint->path))
         return false;
-    *out_rest = str_from(path, endpoint->path.len);
+    rest = str_from(path, endpoint->path.len);
+    if (endpoint->tail.len > 0) {
+        if (rest.len <= endpoint->tail.len || !str_ends_with(rest, endpoint->tail))
+            return false;
+        rest.len -= endpoint->tail.len;
+        if (str_index_of(rest, '/') < rest.len)
+            return false;
+    }
+    *out_rest = rest;
     return true;
 }
 

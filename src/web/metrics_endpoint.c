@@ -108,6 +108,19 @@ static void add_store(struct web *web, struct buffer *to)
                store_is_writable(web->oauth->store));
 }
 
+static void add_mails(struct web *web, struct buffer *to)
+{
+    if (web->mail == NULL)
+        return;
+    add_number(to, "mails_sent_total", "counter", "Mails that the SMTP server has taken.",
+               load(&web->mail->sent));
+    add_number(to, "mails_failed_total", "counter", "Attempts that will be repeated.",
+               load(&web->mail->failed));
+    add_number(to, "mails_given_up_total", "counter", "Mails that were never taken.",
+               load(&web->mail->given_up));
+    add_number(to, "mails_queued", "gauge", "Mails that wait.", load(&web->mail->queued));
+}
+
 static void add_tokens(struct web *web, struct buffer *to)
 {
     size_t records;
@@ -170,6 +183,7 @@ enum rc metrics_endpoint(struct web_call *call)
     add_issued(call->web, body);
     add_tokens(call->web, body);
     add_store(call->web, body);
+    add_mails(call->web, body);
     add_http(call->web, body);
     call->exchange->response.status = 200;
     http_add_header(call->exchange, STR("Content-Type"),

@@ -5,7 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/uri.h"
-#include "web/endpoint.h"
+#include "web/page_cookie.h"
+#include "web/passkey_pages.h"
 
 /*
  * What one pass over one request takes from the arena at the most: every name and value of a form
@@ -44,9 +45,15 @@ enum rc web_open(const struct web_config *config, struct web **out_web, struct b
     ASSERT(web != NULL);
     web->oauth = config->oauth;
     web->dialects = config->dialects;
+    web->mail = config->mail;
+    web->outbox = config->outbox;
+    web->registration = config->registration;
+    web->permanent_days_max = config->permanent_days_max;
     web->issuer_path = issuer.path;
     web->root =
         (struct str){ config->oauth->issuer.at, config->oauth->issuer.len - issuer.path.len };
+    page_keys_init(web);
+    passkey_site_init(web);
     web_set_server(web, config->server);
     *out_web = web;
     return RC_OK;
@@ -54,6 +61,10 @@ enum rc web_open(const struct web_config *config, struct web **out_web, struct b
 
 void web_close(struct web *web)
 {
+    if (web == NULL)
+        return;
+    page_keys_deinit(web);
+    passkey_site_deinit(web);
     free(web);
 }
 
@@ -143,8 +154,12 @@ static enum rc handle(struct web_call *call)
     enum rc rc;
 
     if (call->endpoint->dialect_handler == NULL) {
-        rc = parameters_read(call);
-        return rc == RC_OK ? call->endpoint->handler(call) : rc;
+        rc = call->exchange->request.method == HTTP_POST || call->endpoint->page == NULL
+                 ? parameters_read(call)
+                 : RC_OK;
+        if (rc != RC_OK)
+            return rc;
+        return call->endpoint->page != NULL ? page_serve(call) : call->endpoint->handler(call);
     }
     dialect_call = dialect_call_of(call);
     rc = call->endpoint->dialect_handler(&dialect_call);
@@ -209,6 +224,23 @@ static enum http_verdict serve_endpoint(struct web *web, struct http_exchange *e
     return finish(&call, handle(&call));
 }
 
+/* To a browser as a page, to a program as JSON. */
+static void answer_nothing_here(struct web *web, struct http_exchange *exchange)
+{
+    const struct http_header *accept = http_find_header(&exchange->request, STR("accept"));
+    UNINITIALIZED struct web_call call;
+
+    if (exchange->request.listener_tag != WEB_LISTENER_PUBLIC || accept == NULL ||
+        memmem(accept->value.at, accept->value.len, "text/html", 9) == NULL) {
+        answer_not_found(exchange);
+        return;
+    }
+    arena_reset(exchange->arena);
+    http_reset_response(exchange);
+    init_call(&call, web, exchange, NULL, STR(""));
+    page_answer_not_found(&call);
+}
+
 enum http_verdict web_serve(void *context, struct http_exchange *exchange)
 {
     struct web *web = context;
@@ -221,7 +253,7 @@ enum http_verdict web_serve(void *context, struct http_exchange *exchange)
         return serve_endpoint(web, exchange, endpoint, rest);
     if (endpoint == NULL) {
         atomic_fetch_add_explicit(&web->malformed_paths, 1, memory_order_relaxed);
-        answer_not_found(exchange);
+        answer_nothing_here(web, exchange);
     } else {
         answer_method_not_allowed(exchange, endpoint);
         count_answer(web, endpoint, exchange);

@@ -12,15 +12,27 @@
 
 #include "dialect/dialect.h"
 #include "http/http.h"
+#include "mail/outbox.h"
 #include "oauth/oauth.h"
 
 struct web;
 
 enum { WEB_LISTENER_PUBLIC = 0, WEB_LISTENER_METRICS = 1 }; /* struct http_listener.tag */
 
+/* Whether people may make accounts for themselves, and with addresses of which domains (none: of
+ * all). Without an outbox they may not. */
+struct web_registration {
+    bool is_on;
+    struct dialect_texts domains;
+};
+
 struct web_config {
     const struct oauth *oauth;               /* outlives web */
     const struct dialect_settings *dialects; /* outlives web; checked */
+    struct mail_meters *mail;    /* for the metrics, outlives web; NULL: no mail is sent */
+    const struct outbox *outbox; /* outlives web; NULL: no mail is sent */
+    const struct web_registration *registration; /* outlives web; NULL: off */
+    int64_t permanent_days_max;                  /* of permanent tokens' life; 0: no limit */
     /* For the metrics; may be set after opening, before serving. */
     const struct http_server *server;
 };

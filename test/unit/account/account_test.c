@@ -15,13 +15,10 @@ static enum sign_in_verdict check(struct fixture *fixture, const char *name, con
 
 static void set_disabled(struct fixture *fixture, int64_t id)
 {
-    struct account account;
     struct store_unit unit;
 
-    assert_int_equal(store_find_account(fixture->store, id, &fixture->arena, &account), RC_OK);
-    account.is_disabled = true;
     store_unit_init(&unit);
-    store_update_account(&unit, &account);
+    store_disable_account(&unit, id);
     assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
 }
 

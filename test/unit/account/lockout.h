@@ -30,9 +30,8 @@ static inline void forgive(struct fixture *fixture, int64_t id, int64_t now)
     struct account account = read_account(fixture, id);
     struct store_unit unit;
 
-    account.is_disabled = false;
     store_unit_init(&unit);
-    store_update_account(&unit, &account);
+    store_enable_account(&unit, id);
     throttle_unlock(fixture->book, account.name, now, &unit);
     throttle_unlock(fixture->book, factor_throttle_name(&fixture->arena, id), now, &unit);
     assert_int_equal(store_commit(fixture->store, &unit), RC_OK);

@@ -217,7 +217,7 @@ static void test_disabling_changes_nothing_else(void **state)
 
     store_unit_init(&unit);
     account.full_name = STR("Ada Lovelace");
-    store_update_account(&unit, &account);
+    store_update_profile(&unit, ada, account.full_name, account.email);
     store_disable_account(&unit, ada);
     assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
     after = read_account(fixture, ada);

@@ -70,6 +70,27 @@ static void arena_hands_out_zeroed_aligned_memory(void **state)
     arena_deinit(&arena);
 }
 
+static void arena_takes_back_what_came_last(void **state)
+{
+    struct arena arena;
+    size_t used_bytes;
+    char *kept;
+    char *later;
+
+    (void)state;
+    arena_init(&arena, SLAB_BYTES);
+    kept = arena_alloc(&arena, 8);
+    memcpy(kept, "kept", 5);
+    used_bytes = arena.used_bytes;
+    later = arena_alloc(&arena, 100);
+    memset(later, 'x', 100);
+    arena_rewind(&arena, used_bytes);
+    assert_string_equal(kept, "kept");
+    assert_true(is_zero(later, 100));
+    assert_ptr_equal(arena_alloc(&arena, 100), later);
+    arena_deinit(&arena);
+}
+
 static void arena_copies_and_formats(void **state)
 {
     struct arena arena;
@@ -246,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_hands_out_zeroed_aligned_memory),
+        cmocka_unit_test(arena_takes_back_what_came_last),
         cmocka_unit_test(arena_copies_and_formats),
         cmocka_unit_test(arena_overrun_aborts),
         cmocka_unit_test(buffer_overflow_is_sticky),

@@ -64,7 +64,10 @@ static void test_event_kinds_have_the_number_and_the_text_they_were_given(void *
                                          [14] = "factor_changed",
                                          [15] = "factor_failed",
                                          [16] = "account_locked",
-                                         [17] = "unknown" };
+                                         [17] = "signed_in",
+                                         [18] = "signed_out",
+                                         [19] = "permanent_changed",
+                                         [20] = "unknown" };
     size_t index;
 
     (void)state;

@@ -462,9 +462,8 @@ static inline void set_disabled(struct oauth_fixture *fixture, const char *name,
     struct account account = account_of(fixture, name);
     struct store_unit unit;
 
-    account.is_disabled = is_disabled;
     store_unit_init(&unit);
-    store_update_account(&unit, &account);
+    (is_disabled ? store_disable_account : store_enable_account)(&unit, account.id);
     commit(fixture, &unit);
 }
 

@@ -281,7 +281,7 @@ static void test_rt_10_kept_token_needs_its_account(void **state)
     assert_int_equal(keep(fixture, first.refresh, NULL).rc, RC_OK);
     alice.password_hash = hash_of(fixture, "another-password", true);
     store_unit_init(&unit);
-    store_update_account(&unit, &alice);
+    store_set_password_hash(&unit, alice.id, alice.password_hash);
     commit(fixture, &unit);
     assert_int_equal(keep(fixture, first.refresh, NULL).rc, RC_OK);
     web.scope = STR("read");
@@ -325,7 +325,7 @@ static void test_rt_10_second_look_at_the_account(void **state)
 
     changed.password_hash = hash_of(fixture, "another-password", true);
     store_unit_init(&unit);
-    store_update_account(&unit, &changed);
+    store_set_password_hash(&unit, changed.id, changed.password_hash);
     commit(fixture, &unit);
     /* A refresh rests on no password, a sign-in does: it ends what it was about to give. */
     assert_int_equal(

@@ -165,8 +165,12 @@ static enum rc permit_all(struct scope_fixture *fixture, struct permission *out_
     struct oauth_call call = { .oauth = &fixture->oauth,
                                .arena = &fixture->room->arena,
                                .may_block = true };
+    enum rc rc = scope_permit_all(&call, &fixture->client, out_permission);
 
-    return scope_permit_all(&call, &fixture->client, out_permission);
+    /* Whoever runs the server reads what to do. */
+    if (rc == RC_REFUSED)
+        assert_non_null(strstr(call.refusal.log_detail, "register the client for some"));
+    return rc;
 }
 
 /* Whoever names neither scope nor client gets what was registered or opened for that. */
@@ -230,6 +234,29 @@ static void test_all_of_nothing_is_the_issuers(void **state)
 }
 
 /* More services than one scope can name: refused in words, not cut. */
+static void test_all_of_too_many_is_refused(void **state)
+{
+    struct scope_fixture *fixture = *state;
+    struct client before = fixture->client;
+    struct permission permission;
+
+    fixture->client.scope = STR("");
+    fixture->client.service_ids = STR("");
+    for (int i = 1; i <= SCOPE_WORD_COUNT_MAX; i++) { /* and the one that is open already */
+        char id[16];
+
+        snprintf(id, sizeof(id), "s%d.example", i);
+        fixture_add_service(fixture->room, (struct service){ .service_id = str_of(id),
+                                                             .allows_password = true,
+                                                             .lifetime_s = 60 });
+        if (i == SCOPE_WORD_COUNT_MAX - 1)
+            assert_int_equal(permit_all(fixture, &permission), RC_OK);
+    }
+    assert_int_equal(permit_all(fixture, &permission), RC_REFUSED);
+    fixture->client = before;
+}
+
+/* The same where their names alone are too long. */
 static void test_all_of_too_much_is_refused(void **state)
 {
     struct scope_fixture *fixture = *state;
@@ -279,7 +306,8 @@ int main(void)
         cmocka_unit_test(test_all_is_what_is_registered_or_open),
         cmocka_unit_test(test_all_of_nothing_is_the_issuers),
         cmocka_unit_test(test_absent_scope_means_the_registered_one),
-        cmocka_unit_test(test_all_of_too_much_is_refused), /* the last: it opens services */
+        cmocka_unit_test(test_all_of_too_many_is_refused), /* the last two: they open services */
+        cmocka_unit_test(test_all_of_too_much_is_refused),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

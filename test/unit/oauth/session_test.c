@@ -235,6 +235,31 @@ static void test_introspection_says_in_whose_hands(void **state)
                         "{\"active\":false}");
 }
 
+/* Who is told that a token is not good for what they ask has not used its session. */
+static void test_a_refusal_is_no_use(void **state)
+{
+    struct oauth_fixture *fixture = *state;
+    struct issued issued = issue(fixture, 0, true);
+    struct token_presented presented = { str_of(issued.access), str_of(issued.session), home };
+    struct bearer_demand too_much = { .service_id = STR("api.example"), .scope = STR("api.write") };
+    struct asking *asking = asking_new(
+        fixture,
+        &(struct ask){ .client = "jwt.example", .secret = "jwt-secret", .is_basic = true });
+    struct token_view view;
+
+    fixture->now += SESSION_IDLE_S - 1;
+    asking->call.now = fixture->now;
+    assert_string_equal(asking_end(asking, introspection_answer(&asking->call, &asking->credentials,
+                                                                &presented, &asking->json))
+                            .json,
+                        "{\"active\":false}");
+    asking = asking_new(fixture, &(struct ask){ 0 });
+    assert_refused(asking_end(asking, bearer_check(&asking->call, &presented, &too_much, &view)),
+                   OAUTH_INSUFFICIENT_SCOPE);
+    fixture->now += 1;
+    assert_not_active(present(fixture, issued.access, issued.session, home), TOKEN_SESSION_IDLE);
+}
+
 /* With the token its session ends, as the grant has no other token. */
 static void test_logout_ends_the_token(void **state)
 {
@@ -259,6 +284,7 @@ int main(void)
         WITH_OAUTH(test_open_token_has_no_session),
         WITH_OAUTH(test_resource_server_needs_the_session_too),
         WITH_OAUTH(test_introspection_says_in_whose_hands),
+        WITH_OAUTH(test_a_refusal_is_no_use),
         WITH_OAUTH(test_logout_ends_the_token),
     };
 

@@ -82,28 +82,25 @@ static void test_fold_is_unicode_simple_lower_case(void **state)
     }
 }
 
-static void test_account_update_replaces_all_but_the_name(void **state)
+static void test_profile_update_replaces_what_people_are_called(void **state)
 {
     struct fixture *fixture = *state;
     struct account account = sample_account(fixture, "ada");
     struct account found;
 
-    assert_int_equal(COMMIT_ONE(fixture, store_update_account, &account), RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_update_profile, account.id, STR("Ada L."), STR("")),
+                     RC_NOT_FOUND);
     assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &account), RC_OK);
-    account.full_name = STR("Ada L.");
-    account.email = STR("");
-    account.password_hash = STR("$argon2id$two");
-    account.is_admin = false;
-    account.is_disabled = true;
-    assert_int_equal(COMMIT_ONE(fixture, store_update_account, &account), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_update_profile, account.id, STR("Ada L."), STR("")),
+                     RC_OK);
     assert_int_equal(store_find_account(fixture->store, account.id, &fixture->arena, &found),
                      RC_OK);
     ASSERT_STR(found.name, "ada");
     ASSERT_STR(found.full_name, "Ada L.");
     ASSERT_STR(found.email, "");
-    ASSERT_STR(found.password_hash, "$argon2id$two");
-    assert_false(found.is_admin);
-    assert_true(found.is_disabled);
+    ASSERT_STR(found.password_hash, "$argon2id$one");
+    assert_true(found.is_admin);
+    assert_false(found.is_disabled);
 }
 
 static void test_password_hash_is_replaced_only_if_it_still_is_the_old_one(void **state)
@@ -374,7 +371,7 @@ int main(void)
         ON_STORE(test_account_name_is_one_in_any_case),
         ON_STORE(test_too_long_name_is_not_found),
         cmocka_unit_test(test_fold_is_unicode_simple_lower_case),
-        ON_STORE(test_account_update_replaces_all_but_the_name),
+        ON_STORE(test_profile_update_replaces_what_people_are_called),
         ON_STORE(test_password_hash_is_replaced_only_if_it_still_is_the_old_one),
         ON_STORE(test_service_and_client_come_back_as_they_went),
         ON_STORE(test_services_and_clients_share_one_namespace),

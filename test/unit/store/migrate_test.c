@@ -1,5 +1,5 @@
 /* A store of an older schema opens, keeps its rows and gains the rest; half a step is none. */
-#include "fixture.h"
+#include "people.h"
 #include "store/driver.h"
 
 /* As the program of version 1 left it: one row at least in every table that later ones change. */
@@ -19,6 +19,19 @@ static const char *const rows_of_version_1[] = {
     " VALUES (281474976710661, 2, 0, 42, 1700000000, 0, zeroblob(32))",
     "INSERT INTO event (id, at, kind, account_id, client_id, token_id, address, detail)"
     " VALUES (1, 1700000000, 1, 41, 7, 5, zeroblob(16), 'password')",
+};
+
+/* What version 2 added to the tables of version 1, and a row in each table of its own. */
+static const char *const rows_of_version_2[] = {
+    "INSERT INTO granted (id, account_id, client_id, scope, audience, is_family, parent_id,"
+    " created_at, expires_at, ended_at, is_session) VALUES"
+    " (45, 41, 7, 'read', '', 1, 0, 1700000000, 0, 0, 1)",
+    "INSERT INTO session (id, account_id, digest, address, address_bits, device, idle_s,"
+    " created_at, last_active_at) VALUES (45, 41, zeroblob(32), zeroblob(16), 128, 'Agent/1.0',"
+    " 4000000000, 1700000000, 1700000001)",
+    ("INSERT INTO factor (id, account_id, kind, name, sealed, created_at, last_step, last_used_at)"
+     " VALUES (46, 41, 0, 'telephone', x'0102', 1700000000, 7, 1700000000)"),
+    "INSERT INTO recovery_code (account_id, digest, used_at) VALUES (41, zeroblob(32), 0)",
 };
 
 static const int64_t permanent_id = STORE_LONG_TOKEN_FIRST + 5;
@@ -56,7 +69,7 @@ static void run_steps(struct driver_session *session, int version)
             RC_OK);
 }
 
-static void make_version_1(struct fixture *fixture)
+static void make_version(struct fixture *fixture, int version)
 {
     struct driver_session *session = open_below(fixture);
     size_t index;
@@ -65,6 +78,11 @@ static void make_version_1(struct fixture *fixture)
     run_steps(session, 1);
     for (index = 0; index < sizeof(rows_of_version_1) / sizeof(rows_of_version_1[0]); index++)
         run_below(session, rows_of_version_1[index]);
+    if (version >= 2)
+        run_steps(session, 2);
+    for (index = 0;
+         version >= 2 && index < sizeof(rows_of_version_2) / sizeof(rows_of_version_2[0]); index++)
+        run_below(session, rows_of_version_2[index]);
     driver_sqlite.close(session);
 }
 
@@ -91,7 +109,7 @@ static void expect_rows_of_version_1(struct fixture *fixture, bool has_factor)
         assert_int_equal(grant.parent_id, id == 44 ? 43 : 0);
         assert_int_equal(grant.expires_at, id == 42 ? 0 : 4000000000);
         assert_int_equal(grant.ended_at, 0);
-        assert_false(grant.is_session);
+        assert_false(grant.is_session || grant.is_permanent);
     }
     assert_int_equal(store_find_token(fixture->store, 5, &token), RC_OK);
     assert_true(token.grant_id == 42 && token.format == TOKEN_JWT);
@@ -137,18 +155,72 @@ static void expect_gains_of_version_2(struct fixture *fixture)
     assert_int_equal(store_find_recovery_code(fixture->store, 41, digest), RC_OK);
 }
 
+static void expect_rows_of_version_2(struct fixture *fixture)
+{
+    static const unsigned char digest[DIGEST_BYTES] = { 0 };
+    struct factor factors[FACTOR_COUNT_MAX];
+    struct session session;
+    struct grant grant;
+    size_t count = 0;
+
+    assert_int_equal(store_find_grant(fixture->store, 45, &fixture->arena, &grant), RC_OK);
+    assert_true(grant.is_session && grant.is_family && !grant.is_permanent && grant.ended_at == 0);
+    assert_int_equal(store_find_session(fixture->store, 45, &fixture->arena, &session), RC_OK);
+    assert_true(session.address_bits == 128 && session.last_active_at == 1700000001);
+    assert_int_equal(store_list_factors(fixture->store, 41, &fixture->arena, factors, &count),
+                     RC_OK);
+    assert_int_equal(count, 1);
+    assert_true(factors[0].id == 46 && factors[0].last_step == 7);
+    assert_int_equal(store_find_recovery_code(fixture->store, 41, digest), RC_OK);
+}
+
+static void expect_gains_of_version_3(struct fixture *fixture)
+{
+    struct browser_session session = insert_browser_session(fixture, 41);
+    struct made_permanent made = insert_permanent(fixture, 41, 0);
+    struct mail mail = { .id = fixture_id(fixture, SEQUENCE_NOUN),
+                         .at = fixture->now,
+                         .until = fixture->now + 3600,
+                         .next_at = fixture->now,
+                         .sealed = STR("sealed") };
+    struct credential_record passkey = { .id = fixture_id(fixture, SEQUENCE_NOUN),
+                                         .account_id = 41,
+                                         .credential_id = STR("credential"),
+                                         .user_handle = STR("handle"),
+                                         .public_key = STR("key") };
+    struct session rows[2];
+    struct grant grant;
+    size_t count = 0;
+
+    assert_int_equal(find_browser_session(fixture, &session), RC_OK);
+    ASSERT_STR(read_permanent(fixture, made.grant.id).name, "nightly reports");
+    assert_int_equal(store_find_grant(fixture->store, made.grant.id, &fixture->arena, &grant),
+                     RC_OK);
+    assert_true(grant.is_permanent);
+    assert_int_equal(
+        store_list_sessions(fixture->store, 41, INT64_MAX, &fixture->arena, rows, 2, &count),
+        RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_passkey, &passkey), RC_OK);
+    assert_int_equal(
+        store_find_passkey(fixture->store, STR("credential"), &fixture->arena, &passkey), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_mail, &mail), RC_OK);
+    assert_int_equal(store_count_mails(fixture->store, &count), RC_OK);
+    assert_true(count >= 1);
+}
+
 static void test_store_of_version_1_keeps_its_rows_and_gains_the_rest(void **state)
 {
     struct fixture *fixture = *state;
     struct store *reader = NULL;
 
-    make_version_1(fixture);
+    make_version(fixture, 1);
     /* Whoever only reads does not migrate. */
     assert_int_equal(fixture_try_open(fixture, true, &reader), RC_INVALID);
     assert_non_null(strstr(fixture->error, "schema 1"));
     fixture_open(fixture);
     expect_rows_of_version_1(fixture, false);
     expect_gains_of_version_2(fixture);
+    expect_gains_of_version_3(fixture);
     fixture_reopen(fixture);
     expect_rows_of_version_1(fixture, true);
     assert_int_equal(fixture_try_open(fixture, true, &reader), RC_OK);
@@ -160,7 +232,7 @@ static void test_half_a_step_of_version_2_is_none(void **state)
     struct fixture *fixture = *state;
     struct driver_session *session;
 
-    make_version_1(fixture);
+    make_version(fixture, 1);
     session = open_below(fixture);
     run_below(session, "CREATE TABLE recovery_code (a INTEGER)"); /* the last of them fails */
     driver_sqlite.close(session);
@@ -176,6 +248,46 @@ static void test_half_a_step_of_version_2_is_none(void **state)
     expect_gains_of_version_2(fixture);
 }
 
+static void test_store_of_version_2_keeps_its_rows_and_gains_the_rest(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store *reader = NULL;
+
+    make_version(fixture, 2);
+    assert_int_equal(fixture_try_open(fixture, true, &reader), RC_INVALID);
+    assert_non_null(strstr(fixture->error, "schema 2"));
+    fixture_open(fixture);
+    expect_rows_of_version_1(fixture, true);
+    expect_rows_of_version_2(fixture);
+    expect_gains_of_version_3(fixture);
+    fixture_reopen(fixture);
+    expect_rows_of_version_1(fixture, true);
+    expect_rows_of_version_2(fixture);
+}
+
+static void test_half_a_step_of_version_3_is_none(void **state)
+{
+    struct fixture *fixture = *state;
+    struct driver_session *session;
+
+    make_version(fixture, 2);
+    session = open_below(fixture);
+    run_below(session, "CREATE TABLE permanent (a INTEGER)"); /* one of the last fails */
+    driver_sqlite.close(session);
+    assert_true(rc_is_fault(fixture_try_open(fixture, false, &fixture->store)));
+    assert_non_null(strstr(fixture->error, "schema 3"));
+    session = open_below(fixture);
+    assert_int_not_equal(driver_sqlite.run_text(session, "SELECT is_permanent FROM granted"),
+                         RC_OK);
+    assert_int_not_equal(driver_sqlite.run_text(session, "SELECT id FROM browser_session"), RC_OK);
+    run_below(session, "DROP TABLE permanent");
+    driver_sqlite.close(session);
+    fixture_open(fixture);
+    expect_rows_of_version_1(fixture, true);
+    expect_rows_of_version_2(fixture);
+    expect_gains_of_version_3(fixture);
+}
+
 #define ON_FOLDER(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -183,6 +295,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_FOLDER(test_store_of_version_1_keeps_its_rows_and_gains_the_rest),
         ON_FOLDER(test_half_a_step_of_version_2_is_none),
+        ON_FOLDER(test_store_of_version_2_keeps_its_rows_and_gains_the_rest),
+        ON_FOLDER(test_half_a_step_of_version_3_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* Expired rows leave, what still speaks stays, and the file does not grow. */
 #include <time.h>
 
-#include "fixture.h"
+#include "people.h"
 
-enum { WAIT_MS = 60 * 1000, DAY_S = 86400, IDLE_S = 1800 };
+enum { WAIT_MS = 60 * 1000, DAY_S = 86400, IDLE_S = 1800, BROWSER_KEPT_S = 7200 };
 
 static void pause_shortly(void)
 {
@@ -400,6 +400,107 @@ static void test_factors_and_recovery_codes_never_leave_by_time(void **state)
     assert_int_equal(COMMIT_ONE(fixture, store_insert_recovery_code, 71, used), RC_EXISTS);
 }
 
+/* ---- browser sessions and permanent tokens -------------------------------------------------- */
+
+static void test_browser_sessions_leave_when_idle_or_over(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account account = insert_account(fixture, "ada");
+    struct browser_session rows[5];
+    const int64_t times_s[5][2] = {
+        /* last active, expires: since and in so many seconds */
+        { BROWSER_KEPT_S, 3600 },      /* idle for too long */
+        { 0, 0 },                      /* over */
+        { BROWSER_KEPT_S - 60, 3600 }, /* its last use may be noted late */
+        { 0, 1 * DAY_S },
+        { 3 * BROWSER_KEPT_S, 3600 } /* touched below */
+    };
+    uint64_t swept = 2;
+
+    for (int index = 0; index < 5; index++) {
+        struct store_unit unit;
+
+        rows[index] = sample_browser_session(fixture, account.id);
+        rows[index].last_active_at = fixture->now - times_s[index][0];
+        rows[index].expires_at = fixture->now + times_s[index][1];
+        store_unit_init(&unit);
+        store_insert_browser_session(&unit, &rows[index]);
+        if (index == 4)
+            store_touch_browser_session(&unit, rows[index].id, fixture->now);
+        assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    }
+    write_until_swept(fixture, swept);
+    write_for_a_whole_turn(fixture, &swept);
+    for (int index = 0; index < 5; index++)
+        assert_int_equal(find_browser_session(fixture, &rows[index]),
+                         index < 2 ? RC_NOT_FOUND : RC_OK);
+}
+
+static void expect_permanent(struct fixture *fixture, const struct made_permanent *made,
+                             enum rc record_rc, enum rc grant_rc, enum rc token_rc)
+{
+    struct permanent permanent;
+    struct grant grant;
+    struct token token;
+
+    assert_int_equal(
+        store_find_permanent(fixture->store, made->grant.id, &fixture->arena, &permanent),
+        record_rc);
+    assert_int_equal(store_find_grant(fixture->store, made->grant.id, &fixture->arena, &grant),
+                     grant_rc);
+    assert_int_equal(store_find_token(fixture->store, made->token.id, &token), token_rc);
+}
+
+static void test_living_permanent_stays_with_its_grant_and_its_token(void **state)
+{
+    struct fixture *fixture = *state;
+    struct made_permanent endless = sample_permanent(fixture, 71, 0);
+    struct made_permanent mortal = sample_permanent(fixture, 71, fixture->now + 3600);
+    uint64_t swept = 0;
+
+    endless.permanent.created_at = endless.grant.created_at = endless.token.issued_at = 1;
+    mortal.permanent.created_at = mortal.grant.created_at = mortal.token.issued_at = 1;
+    commit_permanent(fixture, &endless);
+    commit_permanent(fixture, &mortal);
+    write_for_a_whole_turn(fixture, &swept);
+    expect_permanent(fixture, &endless, RC_OK, RC_OK, RC_OK);
+    expect_permanent(fixture, &mortal, RC_OK, RC_OK, RC_OK);
+    assert_int_equal(read_permanent(fixture, endless.grant.id).revoked_at, 0);
+}
+
+/* What remains of one that ended says for a year that it did, and how. */
+static void test_ended_permanent_is_remembered_for_a_year(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t year_ago = fixture->now - 365 * DAY_S;
+    struct made_permanent revoked = sample_permanent(fixture, 71, 0);
+    struct made_permanent revoked_long_ago = sample_permanent(fixture, 71, 0);
+    struct made_permanent revoked_and_expired = sample_permanent(fixture, 71, fixture->now - 1);
+    struct made_permanent expired = sample_permanent(fixture, 71, year_ago + DAY_S);
+    struct made_permanent expired_long_ago = sample_permanent(fixture, 71, year_ago);
+    uint64_t swept = 9; /* rows of those that leave, as noted below */
+
+    revoked.grant.ended_at = year_ago + DAY_S;
+    revoked_long_ago.grant.ended_at = year_ago;
+    revoked_and_expired.grant.ended_at = fixture->now - 40 * DAY_S;
+    commit_permanent(fixture, &revoked);
+    commit_permanent(fixture, &revoked_long_ago);    /* record, grant and token leave */
+    commit_permanent(fixture, &revoked_and_expired); /* its token leaves */
+    commit_permanent(fixture, &expired);             /* grant and token leave */
+    commit_permanent(fixture, &expired_long_ago);    /* record, grant and token leave */
+    write_until_swept(fixture, swept);
+    write_for_a_whole_turn(fixture, &swept);
+    expect_permanent(fixture, &revoked, RC_OK, RC_OK, RC_OK);
+    assert_int_equal(read_permanent(fixture, revoked.grant.id).revoked_at, year_ago + DAY_S);
+    expect_permanent(fixture, &revoked_long_ago, RC_NOT_FOUND, RC_NOT_FOUND, RC_NOT_FOUND);
+    expect_permanent(fixture, &revoked_and_expired, RC_OK, RC_OK, RC_NOT_FOUND);
+    assert_int_equal(read_permanent(fixture, revoked_and_expired.grant.id).revoked_at,
+                     fixture->now - 40 * DAY_S);
+    expect_permanent(fixture, &expired, RC_OK, RC_NOT_FOUND, RC_NOT_FOUND);
+    assert_int_equal(read_permanent(fixture, expired.grant.id).revoked_at, 0);
+    expect_permanent(fixture, &expired_long_ago, RC_NOT_FOUND, RC_NOT_FOUND, RC_NOT_FOUND);
+}
+
 #define ON_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup_open, fixture_teardown)
 
 int main(void)
@@ -416,6 +517,9 @@ int main(void)
         ON_STORE(test_session_of_an_expired_grant_leaves),
         ON_STORE(test_endless_token_leaves_after_its_grant),
         ON_STORE(test_factors_and_recovery_codes_never_leave_by_time),
+        ON_STORE(test_browser_sessions_leave_when_idle_or_over),
+        ON_STORE(test_living_permanent_stays_with_its_grant_and_its_token),
+        ON_STORE(test_ended_permanent_is_remembered_for_a_year),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,7 +146,7 @@ static inline struct token_draft fixture_issue(struct room_fixture *fixture,
     return draft;
 }
 
-/* Sets *out_why on RC_NOT_FOUND. */
+/* Finds it and uses it. Sets *out_why on RC_NOT_FOUND. */
 static inline enum rc fixture_find_at(struct room_fixture *fixture,
                                       const struct token_presented *presented, int64_t now,
                                       bool may_block, enum token_inactive *out_why)
@@ -154,8 +154,10 @@ static inline enum rc fixture_find_at(struct room_fixture *fixture,
     struct token_view view;
     enum rc rc = token_find(fixture->room, presented, now, may_block, &view, out_why);
 
-    if (rc == RC_OK)
-        token_view_put(fixture->room, &view);
+    if (rc != RC_OK)
+        return rc;
+    rc = token_use(fixture->room, &view, presented->address, now, may_block);
+    token_view_put(fixture->room, &view);
     return rc;
 }
 

@@ -44,12 +44,12 @@ static inline struct bound begin(struct room_fixture *fixture, unsigned address_
                                  .session_id = STR(SESSION_ID) };
     struct grant like = { .account_id = account.id, .client_id = fixture->client_id };
     struct bound bound = { .begun_at = clock_now_s() + MONTH_S };
+    struct grant_tie tie = { .session = &session };
     struct live_grant *grant;
     struct store_unit unit;
 
     store_unit_init(&unit);
-    assert_int_equal(grant_draft_family(grants, &like, &session, bound.begun_at, &unit, &grant),
-                     RC_OK);
+    assert_int_equal(grant_draft_family(grants, &like, &tie, bound.begun_at, &unit, &grant), RC_OK);
     assert_int_equal(token_draft_access(fixture->room, grant, shape, bound.begun_at,
                                         &fixture->arena, &bound.draft),
                      RC_OK);

@@ -1,0 +1,92 @@
+#include "account/admin.h"
+
+#include "account/factor.h"
+
+struct str admin_detail(const struct admin *admin, const char *act)
+{
+    return arena_format(admin->arena, "%s by %.*s", act, STR_ARGS(admin->by));
+}
+
+void admin_add_event(const struct admin *admin, struct event event, const char *act,
+                     struct store_unit *unit)
+{
+    event.at = admin->now;
+    event.detail = admin_detail(admin, act);
+    if (admin->address != NULL)
+        memcpy(event.address, admin->address, sizeof(event.address));
+    store_insert_event(unit, &event);
+}
+
+static void add_change(const struct admin *admin, int64_t account_id, const char *act,
+                       struct store_unit *unit)
+{
+    const struct event event = { .kind = EVENT_ACCOUNT_CHANGED, .account_id = account_id };
+
+    admin_add_event(admin, event, act, unit);
+}
+
+/* At most six steps. */
+static void forgive(struct throttle_book *throttle, const struct admin *admin,
+                    const struct account *account, struct store_unit *unit)
+{
+    throttle_unlock(throttle, account->name, admin->now, unit);
+    throttle_unlock(throttle, factor_throttle_name(admin->arena, account->id), admin->now, unit);
+}
+
+enum rc admin_disable(struct store *store, const struct admin *admin, int64_t account_id)
+{
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_disable_account(&unit, account_id);
+    add_change(admin, account_id, "disabled", &unit);
+    return store_commit(store, &unit);
+}
+
+enum rc admin_enable(struct store *store, struct throttle_book *throttle, const struct admin *admin,
+                     const struct account *account)
+{
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_enable_account(&unit, account->id);
+    add_change(admin, account->id, "enabled", &unit);
+    forgive(throttle, admin, account, &unit);
+    return store_commit(store, &unit);
+}
+
+enum rc admin_unlock(struct store *store, struct throttle_book *throttle, const struct admin *admin,
+                     const struct account *account)
+{
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    forgive(throttle, admin, account, &unit);
+    add_change(admin, account->id, "unlocked", &unit);
+    return store_commit(store, &unit);
+}
+
+enum rc admin_forgive_name(struct store *store, struct throttle_book *throttle, struct str name,
+                           int64_t now)
+{
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    throttle_unlock(throttle, name, now, &unit);
+    return store_commit(store, &unit);
+}
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+enum rc admin_find_account(struct store *store, int64_t account_id, struct arena *arena,
+                           struct account *out_account)
+{
+    return store_find_account(store, account_id, arena, out_account);
+}
+
+enum rc admin_search_accounts(struct store *store, struct str text, int64_t before_id,
+                              struct arena *arena, struct account *out_rows, size_t max,
+                              size_t *out_count)
+{
+    return store_search_accounts(store, text, before_id, arena, out_rows, max, out_count);
+}

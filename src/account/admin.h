@@ -1,0 +1,57 @@
+/*
+ * account/admin.h: what administrators do to accounts, from the command line and in the pages.
+ *
+ * Whether somebody is an administrator is the caller's to see to. Every act is one transaction with
+ * its audit event, which says who did it. Ending all grants is account/grants_end.h, removing
+ * second factors factor_remove_all of account/factor.h; both take admin_detail.
+ */
+#ifndef JETON_ACCOUNT_ADMIN_H
+#define JETON_ACCOUNT_ADMIN_H
+
+#include "account/throttle.h"
+
+/* Who acts. */
+struct admin {
+    struct str by;                /* "uid 0", "administrator alice" */
+    const unsigned char *address; /* 16 bytes, as struct http_address; NULL: none */
+    int64_t now;
+    struct arena *arena; /* for the events' words */
+};
+
+/* "disabled by uid 0": what an audit event says of an act. In the arena. */
+struct str admin_detail(const struct admin *admin, const char *act);
+
+/* Adds an event of now; its kind and ids are read. */
+void admin_add_event(const struct admin *admin, struct event event, const char *act,
+                     struct store_unit *unit);
+
+/* Disables an account; its browser sessions end, its grants are the caller's to end (RT-10).
+ * RC_NOT_FOUND. */
+enum rc admin_disable(struct store *store, const struct admin *admin,
+                      int64_t account_id) MUST_CHECK;
+
+/* Takes a disabling back, and forgets failures: else the next one would disable it again.
+ * RC_NOT_FOUND. */
+enum rc admin_enable(struct store *store, struct throttle_book *throttle, const struct admin *admin,
+                     const struct account *account) MUST_CHECK;
+
+/* Forgets the failed sign-ins of an account and its wrong codes. */
+enum rc admin_unlock(struct store *store, struct throttle_book *throttle, const struct admin *admin,
+                     const struct account *account) MUST_CHECK;
+
+/* The name's failed tries from before there was an account do not hold up its owner. */
+enum rc admin_forgive_name(struct store *store, struct throttle_book *throttle, struct str name,
+                           int64_t now) MUST_CHECK;
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+/* RC_NOT_FOUND. */
+enum rc admin_find_account(struct store *store, int64_t account_id, struct arena *arena,
+                           struct account *out_account) MUST_CHECK;
+
+/* As store_search_accounts. */
+enum rc admin_search_accounts(struct store *store, struct str text, int64_t before_id,
+                              struct arena *arena, struct account *out_rows, size_t max,
+                              size_t *out_count) MUST_CHECK;
+
+#endif

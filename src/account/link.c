@@ -1,0 +1,44 @@
+#include "account/link.h"
+
+#include "codec/base64url.h"
+#include "crypto/digest.h"
+#include "crypto/random.h"
+
+enum { RANDOM_BYTES = 32 };
+
+_Static_assert((int)LINK_VALUE_BYTES == BASE64URL_TEXT_BYTES((int)RANDOM_BYTES), "the same bytes");
+
+enum rc link_add(struct store *store, struct link *link, bool is_for_one, int64_t now,
+                 struct store_unit *unit, struct secret *out_value)
+{
+    unsigned char random[RANDOM_BYTES];
+    char text[LINK_VALUE_BYTES];
+    struct buffer value = buffer_over(text, sizeof(text));
+    enum rc rc = store_next_id(store, SEQUENCE_NOUN, &link->id);
+
+    if (rc != RC_OK)
+        return rc;
+    random_bytes(random, sizeof(random));
+    base64url_encode((struct str){ (const char *)random, sizeof(random) }, &value);
+    ASSERT(!value.overflow && secret_set(out_value, buffer_str(&value)) == RC_OK);
+    digest_sha256(buffer_str(&value), link->digest);
+    explicit_bzero(random, sizeof(random));
+    explicit_bzero(text, sizeof(text));
+    link->expires_at = now;
+    if (is_for_one)
+        link->expires_at += link->purpose == LINK_RESET ? LINK_RESET_S : LINK_VERIFY_S;
+    store_delete_links(unit, link->account_id, link->purpose);
+    store_insert_link(unit, link);
+    return RC_OK;
+}
+
+enum rc link_find(struct store *store, const struct secret *value, int64_t now, struct arena *arena,
+                  struct link *out_link)
+{
+    unsigned char digest[DIGEST_BYTES];
+
+    if (value->len != LINK_VALUE_BYTES)
+        return RC_NOT_FOUND;
+    digest_sha256(secret_expose(value), digest);
+    return store_find_link(store, digest, now, arena, out_link);
+}

@@ -1,0 +1,298 @@
+#include "daemon/mailer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum {
+    LOOK_INTERVAL_MS = 5 * 1000,
+    AWAY_PAUSE_MS = 10 * 1000,  /* between tries while there is no server     */
+    FAULT_PAUSE_MS = 60 * 1000, /* while the store cannot be written, or read */
+    ARENA_BYTES = 64 * 1024
+};
+
+_Static_assert((int)OUTBOX_LEASE_S * 1000 > (int)FETCH_PATIENCE_MS,
+               "nobody takes over a mail that is being sent");
+_Static_assert(ARENA_BYTES > OUTBOX_CONTENT_BYTES_MAX + 1024, "a row fits");
+
+struct mailer {
+    const struct mail_route *route;
+    const struct outbox *outbox;
+    struct mail_meters *meters;
+    struct helper *helper;
+    int wake_fd; /* eventfds */
+    int stop_fd;
+    _Atomic bool is_hastened; /* somebody says that there is a server again */
+    int64_t paused_until_ms;
+    struct arena arena;
+    char memory[OUTBOX_CONTENT_BYTES_MAX]; /* of the open mail; wiped */
+    pthread_t thread;
+    bool has_thread;
+};
+
+static void raise_fd(int fd)
+{
+    const uint64_t one = 1;
+    ssize_t written = write(fd, &one, sizeof(one));
+
+    (void)written; /* it is raised already */
+}
+
+static void on_change(void *context, const struct store_change *change)
+{
+    struct mailer *mailer = context;
+
+    if (change->kind != CHANGE_MAIL)
+        return;
+    if (change->key == 0)
+        atomic_store(&mailer->is_hastened, true);
+    raise_fd(mailer->wake_fd);
+}
+
+/* ---- one mail ---- */
+
+static void count(_Atomic uint64_t *meter)
+{
+    atomic_fetch_add_explicit(meter, 1, memory_order_relaxed);
+}
+
+static enum rc claim(struct mailer *mailer, struct mail *mail, int64_t now)
+{
+    struct store_unit unit;
+    enum rc rc;
+
+    mail->leased_until = now + OUTBOX_LEASE_S;
+    store_unit_init(&unit);
+    store_claim_mail(&unit, mail->id, now, mail->leased_until);
+    rc = store_commit(mailer->outbox->store, &unit);
+    if (rc == RC_OK)
+        mail->attempt_count++;
+    return rc;
+}
+
+static enum rc remove_mail(struct mailer *mailer, const struct mail *mail)
+{
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_delete_mail(&unit, mail->id);
+    return store_commit(mailer->outbox->store, &unit);
+}
+
+static enum rc give_up(struct mailer *mailer, const struct mail *mail, const char *why,
+                       int64_t code)
+{
+    char memory[16];
+    enum rc rc = remove_mail(mailer, mail);
+
+    if (rc != RC_OK)
+        return rc;
+    count(&mailer->meters->given_up);
+    log_event(LOG_ERROR, "mail_given_up", LOG_INT("mail_id", mail->id), LOG_TEXT("why", why),
+              LOG_STR("code", fetch_code_format(code, memory)),
+              LOG_INT("attempts", mail->attempt_count));
+    return RC_OK;
+}
+
+static enum rc postpone(struct mailer *mailer, const struct mail *mail, int64_t code)
+{
+    int64_t next_at = outbox_next_at(clock_now_s(), mail->attempt_count);
+    struct store_unit unit;
+    char memory[16];
+    enum rc rc;
+
+    if (next_at >= mail->until)
+        return give_up(mailer, mail, "its time is over", code);
+    store_unit_init(&unit);
+    store_postpone_mail(&unit, mail->id, mail->leased_until, next_at, code);
+    rc = store_commit(mailer->outbox->store, &unit);
+    if (rc != RC_OK)
+        return rc;
+    count(&mailer->meters->failed);
+    log_event(LOG_WARN, "mail_postponed", LOG_INT("mail_id", mail->id),
+              LOG_STR("code", fetch_code_format(code, memory)),
+              LOG_INT("attempts", mail->attempt_count), LOG_INT("next_at", next_at));
+    return RC_OK;
+}
+
+static enum rc settle(struct mailer *mailer, const struct mail *mail,
+                      const struct helper_answer *answer)
+{
+    enum rc rc;
+
+    switch (answer->outcome) {
+    case FETCH_DONE:
+        rc = remove_mail(mailer, mail);
+        if (rc != RC_OK)
+            return rc;
+        count(&mailer->meters->sent);
+        log_event(LOG_INFO, "mail_sent", LOG_INT("mail_id", mail->id),
+                  LOG_INT("attempts", mail->attempt_count));
+        return RC_OK;
+    case FETCH_NEVER:
+        return give_up(mailer, mail, "the server refuses it", answer->code);
+    case FETCH_AWAY:
+        mailer->paused_until_ms = clock_monotonic_ms() + AWAY_PAUSE_MS;
+        return postpone(mailer, mail, answer->code);
+    case FETCH_LATER:
+        return postpone(mailer, mail, answer->code);
+    }
+    return RC_OK;
+}
+
+static enum rc send_claimed(struct mailer *mailer, const struct mail *mail)
+{
+    struct helper_answer answer;
+    struct mail_content content;
+    struct mail_message message;
+    enum rc rc;
+
+    if (mail->until <= clock_now_s())
+        return give_up(mailer, mail, "its time is over", mail->last_code);
+    rc = outbox_open(mailer->outbox, mail, mailer->memory, &content);
+    if (rc == RC_OK) {
+        message = (struct mail_message){ .sender = mailer->route->sender,
+                                         .recipient = content.recipient,
+                                         .subject = content.subject,
+                                         .text = content.text,
+                                         .at = mail->at,
+                                         .id = { content.id, OUTBOX_ID_BYTES },
+                                         .host = str_of(mailer->route->host) };
+        mail_route_send(mailer->route, mailer->helper, &message, &answer);
+    }
+    explicit_bzero(mailer->memory, OUTBOX_CONTENT_BYTES_MAX);
+    if (rc == RC_INVALID)
+        return give_up(mailer, mail, "it cannot be opened", mail->last_code);
+    return rc == RC_OK ? settle(mailer, mail, &answer) : rc;
+}
+
+/* RC_OK: one was dealt with, there may be more. RC_NOT_FOUND: none is due. */
+static enum rc send_next(struct mailer *mailer)
+{
+    int64_t now = clock_now_s();
+    struct mail mail;
+    enum rc rc;
+
+    arena_reset(&mailer->arena);
+    rc = store_find_due_mail(mailer->outbox->store, now, &mailer->arena, &mail);
+    if (rc == RC_OK)
+        rc = claim(mailer, &mail, now);
+    if (rc == RC_SPENT)
+        return RC_OK; /* another node has it */
+    return rc == RC_OK ? send_claimed(mailer, &mail) : rc;
+}
+
+/* ---- the thread ---- */
+
+static bool is_raised(int fd, int timeout_ms)
+{
+    struct pollfd raised = { .fd = fd, .events = POLLIN };
+
+    return poll(&raised, 1, timeout_ms) > 0;
+}
+
+static void look_at_queue(struct mailer *mailer)
+{
+    size_t queued_count;
+
+    if (store_count_mails(mailer->outbox->store, &queued_count) == RC_OK)
+        atomic_store_explicit(&mailer->meters->queued, queued_count, memory_order_relaxed);
+}
+
+static void drain(struct mailer *mailer)
+{
+    enum rc rc = RC_OK;
+
+    if (atomic_exchange(&mailer->is_hastened, false))
+        mailer->paused_until_ms = 0;
+    while (rc == RC_OK && clock_monotonic_ms() >= mailer->paused_until_ms &&
+           !is_raised(mailer->stop_fd, 0)) {
+        look_at_queue(mailer);
+        rc = send_next(mailer);
+    }
+    look_at_queue(mailer);
+    if (!rc_is_fault(rc))
+        return;
+    mailer->paused_until_ms = clock_monotonic_ms() + FAULT_PAUSE_MS;
+    log_event(LOG_ERROR, "outbox_fault", LOG_TEXT("fault", rc_name(rc)));
+}
+
+static void *mailer_main(void *context)
+{
+    struct mailer *mailer = context;
+    uint64_t raised;
+
+    while (!is_raised(mailer->stop_fd, 0)) {
+        struct pollfd fds[2] = { { .fd = mailer->wake_fd, .events = POLLIN },
+                                 { .fd = mailer->stop_fd, .events = POLLIN } };
+
+        drain(mailer);
+        if (poll(fds, 2, LOOK_INTERVAL_MS) > 0 && fds[0].revents != 0 &&
+            read(mailer->wake_fd, &raised, sizeof(raised)) < 0 && errno != EAGAIN)
+            break;
+    }
+    /* Here, for the helper dies with the thread that started it. */
+    helper_close(mailer->helper);
+    return NULL;
+}
+
+static void mailer_free(struct mailer *mailer)
+{
+    close(mailer->wake_fd);
+    close(mailer->stop_fd);
+    arena_deinit(&mailer->arena);
+    free(mailer);
+}
+
+enum rc mailer_open(struct mail_route *route, const struct outbox *outbox,
+                    struct mail_meters *meters, struct mailer **out_mailer,
+                    struct buffer *out_error)
+{
+    struct mailer *mailer = calloc(1, sizeof(*mailer));
+    enum rc rc;
+
+    ASSERT(mailer != NULL);
+    mailer->route = route;
+    mailer->outbox = outbox;
+    mailer->meters = meters;
+    arena_init(&mailer->arena, ARENA_BYTES);
+    mailer->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    mailer->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ASSERT(mailer->wake_fd >= 0 && mailer->stop_fd >= 0);
+    rc = helper_open(&route->helper, &mailer->helper, out_error);
+    if (rc != RC_OK) {
+        mailer_free(mailer);
+        return rc;
+    }
+    route->stop_fd = mailer->stop_fd;
+    store_listen(outbox->store, on_change, mailer);
+    *out_mailer = mailer;
+    return RC_OK;
+}
+
+enum rc mailer_start(struct mailer *mailer)
+{
+    mailer->has_thread = pthread_create(&mailer->thread, NULL, mailer_main, mailer) == 0;
+    return mailer->has_thread ? RC_OK : RC_SYSTEM;
+}
+
+void mailer_begin_stop(struct mailer *mailer)
+{
+    raise_fd(mailer->stop_fd);
+}
+
+void mailer_close(struct mailer *mailer)
+{
+    mailer_begin_stop(mailer);
+    if (mailer->has_thread)
+        pthread_join(mailer->thread, NULL);
+    else
+        helper_close(mailer->helper);
+    mailer_free(mailer);
+}

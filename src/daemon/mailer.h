@@ -1,0 +1,40 @@
+/*
+ * daemon/mailer.h: the thread that sends what is in the outbox (mail/outbox.h).
+ *
+ * One mail at a time, the one first that has been due for longest. It is woken by the change feed
+ * when a mail is queued, and looks for itself every few seconds. No request ever waits for it. A
+ * mail that a server will not take is given up, with a line in the log that has its id and the
+ * server's code, and never its text or address; every other failure is tried again, later and
+ * later, until its time is over. While there is no server at all, one mail is tried now and then.
+ */
+#ifndef JETON_DAEMON_MAILER_H
+#define JETON_DAEMON_MAILER_H
+
+#include "daemon/mail_route.h"
+#include "mail/outbox.h"
+
+struct mailer;
+
+/*
+ * Makes one that listens to the change feed already (see store_listen), and sends nothing yet.
+ *
+ * route                   gets a stop_fd, which is good until mailer_close
+ * route, outbox, meters   outlive the mailer
+ *
+ * Answers: RC_OK · RC_INVALID with one line in out_error
+ */
+enum rc mailer_open(struct mail_route *route, const struct outbox *outbox,
+                    struct mail_meters *meters, struct mailer **out_mailer,
+                    struct buffer *out_error) MUST_CHECK;
+
+/* Starts the thread. RC_SYSTEM */
+enum rc mailer_start(struct mailer *mailer) MUST_CHECK;
+
+/* From now on nothing more is begun, and what is being sent has HELPER_STOP_MS. Any thread. */
+void mailer_begin_stop(struct mailer *mailer);
+
+/* Waits for the mail that is being sent; the others stay queued. Nothing may be committed
+ * afterwards, nor sent by the route. */
+void mailer_close(struct mailer *mailer);
+
+#endif

@@ -1,0 +1,341 @@
+#include "fetch/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "codec/field.h"
+
+enum { PAUSE_MS = 1000, PAUSE_MS_MAX = 60 * 1000, PASSWORD_FILE_BYTES_MAX = 1500 };
+
+struct helper {
+    struct helper_config config;
+    char program[PATH_MAX];
+    pid_t pid; /* 0: not running */
+    int fd;
+    uint32_t last_id;
+    int64_t pause_ms; /* after the next death; grows until an answer comes */
+    int64_t start_at_ms;
+    char *body; /* WIRE_BODY_BYTES_MAX, for frames both ways; wiped */
+};
+
+/* ---- the password file ---- */
+
+static enum rc refuse_file(const char *path, const char *words, struct buffer *out_error)
+{
+    buffer_append_format(out_error, "smtp-password-file: %s: %s", path, words);
+    return RC_INVALID;
+}
+
+static enum rc read_file(const char *path, char out_bytes[static PASSWORD_FILE_BYTES_MAX],
+                         size_t *out_len, struct buffer *out_error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    ssize_t len;
+
+    if (fd < 0)
+        return refuse_file(path, strerror(errno), out_error);
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+        (status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
+        close(fd);
+        return refuse_file(path, "must be a file that others can neither read nor write",
+                           out_error); /* LG-05 */
+    }
+    len = read(fd, out_bytes, PASSWORD_FILE_BYTES_MAX);
+    close(fd);
+    if (len < 0 || len == PASSWORD_FILE_BYTES_MAX)
+        return refuse_file(path, "cannot be read, or is too long", out_error);
+    *out_len = (size_t)len;
+    return RC_OK;
+}
+
+static struct str take_line(struct str *rest)
+{
+    size_t len = str_index_of(*rest, '\n');
+    struct str line = { rest->at, len };
+
+    *rest = str_from(*rest, len < rest->len ? len + 1 : len);
+    if (str_ends_with(line, STR("\r")))
+        line.len--;
+    return line;
+}
+
+/* Two lines: the user, the password. */
+static enum rc read_login(const char *path, struct secret *out_user, struct secret *out_password,
+                          struct buffer *out_error)
+{
+    char bytes[PASSWORD_FILE_BYTES_MAX];
+    struct str rest = { bytes, 0 };
+    struct str user;
+    struct str password;
+    enum rc rc;
+
+    rc = read_file(path, bytes, &rest.len, out_error);
+    if (rc != RC_OK)
+        return rc;
+    user = take_line(&rest);
+    password = take_line(&rest);
+    if (user.len == 0 || password.len == 0 || str_trim(rest).len > 0 || str_has_control(user) ||
+        str_has_control(password) || secret_set(out_user, user) != RC_OK ||
+        secret_set(out_password, password) != RC_OK)
+        rc = refuse_file(path, "must have two lines, the user and the password", out_error);
+    explicit_bzero(bytes, sizeof(bytes));
+    return rc;
+}
+
+/* ---- the program ---- */
+
+/* Where our own program is; the helper is near it. */
+static enum rc find_program(struct helper *helper, struct buffer *out_error)
+{
+    static const char *const places[] = { "/jeton-fetch", "/../libexec/jeton/jeton-fetch",
+                                          "/../fetch/jeton-fetch" };
+    char own[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+    while (len > 0 && own[len] != '/')
+        len--;
+    for (size_t i = 0; len > 0 && i < sizeof(places) / sizeof(places[0]); i++) {
+        int written =
+            snprintf(helper->program, sizeof(helper->program), "%.*s%s", (int)len, own, places[i]);
+
+        if (written < (int)sizeof(helper->program) && access(helper->program, X_OK) == 0)
+            return RC_OK;
+    }
+    buffer_append_str(out_error, STR("the program jeton-fetch, which sends the mail, is not where "
+                                     "jeton is"));
+    return RC_INVALID;
+}
+
+enum rc helper_open(const struct helper_config *config, struct helper **out_helper,
+                    struct buffer *out_error)
+{
+    AUTO(secret) user = { 0 };
+    AUTO(secret) password = { 0 };
+    struct helper *helper = calloc(1, sizeof(*helper));
+    enum rc rc;
+
+    ASSERT(helper != NULL);
+    helper->config = *config;
+    helper->pause_ms = PAUSE_MS;
+    helper->body = malloc(WIRE_BODY_BYTES_MAX);
+    ASSERT(helper->body != NULL);
+    rc = find_program(helper, out_error);
+    if (rc == RC_OK && config->smtp_password_file != NULL)
+        rc = read_login(config->smtp_password_file, &user, &password, out_error);
+    if (rc == RC_OK)
+        *out_helper = helper;
+    else
+        helper_close(helper);
+    return rc;
+}
+
+/* ---- the process ---- */
+
+static void stop(struct helper *helper)
+{
+    if (helper->pid == 0)
+        return;
+    close(helper->fd);
+    kill(helper->pid, SIGKILL); /* it keeps nothing that could be lost */
+    while (waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    helper->pid = 0;
+}
+
+/* It broke off, or hangs. */
+static void bury(struct helper *helper)
+{
+    stop(helper);
+    helper->start_at_ms = clock_monotonic_ms() + helper->pause_ms;
+    helper->pause_ms =
+        helper->pause_ms * 2 < PAUSE_MS_MAX ? helper->pause_ms * 2 : (int64_t)PAUSE_MS_MAX;
+}
+
+/* The child's descriptors and signals; everything else of ours ends at the exec. */
+static bool plan_child(int child_fd, posix_spawn_file_actions_t *actions, posix_spawnattr_t *how)
+{
+    sigset_t none;
+    sigset_t all;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    return posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
+           posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) ==
+               0 &&
+           posix_spawn_file_actions_adddup2(actions, child_fd, WIRE_FD) == 0 &&
+           posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FD + 1) == 0 &&
+           posix_spawnattr_setsigmask(how, &none) == 0 &&
+           posix_spawnattr_setsigdefault(how, &all) == 0 &&
+           posix_spawnattr_setflags(how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) == 0;
+}
+
+static bool spawn(struct helper *helper, int child_fd)
+{
+    char name[] = "jeton-fetch";
+    char *const words[] = { name, NULL };
+    char *const environment[] = { NULL };
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t how;
+    bool is_spawned;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&how);
+    is_spawned =
+        plan_child(child_fd, &actions, &how) &&
+        posix_spawn(&helper->pid, helper->program, &actions, &how, words, environment) == 0;
+    posix_spawnattr_destroy(&how);
+    posix_spawn_file_actions_destroy(&actions);
+    if (!is_spawned)
+        helper->pid = 0;
+    return is_spawned;
+}
+
+/* dup2 onto itself would leave the end to be closed at the exec. */
+static int above_wire(int fd)
+{
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, WIRE_FD + 1);
+
+    close(fd);
+    return moved;
+}
+
+static struct wire_wait patience(int stop_fd)
+{
+    return (struct wire_wait){ .deadline_ms = clock_monotonic_ms() + FETCH_PATIENCE_MS,
+                               .stop_fd = stop_fd,
+                               .stop_ms = HELPER_STOP_MS };
+}
+
+static bool send_setup(struct helper *helper)
+{
+    AUTO(secret) user = { 0 };
+    AUTO(secret) password = { 0 };
+    const struct helper_config *config = &helper->config;
+    struct buffer body = buffer_over(helper->body, WIRE_BODY_BYTES_MAX);
+    char words[512];
+    struct buffer error = buffer_over(words, sizeof(words));
+    bool is_sent;
+
+    /* Read anew, so that a changed password is taken with the next start. */
+    if (config->smtp_password_file != NULL &&
+        read_login(config->smtp_password_file, &user, &password, &error) != RC_OK)
+        return false;
+    field_put(&body, config->smtp_url);
+    field_put(&body, config->greeting);
+    field_put(&body, secret_expose(&user));
+    field_put(&body, secret_expose(&password));
+    field_put(&body, config->smtp_ca_file != NULL ? str_of(config->smtp_ca_file) : STR(""));
+    is_sent =
+        !body.overflow && wire_write(helper->fd, FETCH_SETUP, 0, buffer_str(&body), patience(-1));
+    explicit_bzero(helper->body, body.len);
+    return is_sent;
+}
+
+static bool start(struct helper *helper)
+{
+    int ends[2];
+
+    if (helper->pid != 0)
+        return true;
+    if (clock_monotonic_ms() < helper->start_at_ms)
+        return false;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return false;
+    helper->fd = ends[0];
+    ends[1] = above_wire(ends[1]);
+    if (ends[1] < 0 || !spawn(helper, ends[1]))
+        close(helper->fd);
+    if (ends[1] >= 0)
+        close(ends[1]);
+    if (helper->pid != 0 && send_setup(helper))
+        return true;
+    bury(helper);
+    return false;
+}
+
+/* ---- requests ---- */
+
+static bool take_answer(struct str body, struct helper_answer *out_answer)
+{
+    uint32_t outcome;
+    uint32_t code;
+    struct str words;
+
+    if (!field_take_number(&body, &outcome) || outcome > FETCH_AWAY ||
+        !field_take_number(&body, &code) || !field_take(&body, &words) ||
+        words.len > WIRE_WORDS_BYTES_MAX || body.len > 0)
+        return false;
+    out_answer->outcome = (enum fetch_outcome)outcome;
+    out_answer->code = (int32_t)code;
+    snprintf(out_answer->words, sizeof(out_answer->words), "%.*s", STR_ARGS(words));
+    return true;
+}
+
+static bool ask(struct helper *helper, enum fetch_kind kind, size_t body_bytes, int stop_fd,
+                struct helper_answer *out_answer)
+{
+    struct str body = { helper->body, body_bytes };
+    struct wire_wait wait = patience(stop_fd);
+    uint32_t id = ++helper->last_id;
+    struct wire_head head;
+    bool is_answered;
+
+    is_answered = wire_write(helper->fd, (uint32_t)kind, id, body, wait);
+    explicit_bzero(helper->body, body_bytes);
+    return is_answered && wire_read(helper->fd, &head, helper->body, wait) &&
+           head.kind == FETCH_RESULT && head.id == id &&
+           take_answer((struct str){ helper->body, head.len }, out_answer);
+}
+
+void helper_send_mail(struct helper *helper, const struct helper_mail *mail, int stop_fd,
+                      struct helper_answer *out_answer)
+{
+    struct buffer body = buffer_over(helper->body, WIRE_BODY_BYTES_MAX);
+
+    *out_answer = (struct helper_answer){ .outcome = FETCH_AWAY,
+                                          .code = TROUBLE_HELPER,
+                                          .words = "the helper process broke off" };
+    if (!start(helper)) {
+        snprintf(out_answer->words, sizeof(out_answer->words), "%s",
+                 "the helper process could not be started");
+        return;
+    }
+    field_put(&body, mail->sender);
+    field_put(&body, mail->recipient);
+    field_put(&body, mail->message);
+    ASSERT(!body.overflow);
+    if (!ask(helper, FETCH_MAIL, body.len, stop_fd, out_answer)) {
+        bury(helper);
+        return;
+    }
+    helper->pause_ms = PAUSE_MS;
+    /* It may be the password that is not right, or not any more. */
+    if (out_answer->outcome == FETCH_AWAY && helper->config.smtp_password_file != NULL)
+        stop(helper);
+}
+
+int helper_pid(const struct helper *helper)
+{
+    return helper->pid;
+}
+
+void helper_close(struct helper *helper)
+{
+    if (helper == NULL)
+        return;
+    stop(helper);
+    free(helper->body);
+    free(helper);
+}

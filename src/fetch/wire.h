@@ -1,0 +1,75 @@
+/*
+ * fetch/wire.h: what the server and its helper jeton-fetch say to each other.
+ *
+ * A frame is a head (kind, id, length of the body; codec/field.h) and a body of at most
+ * WIRE_BODY_BYTES_MAX. The server sends FETCH_SETUP first and once, which has no answer. Then it
+ * sends one request at a time, and the helper answers each with a FETCH_RESULT of the same id; also
+ * one whose kind it does not know. Either side ends the talk by closing its end.
+ *
+ *     FETCH_SETUP    SMTP URL, name to greet with, user, password, file of CA certificates
+ *     FETCH_MAIL     sender, recipient, message (RFC 5322)
+ *     FETCH_RESULT   outcome (number), code (number), words
+ *
+ * A code is the SMTP server's reply code (RFC 5321 4.2), or one of enum fetch_trouble where no
+ * reply says what is wrong. Words are for whoever asked for this one try; they are never logged, as
+ * a server's reply may name the recipient.
+ */
+#ifndef JETON_FETCH_WIRE_H
+#define JETON_FETCH_WIRE_H
+
+#include "base/buffer.h"
+#include "base/rc.h"
+
+enum fetch_kind { FETCH_SETUP = 1, FETCH_MAIL = 2, FETCH_RESULT = 0x80 };
+
+enum fetch_outcome {
+    FETCH_DONE = 0,  /* the SMTP server has taken the message                           */
+    FETCH_LATER = 1, /* it may take this message later (RFC 5321 4.2.1: 4yz)            */
+    FETCH_NEVER = 2, /* it will not take this message (5yz)                             */
+    FETCH_AWAY = 3   /* nothing was said of this message: no server, no TLS, no sign-in */
+};
+
+enum fetch_trouble {
+    TROUBLE_HELPER = -1,  /* the helper is not there or broke off */
+    TROUBLE_CONNECT = -2, /* no name, no route, refused           */
+    TROUBLE_TLS = -3,     /* not offered, or not to be trusted    */
+    TROUBLE_LOGIN = -4,
+    TROUBLE_TIMEOUT = -5,
+    TROUBLE_PROTOCOL = -6 /* something else went wrong on the way */
+};
+
+enum {
+    WIRE_FD = 3, /* the helper's end */
+    WIRE_HEAD_BYTES = 12,
+    WIRE_BODY_BYTES_MAX = 256 * 1024,
+    WIRE_WORDS_BYTES_MAX = 255,
+    FETCH_TIMEOUT_MS = 30 * 1000,       /* of one message, from the first packet   */
+    FETCH_REPLY_TIMEOUT_MS = 20 * 1000, /* of one reply, the good-bye's among them */
+    /* After that the helper hangs, and is ended. */
+    FETCH_PATIENCE_MS = FETCH_TIMEOUT_MS + FETCH_REPLY_TIMEOUT_MS + 5 * 1000,
+};
+
+struct wire_head {
+    uint32_t kind;
+    uint32_t id;
+    uint32_t len;
+};
+
+/* How long to wait for the other end. */
+struct wire_wait {
+    int64_t deadline_ms; /* of clock_monotonic_ms; INT64_MAX: for ever                   */
+    int stop_fd;         /* -1: none. When it is readable, no longer than `stop_ms` more */
+    int64_t stop_ms;
+};
+
+/* Writes a frame. False when the other end has gone or does not take it in time. */
+bool wire_write(int fd, uint32_t kind, uint32_t id, struct str body, struct wire_wait wait);
+
+/* Reads a frame into a body of WIRE_BODY_BYTES_MAX; false as well when it would be larger. */
+bool wire_read(int fd, struct wire_head *out_head, char *out_body, struct wire_wait wait);
+
+/* "451", "no connection": a code as an operator reads it. Written to memory of 16 bytes if need be.
+ */
+struct str fetch_code_format(int64_t code, char memory[static 16]);
+
+#endif
