@@ -114,6 +114,7 @@ enum rc account_change_password(struct store *store, int64_t account_id,
         return rc;
     store_unit_init(&unit);
     store_set_password_hash(&unit, account_id, str_of(hash));
+    store_delete_links(&unit, account_id, LINK_RESET); /* PW-09: the one it was for is gone */
     add_event(&unit, account_id, now, detail);
     return store_commit(store, &unit);
 }

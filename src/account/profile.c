@@ -66,6 +66,7 @@ static enum rc commit_change(const struct account_door *door, const struct brows
     enum rc rc;
 
     store_update_password_hash(unit, account->id, account->password_hash, new_hash);
+    store_delete_links(unit, account->id, LINK_RESET); /* PW-09: the one it was for is gone */
     rc = browser_session_begin(door->store, &begin, unit, result->value, &session);
     if (rc != RC_OK)
         return rc;

@@ -89,6 +89,24 @@ def test_a_newer_link_ends_the_older(shared, smtp):
     assert choose(shared, second).status == 200
 
 
+def change_by_owner(server, user):
+    person = Person(server).sign_in(user).open("/account/password")
+    person.fill("current-password", user[1]).fill("password", NEW).press("save")
+
+
+def change_by_operator(server, user):
+    server.cli("user", "passwd", user[0], "--password-stdin", stdin=NEW)
+
+
+@pytest.mark.parametrize("change", [change_by_owner, change_by_operator])
+def test_pw_09_a_link_ends_with_the_password_it_was_for(shared, smtp, change):
+    user, email = add_person(shared)
+    link = reset_link(shared, smtp, user, email)
+    change(shared, user)
+    assert can_sign_in(shared, user[0], NEW)
+    assert Person(shared).open(link).status == 410
+
+
 def test_pw_09_a_link_is_short_lived(faked_time, smtp):
     server, set_time = faked_time
     server.stop()
