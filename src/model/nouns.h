@@ -77,13 +77,20 @@ struct client {
     struct str client_id;
     struct str name;
     enum client_type type;
-    struct str secret_hash;     /* CLIENT_CONFIDENTIAL only */
+    enum client_auth_method auth_method; /* CLIENT_CONFIDENTIAL only */
+    struct str secret_hash;              /* of methods with a secret  */
+    struct str previous_secret_hash;     /* the secret before, good until a moment */
+    int64_t previous_secret_until;
     unsigned grant_types;       /* bits 1u << enum grant_type */
+    unsigned policy;            /* bits of enum client_policy */
     struct str scope;           /* what it may be granted beyond its services' words */
     struct str service_ids;     /* space-separated: services whose whole scope it may be granted */
     struct str redirect_uris;   /* newline-separated, compared exactly */
     int64_t refresh_lifetime_s; /* absolute, of a family */
     int64_t refresh_idle_lifetime_s; /* of one refresh token  */
+    struct str metadata; /* JSON with the names of RFC 7591, of what has no member here; or empty */
+    struct str registration_digest; /* base64url, SHA-256 of its registration access token (RFC
+                                       7592); empty: it has none */
     bool is_disabled;
     int64_t created_at;
 };

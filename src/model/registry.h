@@ -24,6 +24,30 @@ enum client_type {
     CLIENT_EMPTY_SECRET = 2 /* authenticates with a secret that is the empty string (3DM) */
 };
 
+/* How a confidential client authenticates (RFC 7591 2, token_endpoint_auth_method). */
+enum client_auth_method {
+    AUTH_SECRET = 0, /* client_secret_basic or client_secret_post, as it likes */
+    AUTH_SECRET_BASIC = 1,
+    AUTH_SECRET_POST = 2,
+    AUTH_PRIVATE_KEY_JWT = 3,
+    AUTH_TLS = 4,             /* tls_client_auth (RFC 8705 2.1) */
+    AUTH_TLS_SELF_SIGNED = 5, /* self_signed_tls_client_auth (RFC 8705 2.2) */
+    AUTH_METHOD_COUNT
+};
+
+/* What holds for a client beyond the rules for all. */
+enum client_policy {
+    CLIENT_IS_TRUSTED = 1u << 0,      /* the operator's own: nobody is asked for consent        */
+    CLIENT_REQUIRES_PUSHED = 1u << 1, /* require_pushed_authorization_requests (RFC 9126 6)     */
+    CLIENT_REQUIRES_SIGNED = 1u << 2, /* require_signed_request_object (RFC 9101 10.5)          */
+    CLIENT_BINDS_DPOP = 1u << 3,      /* dpop_bound_access_tokens (RFC 9449 5.2)                */
+    CLIENT_BINDS_TLS = 1u << 4,     /* tls_client_certificate_bound_access_tokens (RFC 8705 3.4) */
+    CLIENT_IS_PAIRWISE = 1u << 5,   /* subject_type (OpenID Connect Core 8)                   */
+    CLIENT_IS_REGISTERED = 1u << 6, /* by itself (RFC 7591)                                   */
+    CLIENT_IS_DOCUMENT = 1u << 7,   /* its client_id is the URL of its metadata               */
+    CLIENT_POLICY_BITS = (1u << 8) - 1
+};
+
 /* The letter after "jt" in an opaque value. */
 enum token_kind {
     TOKEN_ACCESS = 0,    /* a */

@@ -50,7 +50,9 @@ static struct str pack_text(char **at, struct str text)
 static struct catalog_client *new_client(const struct client *client)
 {
     size_t bytes = client->client_id.len + client->name.len + client->secret_hash.len +
-                   client->scope.len + client->service_ids.len + client->redirect_uris.len;
+                   client->scope.len + client->service_ids.len + client->redirect_uris.len +
+                   client->metadata.len + client->previous_secret_hash.len +
+                   client->registration_digest.len;
     struct catalog_client *entry = calloc(1, sizeof(*entry) + bytes);
     char *at;
 
@@ -64,6 +66,9 @@ static struct catalog_client *new_client(const struct client *client)
     entry->client.scope = pack_text(&at, client->scope);
     entry->client.service_ids = pack_text(&at, client->service_ids);
     entry->client.redirect_uris = pack_text(&at, client->redirect_uris);
+    entry->client.metadata = pack_text(&at, client->metadata);
+    entry->client.previous_secret_hash = pack_text(&at, client->previous_secret_hash);
+    entry->client.registration_digest = pack_text(&at, client->registration_digest);
     atomic_init(&entry->reference_count, 1);
     return entry;
 }

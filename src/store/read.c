@@ -47,8 +47,10 @@ static enum rc load_service(const struct row *row, struct arena *arena, void *ou
 static enum rc load_client(const struct row *row, struct arena *arena, void *out)
 {
     int64_t type = row_int(row, 3);
+    int64_t auth_method = row_int(row, 13);
 
-    if (type < CLIENT_CONFIDENTIAL || type > CLIENT_EMPTY_SECRET)
+    if (type < CLIENT_CONFIDENTIAL || type > CLIENT_EMPTY_SECRET || auth_method < 0 ||
+        auth_method >= AUTH_METHOD_COUNT)
         return RC_CORRUPT;
     *(struct client *)out = (struct client){
         .id = row_int(row, 0),
@@ -64,6 +66,12 @@ static enum rc load_client(const struct row *row, struct arena *arena, void *out
         .refresh_idle_lifetime_s = row_int(row, 10),
         .is_disabled = row_int(row, 11) != 0,
         .created_at = row_int(row, 12),
+        .auth_method = (enum client_auth_method)auth_method,
+        .policy = (unsigned)row_int(row, 14),
+        .metadata = row_text(row, 15, arena),
+        .previous_secret_hash = row_text(row, 16, arena),
+        .previous_secret_until = row_int(row, 17),
+        .registration_digest = row_text(row, 18, arena),
     };
     return RC_OK;
 }
