@@ -21,6 +21,7 @@ usage() {
 ./do lint                        formatting, clang-tidy, cppcheck, tidy
 ./do fuzz [TARGET [SECONDS]]     fuzz one parser (60 seconds unless told); alone: list the targets
 ./do bench [WORKLOAD…]           measure, as ratios within one run
+./do screenshots [FOLDER]        take a picture of every page, into docs/screenshots unless told
 ./do install [PREFIX]            install binary and units (PREFIX is /usr/local; DESTDIR is obeyed)
 
 Options of `run` are those of `jeton serve`; --data and --listen have the defaults ./var and
@@ -529,6 +530,14 @@ do_install() {
     as_root install -D -m 644 LICENSE "$target/share/doc/jeton/LICENSE"
 }
 
+# ---- screenshots ----------------------------------------------------------------------------
+
+do_screenshots() {
+    install_packages build run test
+    build_release
+    $python tools/screenshots.py "$@"
+}
+
 command=${1:-help}
 [ $# -eq 0 ] || shift
 case $command in
@@ -538,6 +547,7 @@ build) build_release ;;
 lint) do_lint ;;
 fuzz) do_fuzz "$@" ;;
 bench) do_bench "$@" ;;
+screenshots) do_screenshots "$@" ;;
 install) do_install "$@" ;;
 help | -h | --help) usage ;;
 *)

@@ -67,6 +67,40 @@ for (const form of document.querySelectorAll("form#token-form")) {
   });
 }
 
+// A hint at a new password, never a rule. It is made here, for the password leaves the page with
+// its form only: what is left without what everybody takes, and how little of that repeats itself.
+const taken = new RegExp("pass(?:wor[dt]|e)?|mot ?de|contrase[nñ]a|q[uw]ert[yz]*|azerty|asdf|letmein|"
+  + "welcome|iloveyou|admin|dragon|monkey|login|0?123456?7?8?9?0?|(?:19|20)\\d\\d|(.)\\1\\1+", "g");
+function freshPairs(text) {
+  const pairs = new Set();
+  for (let i = 2; i < text.length; i++) {
+    const step = text.charCodeAt(i) - text.charCodeAt(i - 1);
+    if (step !== text.charCodeAt(i - 1) - text.charCodeAt(i - 2)) {
+      pairs.add(text.slice(i - 1, i + 1));
+    }
+  }
+  return pairs.size;
+}
+for (const hint of document.querySelectorAll("[data-of]")) {
+  const field = document.getElementById(hint.dataset.of);
+  field.addEventListener("input", () => {
+    const text = field.value.toLowerCase();
+    const names = [field.form.username, field.form.email]
+      .map((input) => input ? input.value.toLowerCase().split("@")[0] : "");
+    let kind = freshPairs(text.replace(taken, "")) < 5 ? "weak" : "enough";
+    if (names.some((name) => name.length > 2 && text.includes(name))) {
+      kind = "named";
+    }
+    if ([...text].length < Number(hint.dataset.min)) {
+      kind = "short";
+    }
+    const words = text ? hint.dataset[kind] : "";
+    if (hint.textContent !== words) {
+      hint.textContent = words;
+    }
+  });
+}
+
 // What was sent is not sent twice.
 document.addEventListener("submit", (event) => {
   if (event.target.dataset.sent) {

@@ -1,5 +1,7 @@
 #include "account/account.h"
 
+#include "account/link.h"
+
 /* ---- names and passwords ---- */
 
 static enum rc refuse(struct buffer *out_error, struct str words)
@@ -53,6 +55,12 @@ enum rc account_password_check(const struct secret *password, struct buffer *out
     return RC_OK;
 }
 
+enum rc account_find(struct store *store, int64_t account_id, struct arena *arena,
+                     struct account *out_account)
+{
+    return store_find_account(store, account_id, arena, out_account);
+}
+
 /* ---- changes ---- */
 
 static void add_event(struct store_unit *unit, int64_t account_id, int64_t at, struct str detail)
@@ -100,7 +108,7 @@ enum rc account_create(struct store *store, const struct account *draft,
 
 enum rc account_change_password(struct store *store, int64_t account_id,
                                 const struct secret *password, struct password_cost cost,
-                                struct str detail, int64_t now, struct buffer *out_error)
+                                const struct act_note *note, struct buffer *out_error)
 {
     char hash[PASSWORD_HASH_BYTES_MAX];
     struct store_unit unit;
@@ -114,7 +122,8 @@ enum rc account_change_password(struct store *store, int64_t account_id,
         return rc;
     store_unit_init(&unit);
     store_set_password_hash(&unit, account_id, str_of(hash));
-    store_delete_links(&unit, account_id, LINK_RESET); /* PW-09: the one it was for is gone */
-    add_event(&unit, account_id, now, detail);
+    link_end_for_password(account_id, &unit);
+    add_event(&unit, account_id, note->now, note->detail);
+    notice_add(note->notice, &unit);
     return store_commit(store, &unit);
 }

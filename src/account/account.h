@@ -22,6 +22,10 @@
  */
 enum rc account_name_check(struct str name, struct buffer *out_error) MUST_CHECK;
 
+/* An account by its id; RC_NOT_FOUND.  Faults: the store's */
+enum rc account_find(struct store *store, int64_t account_id, struct arena *arena,
+                     struct account *out_account) MUST_CHECK;
+
 enum { ACCOUNT_PASSWORD_CHARACTERS_MIN = 15 }; /* without a second factor; PW-01 */
 
 /*
@@ -62,8 +66,7 @@ enum rc account_create(struct store *store, const struct account *draft,
  */
 enum rc account_change_password(struct store *store, int64_t account_id,
                                 const struct secret *password, struct password_cost cost,
-                                struct str detail, int64_t now,
-                                struct buffer *out_error) MUST_CHECK;
+                                const struct act_note *note, struct buffer *out_error) MUST_CHECK;
 
 /* What a check needs. */
 struct account_door {

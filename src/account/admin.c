@@ -1,6 +1,8 @@
 #include "account/admin.h"
 
 #include "account/factor.h"
+#include "account/link.h"
+#include "account/notice.h"
 
 struct str admin_detail(const struct admin *admin, const char *act)
 {
@@ -66,6 +68,35 @@ enum rc admin_unlock(struct store *store, struct throttle_book *throttle, const 
     return store_commit(store, &unit);
 }
 
+static void change_email(const struct admin *admin, const struct account *account,
+                         const struct admin_account_change *change, struct store_unit *unit)
+{
+    if (change->email.len > 0)
+        store_verify_email(unit, account->id, change->email, admin->now);
+    store_delete_links(unit, account->id, LINK_VERIFY);
+    link_end_for_password(account->id, unit);
+    notice_add(change->notice, unit);
+}
+
+enum rc admin_change_account(struct store *store, const struct admin *admin,
+                             const struct account *account,
+                             const struct admin_account_change *change)
+{
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_update_profile(&unit, account->id, change->full_name, change->email);
+    add_change(admin, account->id, "name or address changed", &unit);
+    if (!str_equal(account->email, change->email))
+        change_email(admin, account, change, &unit);
+    if (account->is_admin != change->is_admin) {
+        store_set_admin(&unit, account->id, change->is_admin);
+        add_change(admin, account->id,
+                   change->is_admin ? "made an administrator" : "no administrator any more", &unit);
+    }
+    return store_commit(store, &unit);
+}
+
 enum rc admin_forgive_name(struct store *store, struct throttle_book *throttle, struct str name,
                            int64_t now)
 {
@@ -77,12 +108,6 @@ enum rc admin_forgive_name(struct store *store, struct throttle_book *throttle, 
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */
-
-enum rc admin_find_account(struct store *store, int64_t account_id, struct arena *arena,
-                           struct account *out_account)
-{
-    return store_find_account(store, account_id, arena, out_account);
-}
 
 enum rc admin_search_accounts(struct store *store, struct str text, int64_t before_id,
                               struct arena *arena, struct account *out_rows, size_t max,

@@ -39,15 +39,31 @@ enum rc admin_enable(struct store *store, struct throttle_book *throttle, const 
 enum rc admin_unlock(struct store *store, struct throttle_book *throttle, const struct admin *admin,
                      const struct account *account) MUST_CHECK;
 
+/* What an administrator says of an account. */
+struct admin_account_change {
+    struct str full_name;
+    struct str email; /* the administrator vouches for it: it counts as known */
+    bool is_admin;
+    const struct mail *notice; /* that tells of another address; NULL: none */
+};
+
+/*
+ * Changes an account. Links that were sent to another address before end with it (PW-09).
+ *
+ * account   as it was read
+ *
+ * Answers: RC_OK · RC_NOT_FOUND · RC_EXISTS the address is another's · RC_SPENT this is the last
+ * administrator who may sign in.  Faults: the store's
+ */
+enum rc admin_change_account(struct store *store, const struct admin *admin,
+                             const struct account *account,
+                             const struct admin_account_change *change) MUST_CHECK;
+
 /* The name's failed tries from before there was an account do not hold up its owner. */
 enum rc admin_forgive_name(struct store *store, struct throttle_book *throttle, struct str name,
                            int64_t now) MUST_CHECK;
 
 /* ---- looking --------------------------------------------------------------------------------- */
-
-/* RC_NOT_FOUND. */
-enum rc admin_find_account(struct store *store, int64_t account_id, struct arena *arena,
-                           struct account *out_account) MUST_CHECK;
 
 /* As store_search_accounts. */
 enum rc admin_search_accounts(struct store *store, struct str text, int64_t before_id,

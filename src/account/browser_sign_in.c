@@ -1,7 +1,7 @@
 #include "account/browser_sign_in.h"
 
-static void add_event(const struct browser *browser, enum event_kind kind, int64_t account_id,
-                      struct str detail, struct store_unit *unit)
+void browser_add_event(const struct browser *browser, enum event_kind kind, int64_t account_id,
+                       struct str detail, struct store_unit *unit)
 {
     struct event event = {
         .at = browser->now, .kind = kind, .account_id = account_id, .detail = detail
@@ -30,7 +30,7 @@ static enum rc commit_session(const struct account_door *door, const struct brow
     if (rc != RC_OK)
         return rc;
     if (begin->stage == STAGE_SIGNED_IN)
-        add_event(browser, EVENT_SIGNED_IN, begin->account_id, detail, unit);
+        browser_add_event(browser, EVENT_SIGNED_IN, begin->account_id, detail, unit);
     rc = store_commit(door->store, unit);
     if (rc == RC_SPENT)
         undo(result, SIGN_IN_CODE_WRONG, "the code was used a moment before");
@@ -150,6 +150,7 @@ enum rc browser_sign_out(struct store *store, const struct browser *browser,
     store_unit_init(&unit);
     store_delete_browser_session(&unit, session->id);
     if (session->stage == STAGE_SIGNED_IN)
-        add_event(browser, EVENT_SIGNED_OUT, session->account_id, STR("by its owner"), &unit);
+        browser_add_event(browser, EVENT_SIGNED_OUT, session->account_id, STR("by its owner"),
+                          &unit);
     return store_commit(store, &unit);
 }

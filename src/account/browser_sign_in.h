@@ -18,6 +18,10 @@ struct browser {
     int64_t now;
 };
 
+/* Adds an audit event: somebody at this browser did it. */
+void browser_add_event(const struct browser *browser, enum event_kind kind, int64_t account_id,
+                       struct str detail, struct store_unit *unit);
+
 struct browser_result {
     enum sign_in_verdict verdict;
     const char *why; /* static text, for the log alone */

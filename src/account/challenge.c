@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "account/throttle.h"
 #include "base/secret.h"
 #include "crypto/random.h"
 
@@ -11,6 +12,7 @@ enum { WAY_COUNT = 8, SET_COUNT = CHALLENGE_COUNT_MAX / WAY_COUNT };
 struct slot {
     unsigned char owner[DIGEST_BYTES];
     unsigned char challenge[CHALLENGE_BYTES];
+    unsigned char address[16]; /* folded */
     enum challenge_use use;
     int64_t expires_at; /* 0: free */
 };
@@ -58,33 +60,68 @@ static struct slot *find_slot(struct slot *set, const unsigned char *owner, enum
     return NULL;
 }
 
-/* Its own, or else the one that expires first: free ones before all others. */
-static struct slot *choose_slot(struct slot *set, const unsigned char *owner,
-                                enum challenge_use use)
+static bool is_free(const struct slot *slot, int64_t now)
 {
-    struct slot *chosen = find_slot(set, owner, use);
+    return slot->expires_at == 0 || now >= slot->expires_at;
+}
 
-    if (chosen != NULL)
-        return chosen;
-    chosen = set;
-    for (size_t i = 1; i < WAY_COUNT; i++) {
-        if (set[i].expires_at < chosen->expires_at)
+/* How many of a full set the address has. */
+static size_t count_of(const struct slot *set, const unsigned char *address)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < WAY_COUNT; i++)
+        count += memcmp(set[i].address, address, sizeof(set[i].address)) == 0;
+    return count;
+}
+
+/* The oldest of whichever address has most of a full set, the one that asks counted in: so nobody
+ * pushes out others' for more than their own. */
+static struct slot *choose_victim(struct slot *set, const unsigned char *address)
+{
+    struct slot *chosen = NULL;
+    size_t chosen_count = 0;
+
+    for (size_t i = 0; i < WAY_COUNT; i++) {
+        bool is_own = memcmp(set[i].address, address, sizeof(set[i].address)) == 0;
+        size_t count = count_of(set, set[i].address) + is_own;
+
+        if (chosen == NULL || count > chosen_count ||
+            (count == chosen_count && set[i].expires_at < chosen->expires_at)) {
             chosen = &set[i];
+            chosen_count = count;
+        }
     }
     return chosen;
 }
 
+/* Its own, or a free one, or else somebody's who has many. */
+static struct slot *choose_slot(struct slot *set, const unsigned char *owner,
+                                const unsigned char *address, enum challenge_use use, int64_t now)
+{
+    struct slot *chosen = find_slot(set, owner, use);
+
+    for (size_t i = 0; chosen == NULL && i < WAY_COUNT; i++) {
+        if (is_free(&set[i], now))
+            chosen = &set[i];
+    }
+    return chosen != NULL ? chosen : choose_victim(set, address);
+}
+
 void challenge_issue(struct challenge_book *book, const unsigned char owner[static DIGEST_BYTES],
-                     enum challenge_use use, int64_t now,
+                     const unsigned char address[static 16], enum challenge_use use, int64_t now,
                      unsigned char out_challenge[static CHALLENGE_BYTES])
 {
+    unsigned char folded[16];
     struct slot *slot;
 
+    throttle_fold_address(address, folded);
     random_bytes(out_challenge, CHALLENGE_BYTES);
     pthread_mutex_lock(&book->lock);
-    slot = choose_slot(set_of(book, owner), owner, use);
+    slot = choose_slot(set_of(book, owner), owner, folded, use, now);
     *slot = (struct slot){ .use = use, .expires_at = now + CHALLENGE_LIFETIME_S };
     memcpy(slot->owner, owner, DIGEST_BYTES);
+    memcpy(slot->address, folded, sizeof(folded));
     memcpy(slot->challenge, out_challenge, CHALLENGE_BYTES);
     pthread_mutex_unlock(&book->lock);
 }

@@ -13,8 +13,9 @@
  * delete), which is why consuming may answer a fault.
  *
  * It is bounded: CHALLENGE_COUNT_MAX challenges in sets of a few, chosen by bits of the owner. In a
- * full set the oldest gives way, so whoever opens very many login transactions can make others try
- * again; how many one address may open is for the pages to limit. Any thread.
+ * full set the address that has most of it gives way, the one that asks counted in, and of its
+ * challenges the oldest. So whoever opens very many login transactions pushes out their own, and
+ * makes nobody else try again. Any thread.
  */
 #ifndef JETON_ACCOUNT_CHALLENGE_H
 #define JETON_ACCOUNT_CHALLENGE_H
@@ -39,9 +40,10 @@ struct challenge_book *challenge_book_new(void);
 /* Wipes what is in it; takes NULL too. */
 void challenge_book_free(struct challenge_book *book);
 
-/* A fresh challenge; the one that this owner had for this use is no longer good. */
+/* A fresh challenge for a browser at an address (16 bytes, as struct http_address); the one that
+ * this owner had for this use is no longer good. */
 void challenge_issue(struct challenge_book *book, const unsigned char owner[static DIGEST_BYTES],
-                     enum challenge_use use, int64_t now,
+                     const unsigned char address[static 16], enum challenge_use use, int64_t now,
                      unsigned char out_challenge[static CHALLENGE_BYTES]);
 
 /*

@@ -61,6 +61,13 @@ static void add_event(struct store_unit *unit, int64_t account_id, struct str de
     store_insert_event(unit, &event);
 }
 
+/* Two steps. */
+static void add_note(struct store_unit *unit, int64_t account_id, const struct act_note *note)
+{
+    add_event(unit, account_id, note->detail, note->now);
+    notice_add(note->notice, unit);
+}
+
 static void format_uri(struct str secret, struct str issuer, struct str account_name,
                        struct buffer *out_uri)
 {
@@ -86,8 +93,8 @@ static enum rc list_factors(struct store *store, int64_t account_id, struct aren
 }
 
 static enum rc insert_totp(const struct factor_keys *keys, struct store *store,
-                           const struct factor *draft, struct str secret, struct str detail,
-                           int64_t kept_session_id)
+                           const struct factor *draft, struct str secret,
+                           const struct act_note *note, int64_t kept_session_id)
 {
     char name[SEAL_NAME_BYTES];
     char sealed_bytes[SEALED_BYTES_MAX];
@@ -107,18 +114,18 @@ static enum rc insert_totp(const struct factor_keys *keys, struct store *store,
     store_insert_factor(&unit, &factor);
     /* OWASP ASVS 5.0 7.4.3 */
     store_delete_browser_sessions(&unit, factor.account_id, kept_session_id);
-    add_event(&unit, factor.account_id, detail, factor.created_at);
+    add_note(&unit, factor.account_id, note);
     return store_commit(store, &unit);
 }
 
 enum rc factor_enrol_totp(const struct factor_keys *keys, struct store *store,
                           const struct account *account, struct str issuer, struct str name,
-                          struct str detail, int64_t now, struct buffer *out_uri)
+                          const struct act_note *note, struct buffer *out_uri)
 {
     __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
     struct factor rows[FACTOR_COUNT_MAX];
     struct factor draft = {
-        .account_id = account->id, .kind = FACTOR_TOTP, .name = name, .created_at = now
+        .account_id = account->id, .kind = FACTOR_TOTP, .name = name, .created_at = note->now
     };
     char bytes[TOTP_SECRET_BYTES];
     struct str secret = { bytes, sizeof(bytes) };
@@ -131,7 +138,7 @@ enum rc factor_enrol_totp(const struct factor_keys *keys, struct store *store,
     if (count >= FACTOR_COUNT_MAX)
         return RC_EXISTS;
     random_bytes(bytes, sizeof(bytes)); /* RFC 4226 4, R6: 160 bits */
-    rc = insert_totp(keys, store, &draft, secret, detail, 0);
+    rc = insert_totp(keys, store, &draft, secret, note, 0);
     if (rc == RC_OK)
         format_uri(secret, issuer, account->name, out_uri);
     explicit_bzero(bytes, sizeof(bytes));
@@ -175,7 +182,7 @@ static void format_letters(const char letters[static RECOVERY_LETTER_COUNT], str
 }
 
 enum rc factor_make_recovery_codes(const struct factor_keys *keys, struct store *store,
-                                   int64_t account_id, struct str detail, int64_t now,
+                                   int64_t account_id, const struct act_note *note,
                                    struct buffer *out_codes)
 {
     char letters[RECOVERY_CODE_COUNT][RECOVERY_LETTER_COUNT];
@@ -190,7 +197,7 @@ enum rc factor_make_recovery_codes(const struct factor_keys *keys, struct store 
         recovery_digest(keys, (struct str){ letters[i], RECOVERY_LETTER_COUNT }, digest);
         store_insert_recovery_code(&unit, account_id, digest);
     }
-    add_event(&unit, account_id, detail, now);
+    add_note(&unit, account_id, note);
     rc = store_commit(store, &unit);
     for (size_t i = 0; rc == RC_OK && i < RECOVERY_CODE_COUNT; i++)
         format_letters(letters[i], out_codes);
@@ -198,14 +205,14 @@ enum rc factor_make_recovery_codes(const struct factor_keys *keys, struct store 
     return rc;
 }
 
-enum rc factor_remove_all(struct store *store, int64_t account_id, struct str detail, int64_t now)
+enum rc factor_remove_all(struct store *store, int64_t account_id, const struct act_note *note)
 {
     UNINITIALIZED struct store_unit unit;
 
     store_unit_init(&unit);
     store_delete_factors(&unit, account_id);
     store_delete_browser_sessions(&unit, account_id, 0); /* OWASP ASVS 5.0 7.4.3 */
-    add_event(&unit, account_id, detail, now);
+    add_note(&unit, account_id, note);
     return store_commit(store, &unit);
 }
 
@@ -456,6 +463,9 @@ static enum rc confirm_secret(const struct factor_keys *keys, struct store *stor
                              .name = confirmation->name,
                              .created_at = now,
                              .last_used_at = now };
+    const struct act_note note = { .detail = STR("an app was set up by its owner"),
+                                   .notice = confirmation->notice,
+                                   .now = now };
     bool is_there;
     size_t count;
     enum rc rc = list_factors(store, confirmation->account_id, &arena, rows, &count);
@@ -470,8 +480,7 @@ static enum rc confirm_secret(const struct factor_keys *keys, struct store *stor
         factor.last_step = match_secret(secret, digits, 0, now); /* RFC 6238 5.2: used up */
     if (factor.last_step == 0)
         return RC_REFUSED;
-    return insert_totp(keys, store, &factor, secret, STR("an app was set up by its owner"),
-                       confirmation->session_id);
+    return insert_totp(keys, store, &factor, secret, &note, confirmation->session_id);
 }
 
 enum rc factor_confirm_totp(const struct factor_keys *keys, struct store *store,
@@ -488,23 +497,18 @@ enum rc factor_confirm_totp(const struct factor_keys *keys, struct store *store,
 
 /* ---- changes by the owner -------------------------------------------------------------------- */
 
-enum rc factor_remove(struct store *store, int64_t account_id, int64_t factor_id,
-                      int64_t session_id, int64_t now)
+enum rc factor_remove(struct store *store, const struct factor_removal *removal, int64_t now)
 {
-    __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
-    struct factor rows[FACTOR_COUNT_MAX];
+    const struct act_note note = { .detail = STR("a second factor was removed by its owner"),
+                                   .notice = removal->notice,
+                                   .now = now };
     UNINITIALIZED struct store_unit unit;
-    size_t count;
-    enum rc rc = list_factors(store, account_id, &arena, rows, &count);
 
-    if (rc != RC_OK)
-        return rc;
     store_unit_init(&unit);
-    store_delete_factor(&unit, factor_id, account_id);
-    if (count == 1) /* alone, the codes would be a second password */
-        store_delete_recovery_codes(&unit, account_id);
-    store_delete_browser_sessions(&unit, account_id, session_id); /* OWASP ASVS 5.0 7.4.3 */
-    add_event(&unit, account_id, STR("a second factor was removed by its owner"), now);
+    store_delete_spare_factor(&unit, removal->factor_id, removal->account_id);
+    /* OWASP ASVS 5.0 7.4.3 */
+    store_delete_browser_sessions(&unit, removal->account_id, removal->session_id);
+    add_note(&unit, removal->account_id, &note);
     return store_commit(store, &unit);
 }
 

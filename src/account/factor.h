@@ -12,6 +12,7 @@
 #ifndef JETON_ACCOUNT_FACTOR_H
 #define JETON_ACCOUNT_FACTOR_H
 
+#include "account/notice.h"
 #include "crypto/digest.h"
 #include "store/store.h"
 
@@ -34,7 +35,6 @@ enum {
  * Enrols a new TOTP factor, and ends the account's browser sessions (SE-06).
  *
  * issuer    what an authenticator shows above the name
- * detail    the event's: who did it
  * out_uri   appended: otpauth://totp/ISSUER:NAME?secret=…&issuer=…, to be shown once; a secret.
  *           (Key URI format of authenticator programs: SHA1, 6 digits, 30 seconds are its defaults
  *           and named all the same.)
@@ -43,7 +43,7 @@ enum {
  */
 enum rc factor_enrol_totp(const struct factor_keys *keys, struct store *store,
                           const struct account *account, struct str issuer, struct str name,
-                          struct str detail, int64_t now, struct buffer *out_uri) MUST_CHECK;
+                          const struct act_note *note, struct buffer *out_uri) MUST_CHECK;
 
 /*
  * Begins an enrolment by the owner: nothing is stored until a first code has proved that the app
@@ -70,6 +70,7 @@ struct factor_confirmation {
     struct str enrolment;
     struct str name;
     struct str code;
+    const struct mail *notice; /* as of struct act_note */
 };
 
 /*
@@ -81,10 +82,18 @@ struct factor_confirmation {
 enum rc factor_confirm_totp(const struct factor_keys *keys, struct store *store,
                             const struct factor_confirmation *confirmation, int64_t now) MUST_CHECK;
 
-/* Removes one factor, with the last one the recovery codes too, and ends the account's browser
- * sessions but one (SE-06). RC_NOT_FOUND when it is not this account's. */
-enum rc factor_remove(struct store *store, int64_t account_id, int64_t factor_id,
-                      int64_t session_id, int64_t now) MUST_CHECK;
+struct factor_removal {
+    int64_t account_id;
+    int64_t factor_id;
+    int64_t session_id;        /* the one browser session that goes on */
+    const struct mail *notice; /* as of struct act_note */
+};
+
+/* Removes one of several factors, and ends the account's browser sessions but one (SE-06).
+ * RC_NOT_FOUND when it is not this account's, or the only one left: that is for
+ * profile_remove_last_factor. */
+enum rc factor_remove(struct store *store, const struct factor_removal *removal,
+                      int64_t now) MUST_CHECK;
 
 /* RC_NOT_FOUND when it is not this account's. */
 enum rc factor_rename(struct store *store, int64_t account_id, int64_t factor_id, struct str name,
@@ -96,13 +105,13 @@ enum rc factor_rename(struct store *store, int64_t account_id, int64_t factor_id
  * out_codes   appended: RECOVERY_CODE_COUNT lines; secrets, to be shown once
  */
 enum rc factor_make_recovery_codes(const struct factor_keys *keys, struct store *store,
-                                   int64_t account_id, struct str detail, int64_t now,
+                                   int64_t account_id, const struct act_note *note,
                                    struct buffer *out_codes) MUST_CHECK;
 
 /* Removes every second factor and every recovery code of an account, with an event, and ends its
  * browser sessions (SE-06). */
-enum rc factor_remove_all(struct store *store, int64_t account_id, struct str detail,
-                          int64_t now) MUST_CHECK;
+enum rc factor_remove_all(struct store *store, int64_t account_id,
+                          const struct act_note *note) MUST_CHECK;
 
 /*
  * Checks a code against the account's factors, then against its recovery codes. Digits may have

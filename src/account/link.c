@@ -8,8 +8,22 @@ enum { RANDOM_BYTES = 32 };
 
 _Static_assert((int)LINK_VALUE_BYTES == BASE64URL_TEXT_BYTES((int)RANDOM_BYTES), "the same bytes");
 
-enum rc link_add(struct store *store, struct link *link, bool is_for_one, int64_t now,
-                 struct store_unit *unit, struct secret *out_value)
+static int64_t lifetime_s_of(enum link_purpose purpose)
+{
+    switch (purpose) {
+    case LINK_RESET:
+        return LINK_RESET_S;
+    case LINK_INVITATION:
+        return LINK_INVITATION_S;
+    case LINK_VERIFY:
+    case LINK_REGISTER:
+        break;
+    }
+    return LINK_VERIFY_S;
+}
+
+enum rc link_draft(struct store *store, struct link *link, bool is_for_one, int64_t now,
+                   struct secret *out_value)
 {
     unsigned char random[RANDOM_BYTES];
     char text[LINK_VALUE_BYTES];
@@ -24,12 +38,20 @@ enum rc link_add(struct store *store, struct link *link, bool is_for_one, int64_
     digest_sha256(buffer_str(&value), link->digest);
     explicit_bzero(random, sizeof(random));
     explicit_bzero(text, sizeof(text));
-    link->expires_at = now;
-    if (is_for_one)
-        link->expires_at += link->purpose == LINK_RESET ? LINK_RESET_S : LINK_VERIFY_S;
+    link->expires_at = now + (is_for_one ? lifetime_s_of(link->purpose) : 0);
+    return RC_OK;
+}
+
+void link_add(const struct link *link, struct store_unit *unit)
+{
     store_delete_links(unit, link->account_id, link->purpose);
     store_insert_link(unit, link);
-    return RC_OK;
+}
+
+void link_end_for_password(int64_t account_id, struct store_unit *unit)
+{
+    store_delete_links(unit, account_id, LINK_RESET);
+    store_delete_links(unit, account_id, LINK_INVITATION);
 }
 
 enum rc link_find(struct store *store, const struct secret *value, int64_t now, struct arena *arena,

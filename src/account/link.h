@@ -16,20 +16,29 @@
 enum {
     LINK_VALUE_BYTES = 43, /* base64url of 32 bytes */
     LINK_RESET_S = 30 * 60,
-    LINK_VERIFY_S = 24 * 3600 /* LINK_REGISTER, too */
+    LINK_VERIFY_S = 24 * 3600, /* LINK_REGISTER, too */
+    LINK_INVITATION_S = 7 * 24 * 3600
 };
 
 /*
- * Makes a link: at most two steps. The older ones of its account and purpose end.
+ * Drafts a link, so that the mail with its value can be written before the act that stores both.
  *
  * link         purpose, account_id, email and, for LINK_REGISTER, what the account is made of; it
- * is given the rest is_for_one   false: the same work for nobody, and the link is good for nothing
- * out_value    a secret, good once the unit is committed
+ *              is given the rest
+ * is_for_one   false: the same work for nobody, and the link is good for nothing
+ * out_value    a secret, good once the act is committed
  *
  * Answers: RC_OK.  Faults: the store's
  */
-enum rc link_add(struct store *store, struct link *link, bool is_for_one, int64_t now,
-                 struct store_unit *unit, struct secret *out_value) MUST_CHECK;
+enum rc link_draft(struct store *store, struct link *link, bool is_for_one, int64_t now,
+                   struct secret *out_value) MUST_CHECK;
+
+/* Adds a drafted link: two steps. The older ones of its account and purpose end. */
+void link_add(const struct link *link, struct store_unit *unit);
+
+/* The account's password is another now, or its address: what set a password before does so no
+ * more (PW-09). Two steps. */
+void link_end_for_password(int64_t account_id, struct store_unit *unit);
 
 /* The link of a value; RC_NOT_FOUND when there is none, or none any more.  Faults: the store's */
 enum rc link_find(struct store *store, const struct secret *value, int64_t now, struct arena *arena,

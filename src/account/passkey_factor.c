@@ -1,5 +1,6 @@
 #include "account/passkey_factor.h"
 
+#include "account/notice.h"
 #include "codec/base32.h"
 #include "codec/base64url.h"
 
@@ -142,8 +143,8 @@ enum rc passkey_begin_registration(const struct account_door *door, const struct
     if (rc != RC_OK)
         return rc;
     make_user_handle(door, visitor->account->id, handle);
-    challenge_issue(site->challenges, visitor->owner, CHALLENGE_REGISTRATION, visitor->browser.now,
-                    challenge);
+    challenge_issue(site->challenges, visitor->owner, visitor->browser.address,
+                    CHALLENGE_REGISTRATION, visitor->browser.now, challenge);
     passkey_format_creation(&creation, out_options);
     return RC_OK;
 }
@@ -206,6 +207,7 @@ static enum rc store_passkey(const struct account_door *door, const struct passk
     store_delete_browser_sessions(&unit, account->id, visitor->session->id);
     add_event(visitor, EVENT_FACTOR_CHANGED, account->id, STR("a passkey was added by its owner"),
               &unit);
+    notice_add(answer->notice, &unit);
     rc = store_commit(door->store, &unit);
     if (rc == RC_EXISTS) /* WebAuthn 7.1 step 26 */
         *out_why = "the credential is registered already";
@@ -292,8 +294,8 @@ enum rc passkey_begin_sign_in(const struct account_door *door, const struct pass
         if (rc != RC_OK || request.allowed_count == 0)
             return rc == RC_OK ? RC_NOT_FOUND : rc;
     }
-    challenge_issue(site->challenges, visitor->owner, use_of(visitor), visitor->browser.now,
-                    challenge);
+    challenge_issue(site->challenges, visitor->owner, visitor->browser.address, use_of(visitor),
+                    visitor->browser.now, challenge);
     passkey_format_request(&request, out_options);
     return RC_OK;
 }

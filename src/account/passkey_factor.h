@@ -67,8 +67,9 @@ struct passkey_new {
     struct str credential_id;
     struct str client_data;
     struct str attestation_object;
-    struct str transports; /* dropped unless it is space-separated words */
-    struct str name;       /* at most FACTOR_NAME_BYTES_MAX */
+    struct str transports;     /* dropped unless it is space-separated words */
+    struct str name;           /* at most FACTOR_NAME_BYTES_MAX */
+    const struct mail *notice; /* that tells of it; NULL: none */
 };
 
 /*

@@ -1,5 +1,8 @@
 #include "account/profile.h"
 
+#include "account/link.h"
+#include "account/notice.h"
+
 enum {
     SESSIONS_PER_UNIT = 8,
     SESSIONS_PER_READ = 64, /* the store keeps those that are over for a while */
@@ -7,17 +10,6 @@ enum {
 };
 
 _Static_assert((int)SESSIONS_PER_UNIT + 2 <= (int)STORE_UNIT_STEP_COUNT_MAX, "events must fit too");
-
-static void add_event(const struct browser *browser, enum event_kind kind, int64_t account_id,
-                      struct str detail, struct store_unit *unit)
-{
-    struct event event = {
-        .at = browser->now, .kind = kind, .account_id = account_id, .detail = detail
-    };
-
-    memcpy(event.address, browser->address, sizeof(event.address));
-    store_insert_event(unit, &event);
-}
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -42,8 +34,8 @@ enum rc profile_update(struct store *store, const struct browser *browser, int64
 
     store_unit_init(&unit);
     store_update_profile(&unit, account_id, full_name, email);
-    add_event(browser, EVENT_ACCOUNT_CHANGED, account_id, STR("name or address, by its owner"),
-              &unit);
+    browser_add_event(browser, EVENT_ACCOUNT_CHANGED, account_id,
+                      STR("name or address, by its owner"), &unit);
     return store_commit(store, &unit);
 }
 
@@ -66,7 +58,8 @@ static enum rc commit_change(const struct account_door *door, const struct brows
     enum rc rc;
 
     store_update_password_hash(unit, account->id, account->password_hash, new_hash);
-    store_delete_links(unit, account->id, LINK_RESET); /* PW-09: the one it was for is gone */
+    link_end_for_password(account->id, unit);
+    notice_add(change->notice, unit);
     rc = browser_session_begin(door->store, &begin, unit, result->value, &session);
     if (rc != RC_OK)
         return rc;
@@ -74,7 +67,8 @@ static enum rc commit_change(const struct account_door *door, const struct brows
         store_delete_browser_sessions(unit, account->id, session.id);
     else
         store_delete_waiting_sessions(unit, account->id);
-    add_event(browser, EVENT_ACCOUNT_CHANGED, account->id, STR("password, by its owner"), unit);
+    browser_add_event(browser, EVENT_ACCOUNT_CHANGED, account->id, STR("password, by its owner"),
+                      unit);
     rc = store_commit(door->store, unit);
     if (rc != RC_NOT_FOUND)
         return rc;
@@ -126,6 +120,61 @@ enum rc profile_change_password(const struct account_door *door, const struct br
 }
 
 /* ---- second factors -------------------------------------------------------------------------- */
+
+/* RC_NOT_FOUND also when the password was changed since it was checked. */
+static enum rc commit_last_removal(const struct account_door *door, const struct browser *browser,
+                                   const struct account *account,
+                                   const struct factor_removal *removal)
+{
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_expect_password_hash(&unit, account->id, account->password_hash);
+    store_delete_factor(&unit, removal->factor_id, account->id);
+    store_delete_recovery_codes(&unit, account->id);
+    store_delete_browser_sessions(&unit, account->id, removal->session_id); /* SE-06 */
+    browser_add_event(browser, EVENT_FACTOR_CHANGED, account->id,
+                      STR("the last second factor was removed by its owner"), &unit);
+    notice_add(removal->notice, &unit);
+    return store_commit(door->store, &unit);
+}
+
+enum rc profile_remove_last_factor(const struct account_door *door, const struct browser *browser,
+                                   const struct account *account, const struct secret *password,
+                                   const struct factor_removal *removal, struct arena *arena,
+                                   struct factor_removal_result *out_result)
+{
+    struct password_owner alone = { .name = account->name, .email = account->email };
+    struct sign_in sign_in = { .name = account->name,
+                               .password = password,
+                               .asks_code = true,
+                               .asks_passkey = true,
+                               .address = browser->address,
+                               .now = browser->now };
+    struct factor_removal_result result = { 0 };
+    struct sign_in_result checked;
+    UNINITIALIZED struct store_unit unit; /* what the check leaves there is not to be committed */
+    enum rc rc;
+
+    store_unit_init(&unit);
+    rc = account_authenticate(door, &sign_in, arena, &unit, &checked);
+    if (rc != RC_OK)
+        return rc;
+    result.verdict = checked.verdict;
+    result.why = checked.why;
+    result.wait_s = checked.wait_s;
+    if (checked.verdict == SIGN_IN_CODE_MISSING) {
+        result.verdict = SIGN_IN_OK;
+        result.is_password_short = password_judge(password, &alone) == PASSWORD_SHORT; /* PW-01 */
+        if (!result.is_password_short)
+            rc = commit_last_removal(door, browser, &checked.account, removal);
+    } else if (checked.verdict == SIGN_IN_OK) {
+        rc = RC_NOT_FOUND; /* no second factor is left */
+    }
+    if (rc == RC_OK)
+        *out_result = result;
+    return rc;
+}
 
 enum rc profile_list_factors(struct store *store, int64_t account_id, struct arena *arena,
                              struct factor out_rows[static FACTOR_COUNT_MAX], size_t *out_count)
@@ -208,8 +257,8 @@ enum rc profile_end_browser_session(struct store *store, const struct browser *b
 
     store_unit_init(&unit);
     store_delete_browser_session(&unit, session_id);
-    add_event(browser, EVENT_SIGNED_OUT, account_id, STR("from another browser, by its owner"),
-              &unit);
+    browser_add_event(browser, EVENT_SIGNED_OUT, account_id,
+                      STR("from another browser, by its owner"), &unit);
     return store_commit(store, &unit);
 }
 
@@ -229,7 +278,8 @@ enum rc profile_end_session(struct store *store, const struct browser *browser, 
         return rc;
     store_unit_init(&unit);
     store_end_grant(&unit, session_id, browser->now);
-    add_event(browser, EVENT_GRANT_ENDED, account_id, STR("a session, by its owner"), &unit);
+    browser_add_event(browser, EVENT_GRANT_ENDED, account_id, STR("a session, by its owner"),
+                      &unit);
     return store_commit(store, &unit);
 }
 
@@ -246,7 +296,7 @@ static enum rc end_sessions(struct store *store, const struct browser *browser, 
     arena_init(&arena, (size_t)SESSIONS_PER_UNIT * SESSION_BYTES_MAX);
     store_unit_init(&unit);
     store_delete_browser_sessions(&unit, account_id, except_id);
-    add_event(browser, EVENT_SIGNED_OUT, account_id, browsers, &unit);
+    browser_add_event(browser, EVENT_SIGNED_OUT, account_id, browsers, &unit);
     rc = store_commit(store, &unit);
     while (rc == RC_OK) {
         arena_reset(&arena);
@@ -258,7 +308,7 @@ static enum rc end_sessions(struct store *store, const struct browser *browser, 
         store_unit_init(&unit);
         for (size_t i = 0; i < count; i++)
             store_end_grant(&unit, rows[i].id, browser->now);
-        add_event(browser, EVENT_GRANT_ENDED, account_id, others, &unit);
+        browser_add_event(browser, EVENT_GRANT_ENDED, account_id, others, &unit);
         rc = store_commit(store, &unit);
     }
     return rc;
@@ -272,7 +322,7 @@ enum rc profile_end_other_sessions(struct store *store, const struct browser *br
 }
 
 enum rc profile_end_sessions(struct store *store, const struct browser *browser, int64_t account_id,
-                             struct str detail)
+                             int64_t session_id, struct str detail)
 {
-    return end_sessions(store, browser, account_id, 0, detail, detail);
+    return end_sessions(store, browser, account_id, session_id, detail, detail);
 }

@@ -22,8 +22,9 @@ enum rc profile_update(struct store *store, const struct browser *browser, int64
 struct password_change {
     const struct secret *current; /* proves it; with a second factor the session has to, besides */
     const struct secret *wanted;
-    bool ends_sessions; /* of other browsers */
-    int64_t session_id; /* of this browser */
+    bool ends_sessions;        /* of other browsers */
+    int64_t session_id;        /* of this browser */
+    const struct mail *notice; /* that tells of it; NULL: none */
 };
 
 struct password_change_result {
@@ -47,6 +48,26 @@ enum rc profile_change_password(const struct account_door *door, const struct br
                                 struct password_change_result *out_result) MUST_CHECK;
 
 /* ---- second factors: see account/factor.h --------------------------------------------------- */
+
+struct factor_removal_result {
+    enum sign_in_verdict verdict; /* of the password; SIGN_IN_OK: the factor is removed, unless */
+    bool is_password_short;       /* it is too short to stand alone */
+    const char *why;
+    int64_t wait_s;
+};
+
+/*
+ * Removes the last second factor, and with it the recovery codes: alone they would be a second
+ * password. From then on the password stands alone, so it has to be one that may (PW-01); what
+ * length it has nobody knows until it is typed. As factor_remove otherwise; on the hash lane.
+ *
+ * Answers: RC_OK with out_result filled · RC_NOT_FOUND the factor is not this account's.  Faults:
+ * as account_authenticate
+ */
+enum rc profile_remove_last_factor(const struct account_door *door, const struct browser *browser,
+                                   const struct account *account, const struct secret *password,
+                                   const struct factor_removal *removal, struct arena *arena,
+                                   struct factor_removal_result *out_result) MUST_CHECK;
 
 enum rc profile_list_factors(struct store *store, int64_t account_id, struct arena *arena,
                              struct factor out_rows[static FACTOR_COUNT_MAX],
@@ -79,8 +100,8 @@ enum rc profile_end_session(struct store *store, const struct browser *browser, 
 enum rc profile_end_other_sessions(struct store *store, const struct browser *browser,
                                    int64_t account_id, int64_t session_id) MUST_CHECK;
 
-/* Ends all of both kinds, whoever does it: detail is the events'. */
+/* The same, whoever does it: detail is the events'. session_id 0: all. */
 enum rc profile_end_sessions(struct store *store, const struct browser *browser, int64_t account_id,
-                             struct str detail) MUST_CHECK;
+                             int64_t session_id, struct str detail) MUST_CHECK;
 
 #endif

@@ -68,28 +68,61 @@ static void remember(const struct secret_checker *checker, const struct secret *
     atomic_store_explicit(&memory->state, MEMORY_SET, memory_order_release);
 }
 
-enum rc secret_check(const struct secret_checker *checker, const struct secret *presented,
-                     struct str stored_hash, struct secret_memory *memory, bool may_hash)
+bool secret_is_chosen(struct str stored_hash)
 {
+    return str_starts_with(stored_hash, STR("$"));
+}
+
+bool secret_may_overlap(struct str stored_hash, struct str previous_hash)
+{
+    return !secret_is_chosen(stored_hash) || !secret_is_chosen(previous_hash);
+}
+
+/* Whether it is this one, as far as that can be told without a password hash. */
+static bool is_quickly_right(const struct secret_checker *checker, const struct secret *presented,
+                             const struct secret_form *form)
+{
+    if (form->stored_hash.len == 0)
+        return false;
+    if (is_remembered(checker, presented, form->memory))
+        return true;
+    if (!is_made(checker, presented, form->stored_hash))
+        return false;
+    remember(checker, presented, form->memory);
+    return true;
+}
+
+enum rc secret_check_either(const struct secret_checker *checker, const struct secret *presented,
+                            const struct secret_form *current, const struct secret_form *previous,
+                            bool may_hash)
+{
+    /* The one hash that a failure costs is of the form that needs it; and where neither does
+     * (unknown client, or made secrets), the same work for nothing. */
+    const struct secret_form *hashed = secret_is_chosen(current->stored_hash) ? current : previous;
     enum rc rc;
 
-    if (stored_hash.len > 0 && is_remembered(checker, presented, memory))
+    if (is_quickly_right(checker, presented, current) ||
+        is_quickly_right(checker, presented, previous))
         return RC_OK;
-    if (is_made(checker, presented, stored_hash)) {
-        remember(checker, presented, memory);
-        return RC_OK;
-    }
     if (!may_hash)
         return RC_WOULD_BLOCK;
-    if (!str_starts_with(stored_hash, STR("$"))) {
-        /* Unknown client, or a made secret that is wrong: the same work. */
+    if (!secret_is_chosen(hashed->stored_hash)) {
         password_verify_nothing(presented, checker->cost);
         return RC_REFUSED;
     }
-    rc = password_verify(presented, stored_hash);
+    rc = password_verify(presented, hashed->stored_hash);
     if (rc == RC_OK)
-        remember(checker, presented, memory);
+        remember(checker, presented, hashed->memory);
     return rc;
+}
+
+enum rc secret_check(const struct secret_checker *checker, const struct secret *presented,
+                     struct str stored_hash, struct secret_memory *memory, bool may_hash)
+{
+    const struct secret_form current = { stored_hash, memory };
+    const struct secret_form none = { .memory = NULL };
+
+    return secret_check_either(checker, presented, &current, &none, may_hash);
 }
 
 struct str secret_throttle_name(struct arena *arena, struct str id)

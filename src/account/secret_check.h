@@ -23,6 +23,12 @@ struct secret_checker {
     struct password_cost cost;
 };
 
+/* A stored form, and the catalog entry's memory of it; NULL where there is no entry. */
+struct secret_form {
+    struct str stored_hash;
+    struct secret_memory *memory;
+};
+
 /*
  * Checks a presented secret against a stored form. stored_hash empty (unknown or secretless
  * client): fails, at the same cost.
@@ -36,6 +42,22 @@ struct secret_checker {
 enum rc secret_check(const struct secret_checker *checker, const struct secret *presented,
                      struct str stored_hash, struct secret_memory *memory,
                      bool may_hash) MUST_CHECK;
+
+/*
+ * The same where the secret before is good for a while yet. At most one of the two may be the form
+ * of a chosen secret (secret_may_overlap), so that a wrong one costs one hash here as well.
+ *
+ * previous    an empty stored_hash: there is none
+ */
+enum rc secret_check_either(const struct secret_checker *checker, const struct secret *presented,
+                            const struct secret_form *current, const struct secret_form *previous,
+                            bool may_hash) MUST_CHECK;
+
+/* Whether the stored form is a chosen secret's, which takes a password hash to check. */
+bool secret_is_chosen(struct str stored_hash);
+
+/* Whether the two may be good at the same time: not both are chosen (CA-05). */
+bool secret_may_overlap(struct str stored_hash, struct str previous_hash);
 
 /* The name under which failures of a client or service are counted (account/throttle.h): account
  * names hold no colon, so the two never meet. In the arena. */

@@ -1,6 +1,7 @@
 #include "account/account.h"
 #include "account/grants_end.h"
 
+static const char *const locked_out = "ended by too many failed tries";
 static const char *const held_up = "the name is held up by failed tries";
 
 /* One sign-in on its way. */
@@ -34,33 +35,72 @@ static void add_event(const struct attempt *attempt, enum event_kind kind, const
     store_insert_event(unit, &event);
 }
 
+enum {
+    GRANTS_WITH_LOCK = 6, /* that end in the unit of the lock: what most accounts have */
+    /* Scope and audience of one grant at their longest. */
+    GRANT_BYTES_MAX = SCOPE_BYTES_MAX + SCOPE_WORD_COUNT_MAX * (SERVICE_ID_BYTES_MAX + 1) + 64
+};
+
+/* Failures of the throttle, three events and a disabled account. */
+_Static_assert(4 + 3 + 2 + (int)GRANTS_WITH_LOCK <= (int)STORE_UNIT_STEP_COUNT_MAX, "a lock fits");
+
+/* Whose grants a lock ends: nobody's, where there is no account, so that as much is read (PW-07).
+ */
+static int64_t locked_id(const struct attempt *attempt)
+{
+    return attempt->is_found ? attempt->account.id : INT64_MAX;
+}
+
+/* The last of a row disables the account in the same unit, where that is the rule. */
+static enum rc add_lock(const struct attempt *attempt, struct store_unit *unit)
+{
+    __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
+    struct grant grants[GRANTS_WITH_LOCK];
+    size_t count;
+    enum rc rc;
+
+    arena_init(&arena, (size_t)GRANTS_WITH_LOCK * GRANT_BYTES_MAX);
+    rc = store_list_grants(attempt->door->store, locked_id(attempt), 0, INT64_MAX, &arena, grants,
+                           GRANTS_WITH_LOCK, &count);
+    if (rc != RC_OK || !attempt->is_found)
+        return rc;
+    if (!attempt->account.is_disabled) {
+        store_disable_account(unit, attempt->account.id);
+        add_event(attempt, EVENT_ACCOUNT_LOCKED, "disabled after too many failures in a row", unit);
+    }
+    for (size_t i = 0; i < count; i++)
+        store_end_grant(unit, grants[i].id, attempt->sign_in->now);
+    if (count > 0)
+        add_event(attempt, EVENT_GRANT_ENDED, locked_out, unit);
+    return RC_OK;
+}
+
 /*
- * Commits what a failed try of a name or a code leaves behind. The last of a row disables the
- * account in the same unit, where that is the rule.
+ * Commits what a failed try of a name or a code leaves behind: one commit, whether a name is
+ * unknown, or its account is locked by this and loses what was granted (PW-07).
  */
 static enum rc commit_failure(const struct attempt *attempt, struct throttle_try *try,
                               enum event_kind kind, const char *why)
 {
     UNINITIALIZED struct store_unit unit;
-    const struct grants_filter all = { .account_id = attempt->account.id };
+    const struct grants_filter all = { .account_id = locked_id(attempt) };
     size_t ended_count;
     bool is_locked_out;
-    enum rc rc;
+    enum rc rc = RC_OK;
 
     store_unit_init(&unit);
     if (try->is_begun)
         throttle_end(attempt->door->throttle, try, false, attempt->sign_in->now, &unit);
     add_event(attempt, kind, why, &unit);
-    is_locked_out = try->is_locked_out && attempt->is_found && !attempt->account.is_admin;
-    if (is_locked_out && !attempt->account.is_disabled) {
-        store_disable_account(&unit, attempt->account.id);
-        add_event(attempt, EVENT_ACCOUNT_LOCKED, "disabled after too many failures in a row",
-                  &unit);
-    }
-    rc = store_commit(attempt->door->store, &unit);
-    if (rc == RC_OK && is_locked_out) /* as an operator's disabling does (RT-10) */
-        rc = grants_end(attempt->door->store, &all, STR("ended by too many failed tries"),
-                        attempt->sign_in->now, &ended_count);
+    is_locked_out = try->is_locked_out && !(attempt->is_found && attempt->account.is_admin);
+    if (is_locked_out)
+        rc = add_lock(attempt, &unit);
+    if (rc == RC_OK)
+        rc = store_commit(attempt->door->store, &unit);
+    /* What was granted meanwhile, or is more than the unit held (RT-10). */
+    if (rc == RC_OK && is_locked_out)
+        rc = grants_end(attempt->door->store, &all, str_of(locked_out), attempt->sign_in->now,
+                        &ended_count);
     return rc;
 }
 

@@ -89,9 +89,8 @@ static void name_key_of(const struct throttle_book *book, struct str name,
     hmac_sha256(book->key, STR("throttle name:"), name, out_key);
 }
 
-/* One host has a whole /64 to choose from; IPv4 addresses stand for themselves. */
-static void address_fold(const unsigned char address[static 16],
-                         unsigned char out_folded[static 16])
+void throttle_fold_address(const unsigned char address[static 16],
+                           unsigned char out_folded[static 16])
 {
     static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -111,7 +110,7 @@ static void try_init(const struct throttle_book *book, struct str name,
     *try = (struct throttle_try){ 0 };
     name_key_of(book, name, try->name_key);
     memcpy(pair, try->name_key, DIGEST_BYTES);
-    address_fold(address, pair + DIGEST_BYTES);
+    throttle_fold_address(address, pair + DIGEST_BYTES);
     hmac_sha256(book->key, STR("throttle pair:"), message, try->pair_key);
     hmac_sha256(book->key, STR("throttle known:"), message, try->known_key);
     hmac_sha256(book->key, STR("throttle unlock:"), name_part, try->unlock_key);
@@ -474,7 +473,7 @@ void throttle_count_mail(struct throttle_book *book, struct str whom,
     unsigned char folded[16];
     unsigned char key[DIGEST_BYTES];
 
-    address_fold(address, folded);
+    throttle_fold_address(address, folded);
     hmac_sha256(book->key, STR("throttle mail address:"), (struct str){ (char *)folded, 16 }, key);
     store_count_mail(unit, key, THROTTLE_MAIL_ADDRESS_COUNT_MAX, THROTTLE_MAIL_S, now,
                      RC_TOO_LARGE);

@@ -62,6 +62,10 @@ struct throttle_book *throttle_book_new(struct store *store, const struct hmac_k
 void throttle_set_lockout(struct throttle_book *book, struct lockout lockout);
 void throttle_book_free(struct throttle_book *book);
 
+/* What counts as one address: an IPv4 address, or the /64 that one host has to choose from. */
+void throttle_fold_address(const unsigned char address[static 16],
+                           unsigned char out_folded[static 16]);
+
 /* One try under way; begun before hashing, ended or cancelled exactly once after it. */
 struct throttle_try {
     unsigned char name_key[DIGEST_BYTES];

@@ -2,10 +2,6 @@
 
 #include "account/grants_end.h"
 #include "base/clock.h"
-#include "codec/base64url.h"
-#include "crypto/random.h"
-
-enum { MADE_SECRET_BYTES = 32 };
 
 struct admin change_admin(struct command_context *context)
 {
@@ -19,6 +15,26 @@ struct str change_detail(struct command_context *context, const char *act)
     const struct admin admin = change_admin(context);
 
     return admin_detail(&admin, act);
+}
+
+enum rc change_note(struct command_context *context, const struct account *account, const char *act,
+                    enum letter_news news, struct str factor, struct letter *out_letter,
+                    struct act_note *out_note)
+{
+    const struct letter_change change = {
+        .news = news, .username = account->name, .recipient = account->email, .factor = factor
+    };
+    struct letter_head head;
+    enum rc rc = RC_OK;
+
+    *out_note = (struct act_note){ .detail = change_detail(context, act), .now = clock_now_s() };
+    if (context->letters == NULL || account->email_verified_at == 0)
+        return RC_OK;
+    head = *context->letters;
+    head.now = out_note->now;
+    rc = letter_write_change(&head, &change, out_letter);
+    out_note->notice = out_letter->row;
+    return rc;
 }
 
 void change_event(struct command_context *context, struct store_unit *unit, enum event_kind kind,
@@ -81,22 +97,9 @@ enum rc change_end_grants_of_service(struct command_context *context, struct str
 
 /* ---- secrets ---- */
 
-void change_make_secret(struct secret *out_secret)
+struct registry_desk change_desk(struct command_context *context, const struct admin *admin)
 {
-    unsigned char random[MADE_SECRET_BYTES];
-    struct buffer text = buffer_over(out_secret->bytes, sizeof(out_secret->bytes));
-
-    random_bytes(random, sizeof(random));
-    base64url_encode((struct str){ (const char *)random, sizeof(random) }, &text);
-    ASSERT(!text.overflow);
-    out_secret->len = text.len;
-    explicit_bzero(random, sizeof(random));
-}
-
-void change_forgive(struct command_context *context, struct str id, struct store_unit *unit)
-{
-    throttle_unlock(context->throttle, secret_throttle_name(context->arena, id), clock_now_s(),
-                    unit);
+    return (struct registry_desk){ context->store, context->throttle, admin };
 }
 
 int change_secret(struct command_context *context, bool is_chosen, struct str *out_hash,
@@ -107,8 +110,7 @@ int change_secret(struct command_context *context, bool is_chosen, struct str *o
     enum rc rc;
 
     if (!is_chosen) {
-        change_make_secret(out_made);
-        secret_store_made(context->checker, out_made, hash);
+        registry_make_secret(context->checker, out_made, hash);
         *out_hash = str_of(hash);
         return STATUS_DONE;
     }
@@ -131,67 +133,78 @@ static enum rc refuse(struct buffer *out_error, struct str words)
     return RC_INVALID;
 }
 
-/* RFC 6749 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ) */
-static bool is_scope_word(struct str word)
-{
-    for (size_t i = 0; i < word.len; i++) {
-        unsigned char byte = (unsigned char)word.at[i];
+/* The option that a field is given by; the id is the argument. */
+static const char *const field_options[REGISTRY_FIELD_COUNT] = {
+    [REGISTRY_ID] = "",
+    [REGISTRY_NAME] = "--name: ",
+    [REGISTRY_SCOPE] = "--scope: ",
+    [REGISTRY_LIFETIME] = "--lifetime: ",
+    [REGISTRY_GRANTS] = "--grant: ",
+    [REGISTRY_SERVICES] = "",
+    [REGISTRY_REDIRECT_URIS] = "--redirect-uri: ",
+    [REGISTRY_REFRESH_LIFETIME] = "--refresh-lifetime: ",
+    [REGISTRY_REFRESH_IDLE_LIFETIME] = "--refresh-idle-lifetime: ",
+};
 
-        if (byte < 0x21 || byte > 0x7e || byte == '"' || byte == '\\')
-            return false;
-    }
-    return word.len > 0;
+int change_refuse_faults(struct command_context *context, const struct registry_faults *faults)
+{
+    const struct registry_fault *fault = &faults->list[0];
+    char bytes[REDIRECT_URI_BYTES_MAX + 256];
+    struct buffer words = buffer_over(bytes, sizeof(bytes));
+
+    registry_fault_write(fault, &words);
+    return command_refuse(context, "%s%.*s", field_options[registry_problem_field(fault->problem)],
+                          STR_ARGS(buffer_str(&words)));
 }
 
-enum rc change_scope_parse(struct str text, struct arena *arena, struct str *out_scope,
-                           struct buffer *out_error)
+enum rc change_duration_parse(struct str text, int64_t most_s, int64_t *out_s,
+                              struct buffer *out_error)
 {
-    struct buffer scope;
-    struct str word;
-    size_t count = 0;
+    static const struct {
+        char letter;
+        int64_t s;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 24 * 3600 } };
+    int64_t unit_s = 1;
+    uint64_t count;
 
-    if (text.len > SCOPE_BYTES_MAX)
-        return refuse(out_error, STR("a scope may have at most 4096 bytes"));
-    scope = buffer_over(arena_alloc(arena, SCOPE_BYTES_MAX), SCOPE_BYTES_MAX);
-    while (str_next_word(&text, &word)) {
-        if (!is_scope_word(word))
-            return refuse(out_error, STR("a scope is made of words of visible ASCII characters "
-                                         "without '\"' and '\\', separated by spaces"));
-        if (str_starts_with(word, STR("service_id=")))
-            return refuse(out_error, STR("words that begin with service_id= have a meaning of "
-                                         "their own; choose another word"));
-        if (str_has_word(buffer_str(&scope), word)) {
-            buffer_append_format(out_error, "the scope word %.*s stands twice", STR_ARGS(word));
-            return RC_INVALID;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (text.len > 1 && text.at[text.len - 1] == units[i].letter) {
+            unit_s = units[i].s;
+            text.len--;
+            break;
         }
-        if (++count > SCOPE_WORD_COUNT_MAX)
-            return refuse(out_error, STR("a scope may have at most 128 words"));
-        if (scope.len > 0)
-            buffer_append_byte(&scope, ' ');
-        buffer_append_str(&scope, word);
     }
-    ASSERT(!scope.overflow);
-    *out_scope = buffer_str(&scope);
+    if (!str_parse_u64(text, (uint64_t)(most_s / unit_s), &count)) {
+        buffer_append_format(out_error,
+                             "a duration is a number of seconds, or such as 15m, 1h or 7d; "
+                             "at most %lld days",
+                             (long long)(most_s / (24 * 3600)));
+        return RC_INVALID;
+    }
+    *out_s = (int64_t)count * unit_s;
     return RC_OK;
 }
 
-enum rc change_id_check(struct str id, bool may_hold_colon, struct buffer *out_error)
+int change_option_list(struct command_context *context, const struct options *options,
+                       const char *name, char separator, struct str *out_list)
 {
-    if (id.len == 0 || id.len > CLIENT_ID_BYTES_MAX)
-        return refuse(out_error, STR("an id must have 1 to 255 characters"));
-    for (size_t i = 0; i < id.len; i++) {
-        unsigned char byte = (unsigned char)id.at[i];
+    const char *text;
+    size_t bytes = 1;
+    struct buffer list;
 
-        /* RFC 6749 A.1 allows all of VSCHAR; a space would part an audience's words, the others a
-         * header's. */
-        if (byte <= 0x20 || byte > 0x7e || byte == '"' || byte == '\\' || byte == ',')
-            return refuse(out_error, STR("an id is made of visible ASCII characters without "
-                                         "space, '\"', '\\' and ','"));
-        if (byte == ':' && !may_hold_colon) /* RFC 7617 2 */
-            return refuse(out_error, STR("a client's id may not hold a colon: Basic "
-                                         "authentication ends the id there"));
+    for (size_t i = 0; (text = options_find_nth(options, name, i)) != NULL; i++) {
+        if (text[0] == '\0' || strchr(text, separator) != NULL)
+            return command_refuse(context, "--%s takes one value at a time, not '%s'", name, text);
+        bytes += strlen(text) + 1;
     }
-    return RC_OK;
+    list = buffer_over(arena_alloc(context->arena, bytes), bytes);
+    for (size_t i = 0; (text = options_find_nth(options, name, i)) != NULL; i++) {
+        if (i > 0)
+            buffer_append_byte(&list, separator);
+        buffer_append_str(&list, str_of(text));
+    }
+    *out_list = buffer_str(&list);
+    return STATUS_DONE;
 }
 
 enum rc change_text_check(struct str text, size_t bytes_max, struct buffer *out_error)

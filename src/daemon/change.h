@@ -1,18 +1,30 @@
 /*
- * daemon/change.h: what the commands share: audit events, ending grants, secrets, and the checks of
- * the words that an operator gives.
+ * daemon/change.h: what the commands share: audit events, ending grants, secrets, and the words
+ * that an operator gives.
  */
 #ifndef JETON_DAEMON_CHANGE_H
 #define JETON_DAEMON_CHANGE_H
 
 #include "account/admin.h"
 #include "daemon/command.h"
+#include "oauth/registry_admin.h"
 
 /* Who gave the command, for account/admin.h. In the context's arena. */
 struct admin change_admin(struct command_context *context);
 
 /* "added by uid 0", in the context's arena: what an audit event says of an act of an operator. */
 struct str change_detail(struct command_context *context, const char *act);
+
+/*
+ * What an operator's act on an account leaves behind: its event and, where this server sends mail
+ * and the account has an address that is known to be its owner's, a mail to them.
+ *
+ * factor       NEWS_FACTOR_…: its name
+ * out_letter   zeroed; deinitialized after the act
+ */
+enum rc change_note(struct command_context *context, const struct account *account, const char *act,
+                    enum letter_news news, struct str factor, struct letter *out_letter,
+                    struct act_note *out_note) MUST_CHECK;
 
 /* Adds an audit event of now. A service's id stands where a client's does. */
 void change_event(struct command_context *context, struct store_unit *unit, enum event_kind kind,
@@ -39,11 +51,11 @@ enum rc change_end_grants(struct command_context *context, int64_t account_id, i
 enum rc change_end_grants_of_service(struct command_context *context, struct str service_id,
                                      size_t *out_count) MUST_CHECK;
 
-/* Forgets the failed authentications of a client or service. */
-void change_forgive(struct command_context *context, struct str id, struct store_unit *unit);
+/* Where and by whom services and clients are changed (oauth/registry_admin.h). */
+struct registry_desk change_desk(struct command_context *context, const struct admin *admin);
 
-/* A fresh secret: 256 random bits as 43 characters of base64url. */
-void change_make_secret(struct secret *out_secret);
+/* Writes the line for the first fault. STATUS_REFUSED */
+int change_refuse_faults(struct command_context *context, const struct registry_faults *faults);
 
 /*
  * The stored form of a secret: of the chosen one in context->input, or else of a made one.
@@ -56,19 +68,17 @@ void change_make_secret(struct secret *out_secret);
 int change_secret(struct command_context *context, bool is_chosen, struct str *out_hash,
                   struct secret *out_made);
 
-/*
- * A scope from an operator's words (RFC 6749 3.3), single spaces, in the arena: no word twice, at
- * most SCOPE_WORD_COUNT_MAX. RC_INVALID with the reason.
- */
-enum rc change_scope_parse(struct str text, struct arena *arena, struct str *out_scope,
-                           struct buffer *out_error) MUST_CHECK;
-
-/* A client_id or service id: 1 to 255 visible ASCII characters without '"', '\\' and ','; without
- * ':' where may_hold_colon is false. RC_INVALID with the reason. */
-enum rc change_id_check(struct str id, bool may_hold_colon, struct buffer *out_error) MUST_CHECK;
-
 /* A text for people: UTF-8, no control characters, at most bytes_max. */
 enum rc change_text_check(struct str text, size_t bytes_max, struct buffer *out_error) MUST_CHECK;
+
+/* "90", "90s", "15m", "1h" or "7d", at most most_s. RC_INVALID with the reason. */
+enum rc change_duration_parse(struct str text, int64_t most_s, int64_t *out_s,
+                              struct buffer *out_error) MUST_CHECK;
+
+/* The values of a repeated option with a separator between them, in the arena; an empty one, and
+ * one with the separator in it, is refused. An exit status. */
+int change_option_list(struct command_context *context, const struct options *options,
+                       const char *name, char separator, struct str *out_list);
 
 /* The text of an option, or the fallback. */
 struct str change_option(const struct options *options, const char *name, struct str fallback);

@@ -19,6 +19,7 @@
 #include "daemon/sink.h"
 #include "store/catalog.h"
 #include "token/token_room.h"
+#include "web/letter.h"
 
 /* Exit statuses; design section 9. */
 enum { STATUS_DONE = 0, STATUS_REFUSED = 1, STATUS_USAGE = 2 };
@@ -31,6 +32,7 @@ struct command_context {
     const struct factor_keys *factor_keys;
     const unsigned char *master_key;
     const struct mail_route *mail_route; /* of the server that runs it; NULL: none */
+    const struct letter_head *letters;   /* the same; without `now` */
     /* The token room, opened when it is first asked for; NULL and a message when it cannot be. */
     struct token_room *(*open_room)(struct command_context *);
     void *house;                /* open_room's own */

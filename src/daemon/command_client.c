@@ -1,13 +1,8 @@
 #include "base/clock.h"
 #include "codec/json.h"
-#include "codec/uri.h"
 #include "daemon/change.h"
 
 enum {
-    REFRESH_LIFETIME_S_DEFAULT = 30 * 24 * 3600,
-    REFRESH_IDLE_LIFETIME_S_DEFAULT = 14 * 24 * 3600,
-    REFRESH_LIFETIME_S_MAX = 3660 * 24 * 3600,
-    SERVICE_IDS_BYTES_MAX = 32 * 1024,
     ROW_JSON_BYTES = 1024 * 1024,
     CLIENT_ROW_COUNT = 16 /* up to 100 KiB each, most of it redirect URIs */
 };
@@ -37,10 +32,10 @@ static int find_client(struct command_context *context, const char *client_id,
     return rc == RC_OK ? STATUS_DONE : command_fault(context, rc);
 }
 
-/* ---- what a new client is ---- */
+/* ---- what a client is ---- */
 
-static int draft_type(struct command_context *context, const struct options *options,
-                      struct client *client)
+static int read_type(struct command_context *context, const struct options *options,
+                     struct client *client)
 {
     bool is_public = options_has(options, "public");
     bool has_no_secret = options_has(options, "no-secret");
@@ -53,157 +48,110 @@ static int draft_type(struct command_context *context, const struct options *opt
     return STATUS_DONE;
 }
 
-static int draft_grant(struct command_context *context, const char *text, struct client *client)
+static int read_grants(struct command_context *context, const struct options *options,
+                       struct client *client)
 {
     enum grant_type type;
-
-    if (grant_type_parse(str_of(text), &type) != RC_OK)
-        return command_refuse(context,
-                              "the grant '%s' is not offered by this version; there are "
-                              "password, client_credentials and refresh_token",
-                              text);
-    client->grant_types |= 1u << type;
-    return STATUS_DONE;
-}
-
-static int draft_grants(struct command_context *context, const struct options *options,
-                        struct client *client)
-{
-    const unsigned credentials = 1u << GRANT_TYPE_CLIENT_CREDENTIALS;
+    unsigned grant_types = 0;
     const char *text;
 
     for (size_t i = 0; (text = options_find_nth(options, "grant", i)) != NULL; i++) {
-        int status = draft_grant(context, text, client);
-
-        if (status != STATUS_DONE)
-            return status;
+        if (grant_type_parse(str_of(text), &type) != RC_OK)
+            return command_refuse(context,
+                                  "the grant '%s' is not offered by this version; there are "
+                                  "password, client_credentials and refresh_token",
+                                  text);
+        grant_types |= 1u << type;
     }
-    if (client->grant_types == 0) {
-        if (client->type != CLIENT_CONFIDENTIAL)
-            return command_refuse(context, "a client without a secret needs --grant; for example "
-                                           "--grant password");
-        client->grant_types = credentials;
-    }
-    /* RFC 6749 4.4: confidential clients only. An empty secret proves nothing either. */
-    if (client->type != CLIENT_CONFIDENTIAL && (client->grant_types & credentials) != 0)
-        return command_refuse(context, "client_credentials is for clients with a secret; leave "
-                                       "out --public and --no-secret, or choose another grant");
-    if (client->grant_types == 1u << GRANT_TYPE_REFRESH_TOKEN)
-        return command_refuse(context, "refresh_token alone never gives a first token; add "
-                                       "another --grant");
+    if (grant_types != 0 && registry_is_built_in(client))
+        return command_refuse(context, "'%.*s' is built in: it takes no --grant",
+                              STR_ARGS(client->client_id));
+    if (grant_types != 0)
+        client->grant_types = grant_types;
     return STATUS_DONE;
 }
 
-static int draft_services(struct command_context *context, const struct options *options,
+static int read_auth_method(struct command_context *context, const struct options *options,
+                            struct client *client)
+{
+    const char *text = options_find(options, "auth-method");
+    enum client_auth_method method;
+
+    if (text == NULL)
+        return STATUS_DONE;
+    if (client->type != CLIENT_CONFIDENTIAL)
+        return command_refuse(context, "--auth-method is for clients with a secret");
+    if (client_auth_method_parse(str_of(text), &method) != RC_OK || method > AUTH_SECRET_POST)
+        return command_usage(context, "--auth-method is 'client_secret', 'client_secret_basic' or "
+                                      "'client_secret_post'");
+    client->auth_method = method;
+    return STATUS_DONE;
+}
+
+static int read_lifetimes(struct command_context *context, const struct options *options,
                           struct client *client)
-{
-    struct buffer ids =
-        buffer_over(arena_alloc(context->arena, SERVICE_IDS_BYTES_MAX), SERVICE_IDS_BYTES_MAX);
-    const char *text;
-
-    for (size_t i = 0; (text = options_find_nth(options, "service", i)) != NULL; i++) {
-        struct catalog_service *entry;
-        enum rc rc = catalog_find_service(context->catalog, str_of(text), true, &entry);
-
-        if (rc == RC_NOT_FOUND)
-            return command_refuse(context,
-                                  "there is no service '%s'; add it first with 'jeton "
-                                  "service add'",
-                                  text);
-        if (rc != RC_OK)
-            return command_fault(context, rc);
-        if (!str_has_word(buffer_str(&ids), entry->service.service_id)) {
-            if (ids.len > 0)
-                buffer_append_byte(&ids, ' ');
-            buffer_append_str(&ids, entry->service.service_id);
-        }
-        catalog_service_put(entry);
-    }
-    if (ids.overflow)
-        return command_refuse(context, "too many services for one client");
-    client->service_ids = buffer_str(&ids);
-    return STATUS_DONE;
-}
-
-static int draft_redirect_uris(struct command_context *context, const struct options *options,
-                               struct client *client)
-{
-    const size_t bytes_max = (size_t)REDIRECT_URI_COUNT_MAX * (REDIRECT_URI_BYTES_MAX + 1);
-    struct buffer uris = buffer_over(arena_alloc(context->arena, bytes_max), bytes_max);
-    const char *text;
-
-    for (size_t i = 0; (text = options_find_nth(options, "redirect-uri", i)) != NULL; i++) {
-        if (i >= REDIRECT_URI_COUNT_MAX)
-            return command_refuse(context, "a client may have at most 32 redirect URIs");
-        if (strlen(text) > REDIRECT_URI_BYTES_MAX)
-            return command_refuse(context, "a redirect URI may have at most 2048 bytes");
-        if (redirect_uri_check(str_of(text)) != RC_OK)
-            return command_refuse(context,
-                                  "'%s' is no redirect URI: it must be absolute and without a "
-                                  "fragment, and https, http for a loopback address, or a scheme "
-                                  "such as com.example.app",
-                                  text);
-        if (i > 0)
-            buffer_append_byte(&uris, '\n');
-        buffer_append_str(&uris, str_of(text));
-    }
-    ASSERT(!uris.overflow);
-    client->redirect_uris = buffer_str(&uris);
-    return STATUS_DONE;
-}
-
-static int draft_texts(struct command_context *context, const struct options *options,
-                       struct client *client)
-{
-    char error_bytes[256];
-    struct buffer error = buffer_over(error_bytes, sizeof(error_bytes));
-
-    client->client_id = str_of(options->arguments[0]);
-    client->name = change_option(options, "name", client->client_id);
-    if (change_id_check(client->client_id, false, &error) != RC_OK)
-        return command_refuse(context, "%.*s", STR_ARGS(buffer_str(&error)));
-    if (change_text_check(client->name, SERVICE_NAME_BYTES_MAX, &error) != RC_OK)
-        return command_refuse(context, "--name: %.*s", STR_ARGS(buffer_str(&error)));
-    if (change_scope_parse(change_option(options, "scope", STR("")), context->arena, &client->scope,
-                           &error) != RC_OK)
-        return command_refuse(context, "--scope: %.*s", STR_ARGS(buffer_str(&error)));
-    return STATUS_DONE;
-}
-
-static int draft_lifetimes(struct command_context *context, const struct options *options,
-                           struct client *client)
 {
     char error_bytes[256];
     struct buffer error = buffer_over(error_bytes, sizeof(error_bytes));
     uint64_t lifetime_s;
     uint64_t idle_lifetime_s;
 
-    if (options_number(options, "refresh-lifetime", 60, REFRESH_LIFETIME_S_MAX,
-                       REFRESH_LIFETIME_S_DEFAULT, &lifetime_s, &error) != RC_OK ||
-        options_number(options, "refresh-idle-lifetime", 60, REFRESH_LIFETIME_S_MAX,
-                       REFRESH_IDLE_LIFETIME_S_DEFAULT, &idle_lifetime_s, &error) != RC_OK)
+    if (options_number(options, "refresh-lifetime", REFRESH_LIFETIME_S_MIN, REFRESH_LIFETIME_S_MAX,
+                       (uint64_t)client->refresh_lifetime_s, &lifetime_s, &error) != RC_OK ||
+        options_number(options, "refresh-idle-lifetime", REFRESH_LIFETIME_S_MIN,
+                       REFRESH_LIFETIME_S_MAX, (uint64_t)client->refresh_idle_lifetime_s,
+                       &idle_lifetime_s, &error) != RC_OK)
         return command_usage(context, "%.*s", STR_ARGS(buffer_str(&error)));
     client->refresh_lifetime_s = (int64_t)lifetime_s;
-    client->refresh_idle_lifetime_s =
-        (int64_t)(idle_lifetime_s < lifetime_s ? idle_lifetime_s : lifetime_s);
+    client->refresh_idle_lifetime_s = (int64_t)idle_lifetime_s;
     return STATUS_DONE;
 }
 
-static int draft(struct command_context *context, const struct options *options,
-                 struct client *out_client)
+/* A list is replaced as a whole by the options that name its members. */
+static int read_lists(struct command_context *context, const struct options *options,
+                      struct client *client)
 {
-    int (*const steps[])(struct command_context *, const struct options *, struct client *) = {
-        draft_type, draft_lifetimes, draft_texts, draft_grants, draft_services, draft_redirect_uris,
-    };
     int status = STATUS_DONE;
 
-    *out_client = (struct client){ .created_at = clock_now_s() };
-    for (size_t i = 0; status == STATUS_DONE && i < sizeof(steps) / sizeof(steps[0]); i++)
-        status = steps[i](context, options, out_client);
+    if (options_has(options, "service") && options_has(options, "no-service"))
+        return command_usage(context, "--service and --no-service exclude each other");
+    if (options_has(options, "redirect-uri") && options_has(options, "no-redirect-uri"))
+        return command_usage(context, "--redirect-uri and --no-redirect-uri exclude each other");
+    if (options_has(options, "service") || options_has(options, "no-service"))
+        status = change_option_list(context, options, "service", ' ', &client->service_ids);
+    if (status == STATUS_DONE &&
+        (options_has(options, "redirect-uri") || options_has(options, "no-redirect-uri")))
+        status = change_option_list(context, options, "redirect-uri", '\n', &client->redirect_uris);
     return status;
 }
 
-/* ---- add, secret ---- */
+/* What the options say; the rest stays as it is. */
+static int read_options(struct command_context *context, const struct options *options,
+                        struct client *client)
+{
+    int (*const steps[])(struct command_context *, const struct options *, struct client *) = {
+        read_lifetimes,
+        read_grants,
+        read_auth_method,
+        read_lists,
+    };
+    struct registry_faults faults;
+    int status = STATUS_DONE;
+    enum rc rc;
+
+    for (size_t i = 0; status == STATUS_DONE && i < sizeof(steps) / sizeof(steps[0]); i++)
+        status = steps[i](context, options, client);
+    if (status != STATUS_DONE)
+        return status;
+    client->name = change_option(options, "name", client->name);
+    client->scope = change_option(options, "scope", client->scope);
+    rc = registry_check_client(context->catalog, context->arena, client, &faults);
+    if (rc == RC_REFUSED)
+        return change_refuse_faults(context, &faults);
+    return rc == RC_OK ? STATUS_DONE : command_fault(context, rc);
+}
+
+/* ---- add, set, secret ---- */
 
 static bool wants_secret(const struct options *options)
 {
@@ -225,79 +173,131 @@ static int show_done(struct command_context *context, const struct secret *made,
 
 static int run_add(struct command_context *context, const struct options *options)
 {
+    const struct admin admin = change_admin(context);
+    const struct registry_desk desk = change_desk(context, &admin);
     AUTO(secret) made = { 0 };
-    struct client client;
-    struct store_unit unit;
+    struct client client = { .client_id = str_of(options->arguments[0]),
+                             .refresh_lifetime_s = REFRESH_LIFETIME_S_DEFAULT,
+                             .refresh_idle_lifetime_s = REFRESH_IDLE_LIFETIME_S_DEFAULT,
+                             .created_at = admin.now };
     enum rc rc;
-    int status;
+    int status = read_type(context, options, &client);
 
-    status = draft(context, options, &client);
+    if (status == STATUS_DONE && client.type == CLIENT_CONFIDENTIAL)
+        client.grant_types = 1u << GRANT_TYPE_CLIENT_CREDENTIALS; /* unless the options say */
+    if (status == STATUS_DONE)
+        status = read_options(context, options, &client);
     if (status == STATUS_DONE && client.type == CLIENT_CONFIDENTIAL)
         status = change_secret(context, options_has(options, "secret-stdin"), &client.secret_hash,
                                &made);
     if (status != STATUS_DONE)
         return status;
-    rc = store_next_id(context->store, SEQUENCE_NOUN, &client.id);
-    store_unit_init(&unit);
-    if (rc == RC_OK) {
-        store_insert_client(&unit, &client);
-        change_event(context, &unit, EVENT_CLIENT_CHANGED, 0, client.id, "added");
-    }
-    if (rc != RC_OK)
-        return command_fault(context, rc);
-    status = change_commit(context, &unit);
+    rc = registry_next_id(context->store, &client.id);
+    if (rc == RC_OK)
+        rc = registry_create_client(&desk, &client);
+    status = change_answer(context, rc);
     if (status != STATUS_DONE)
         return status;
     return show_done(context, &made, options->arguments[0], "added");
 }
 
-/* Commits a changed client with its event; what failed under its old secret counts no more. */
-static int update(struct command_context *context, const struct client *client, const char *act)
+static int run_set(struct command_context *context, const struct options *options)
 {
-    struct store_unit unit;
+    const struct admin admin = change_admin(context);
+    const struct registry_desk desk = change_desk(context, &admin);
+    struct client before;
+    struct client after;
+    int status = find_client(context, options->arguments[0], &before);
 
-    store_unit_init(&unit);
-    store_update_client(&unit, client);
-    change_forgive(context, client->client_id, &unit);
-    change_event(context, &unit, EVENT_CLIENT_CHANGED, 0, client->id, act);
-    return change_commit(context, &unit);
+    if (status != STATUS_DONE)
+        return status;
+    after = before;
+    status = read_options(context, options, &after);
+    if (status == STATUS_DONE)
+        status = change_answer(context, registry_change_client(&desk, &before, &after));
+    if (status == STATUS_DONE)
+        command_note(context, "client '%s' is changed", options->arguments[0]);
+    return status;
+}
+
+static int end_overlap(struct command_context *context, const struct registry_desk *desk,
+                       const struct client *client)
+{
+    enum rc rc = registry_end_overlap(desk, client);
+
+    if (rc == RC_NOT_FOUND)
+        return command_refuse(context, "'%.*s' has one secret only; nothing is to be ended",
+                              STR_ARGS(client->client_id));
+    if (rc == RC_OK)
+        command_note(context, "client '%.*s': the secret before works no more",
+                     STR_ARGS(client->client_id));
+    return change_answer(context, rc);
+}
+
+static int rotate(struct command_context *context, const struct options *options,
+                  const struct registry_desk *desk, const struct client *before)
+{
+    char bytes[256];
+    struct buffer error = buffer_over(bytes, sizeof(bytes));
+    AUTO(secret) made = { 0 };
+    char at[SINK_TIME_BYTES];
+    int64_t overlap_s;
+    int64_t until = 0;
+    struct str hash;
+    enum rc rc;
+    int status;
+
+    if (change_duration_parse(change_option(options, "overlap", STR("0")), REGISTRY_OVERLAP_S_MAX,
+                              &overlap_s, &error) != RC_OK)
+        return command_usage(context, "--overlap: %.*s", STR_ARGS(buffer_str(&error)));
+    status = change_secret(context, options_has(options, "secret-stdin"), &hash, &made);
+    if (status != STATUS_DONE)
+        return status;
+    rc = registry_rotate_client_secret(desk, before, hash, overlap_s, &until);
+    if (rc == RC_INVALID)
+        return command_refuse(context, "a chosen secret cannot overlap with another chosen one; "
+                                       "leave out --secret-stdin, or --overlap");
+    status = change_answer(context, rc);
+    if (status != STATUS_DONE)
+        return status;
+    sink_time_format(until, at);
+    if (until != 0)
+        command_note(context, "the secret before works until %s", at);
+    return show_done(context, &made, options->arguments[0], "has a new secret");
 }
 
 static int run_secret(struct command_context *context, const struct options *options)
 {
-    AUTO(secret) made = { 0 };
+    const struct admin admin = change_admin(context);
+    const struct registry_desk desk = change_desk(context, &admin);
     struct client client;
-    int status;
+    int status = find_client(context, options->arguments[0], &client);
 
-    status = find_client(context, options->arguments[0], &client);
     if (status != STATUS_DONE)
         return status;
     if (client.type != CLIENT_CONFIDENTIAL)
         return command_refuse(context, "'%s' is a client without a secret (%s)",
                               options->arguments[0], client_type_texts[client.type]);
-    status =
-        change_secret(context, options_has(options, "secret-stdin"), &client.secret_hash, &made);
-    if (status == STATUS_DONE)
-        status = update(context, &client, "secret replaced");
-    if (status != STATUS_DONE)
-        return status;
-    return show_done(context, &made, options->arguments[0], "has a new secret");
+    if (!options_has(options, "end-overlap"))
+        return rotate(context, options, &desk, &client);
+    if (options_has(options, "overlap") || options_has(options, "secret-stdin"))
+        return command_usage(context, "--end-overlap stands alone: it makes no new secret");
+    return end_overlap(context, &desk, &client);
 }
 
 /* ---- disable, enable ---- */
 
 static int run_disable(struct command_context *context, const struct options *options)
 {
+    const struct admin admin = change_admin(context);
+    const struct registry_desk desk = change_desk(context, &admin);
     struct client client;
     size_t count;
     enum rc rc;
-    int status;
+    int status = find_client(context, options->arguments[0], &client);
 
-    status = find_client(context, options->arguments[0], &client);
-    if (status != STATUS_DONE)
-        return status;
-    client.is_disabled = true;
-    status = update(context, &client, "disabled");
+    if (status == STATUS_DONE)
+        status = change_answer(context, registry_disable_client(&desk, &client));
     if (status != STATUS_DONE)
         return status;
     rc = change_end_grants(context, 0, client.id, &count);
@@ -313,14 +313,13 @@ static int run_disable(struct command_context *context, const struct options *op
 
 static int run_enable(struct command_context *context, const struct options *options)
 {
+    const struct admin admin = change_admin(context);
+    const struct registry_desk desk = change_desk(context, &admin);
     struct client client;
-    int status;
+    int status = find_client(context, options->arguments[0], &client);
 
-    status = find_client(context, options->arguments[0], &client);
-    if (status != STATUS_DONE)
-        return status;
-    client.is_disabled = false;
-    status = update(context, &client, "enabled");
+    if (status == STATUS_DONE)
+        status = change_answer(context, registry_enable_client(&desk, &client));
     if (status == STATUS_DONE)
         command_note(context, "client '%s' is enabled", options->arguments[0]);
     return status;
@@ -351,6 +350,11 @@ static void write_json(struct command_context *context, const struct client *cli
     json_member_string(&json, STR("id"), client->client_id);
     json_member_string(&json, STR("name"), client->name);
     json_member_string(&json, STR("type"), str_of(client_type_texts[client->type]));
+    if (client->type == CLIENT_CONFIDENTIAL)
+        json_member_string(&json, STR("auth_method"),
+                           client_auth_method_format(client->auth_method));
+    if (registry_overlap_until(client, clock_now_s()) != 0)
+        json_member_number(&json, STR("previous_secret_until"), client->previous_secret_until);
     json_member_words(&json, STR("grants"), format_grants(context, client));
     json_member_string(&json, STR("scope"), client->scope);
     json_member_words(&json, STR("services"), client->service_ids);
@@ -408,6 +412,19 @@ static int run_list(struct command_context *context, const struct options *optio
     return STATUS_DONE;
 }
 
+static void show_secrets(const struct client *client, struct sink *out)
+{
+    int64_t until = registry_overlap_until(client, clock_now_s());
+    char at[SINK_TIME_BYTES];
+
+    if (client->type == CLIENT_CONFIDENTIAL)
+        sink_format(out, "authenticates by       %.*s\n",
+                    STR_ARGS(client_auth_method_format(client->auth_method)));
+    sink_time_format(until, at);
+    if (until != 0)
+        sink_format(out, "secret before until    %s\n", at);
+}
+
 static int run_show(struct command_context *context, const struct options *options)
 {
     struct client client;
@@ -429,6 +446,7 @@ static int run_show(struct command_context *context, const struct options *optio
                 "type                   %s\ngrants                 %.*s\n",
                 STR_ARGS(client.client_id), STR_ARGS(client.name), client_type_texts[client.type],
                 STR_ARGS(format_grants(context, &client)));
+    show_secrets(&client, out);
     sink_format(out, "scope                  %.*s\nservices               ",
                 STR_ARGS(client.scope));
     sink_str(out, client.service_ids);
@@ -453,6 +471,8 @@ static const struct option_spec options_add[] = {
     { "no-secret", NULL, "authenticates with an empty secret, as some old clients do", false },
     { "public", NULL, "a public client: only its id (RFC 6749 2.1)", false },
     { "grant", "GRANT", "password, client_credentials or refresh_token", true },
+    { "auth-method", "METHOD", "client_secret (default), client_secret_basic or client_secret_post",
+      false },
     { "scope", "WORDS", "scope words it may be granted beyond its services'", false },
     { "service", "ID", "a service whose whole scope it may be granted", true },
     { "redirect-uri", "URI", "where its authorization responses may go", true },
@@ -462,8 +482,25 @@ static const struct option_spec options_add[] = {
     { 0 },
 };
 
+static const struct option_spec options_set[] = {
+    { "name", "TEXT", "for people", false },
+    { "grant", "GRANT", "password, client_credentials or refresh_token", true },
+    { "auth-method", "METHOD", "client_secret, client_secret_basic or client_secret_post", false },
+    { "scope", "WORDS", "scope words it may be granted beyond its services'", false },
+    { "service", "ID", "a service whose whole scope it may be granted", true },
+    { "no-service", NULL, "none", false },
+    { "redirect-uri", "URI", "where its authorization responses may go", true },
+    { "no-redirect-uri", NULL, "nowhere", false },
+    { "refresh-lifetime", "SECONDS", "of a family of refresh tokens", false },
+    { "refresh-idle-lifetime", "SECONDS", "of an unused refresh token", false },
+    { 0 },
+};
+
 static const struct option_spec options_secret[] = {
     { "secret-stdin", NULL, "read a chosen secret from standard input; else one is made", false },
+    { "overlap", "DURATION", "how long the secret before works yet: 1h, 1d, 7d; 0 if not given",
+      false },
+    { "end-overlap", NULL, "ends the secret before, and makes no new one", false },
     { 0 },
 };
 
@@ -476,6 +513,7 @@ static const struct option_spec options_none[] = { { 0 } };
 
 const struct command commands_client[] = {
     { "client", "add", "ID", options_add, "adds a client", true, wants_secret, run_add },
+    { "client", "set", "ID", options_set, "changes what the options say", true, NULL, run_set },
     { "client", "secret", "ID", options_secret, "replaces its secret", true, wants_secret,
       run_secret },
     { "client", "disable", "ID", options_none, "no tokens for it any more; ends living grants",

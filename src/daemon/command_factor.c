@@ -1,3 +1,4 @@
+#include "account/profile.h"
 #include "base/clock.h"
 #include "daemon/change.h"
 
@@ -24,6 +25,17 @@ static int check_words(struct command_context *context, struct str issuer, struc
     return STATUS_DONE;
 }
 
+/* As the pages do: whoever is signed in has to sign in anew, with the factors of now (SE-06). */
+static enum rc end_sessions(struct command_context *context, const struct account *account)
+{
+    static const unsigned char nowhere[16];
+    const struct browser browser = { .address = nowhere, .now = clock_now_s() };
+
+    return profile_end_sessions(
+        context->store, &browser, account->id, 0,
+        change_detail(context, "all sessions, by a change of the second factors,"));
+}
+
 /* The secret, alone on a line of standard output, is shown this once. */
 static int enrol(struct command_context *context, const struct options *options,
                  const struct account *account)
@@ -32,14 +44,21 @@ static int enrol(struct command_context *context, const struct options *options,
     struct str name = change_option(options, "device-name", STR("authenticator"));
     char bytes[FACTOR_URI_BYTES_MAX];
     struct buffer uri = buffer_over(bytes, sizeof(bytes));
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
+    struct act_note note;
     int status;
     enum rc rc;
 
     status = check_words(context, issuer, name);
     if (status != STATUS_DONE)
         return status;
-    rc = factor_enrol_totp(context->factor_keys, context->store, account, issuer, name,
-                           change_detail(context, "authenticator enrolled"), clock_now_s(), &uri);
+    rc = change_note(context, account, "authenticator enrolled", NEWS_FACTOR_ADDED, name, &letter,
+                     &note);
+    if (rc == RC_OK)
+        rc = factor_enrol_totp(context->factor_keys, context->store, account, issuer, name, &note,
+                               &uri);
+    if (rc == RC_OK)
+        rc = end_sessions(context, account);
     if (rc == RC_EXISTS)
         return command_refuse(context, "'%s' has %d authenticators already; --remove removes all",
                               options->arguments[0], FACTOR_COUNT_MAX);
@@ -61,14 +80,18 @@ static int make_codes(struct command_context *context, const struct options *opt
 {
     char bytes[CODES_BYTES_MAX];
     struct buffer codes = buffer_over(bytes, sizeof(bytes));
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
+    struct act_note note;
     enum rc rc;
 
     if (!account->has_second_factor)
         return command_refuse(context, "'%s' has no second factor; enrol an authenticator first",
                               options->arguments[0]);
-    rc = factor_make_recovery_codes(context->factor_keys, context->store, account->id,
-                                    change_detail(context, "recovery codes made"), clock_now_s(),
-                                    &codes);
+    rc = change_note(context, account, "recovery codes made", NEWS_RECOVERY_CODES, STR(""), &letter,
+                     &note);
+    if (rc == RC_OK)
+        rc = factor_make_recovery_codes(context->factor_keys, context->store, account->id, &note,
+                                        &codes);
     if (rc != RC_OK)
         return command_fault(context, rc);
     ASSERT(!codes.overflow);
@@ -84,9 +107,15 @@ static int make_codes(struct command_context *context, const struct options *opt
 static int remove_all(struct command_context *context, const struct options *options,
                       const struct account *account)
 {
-    enum rc rc = factor_remove_all(context->store, account->id,
-                                   change_detail(context, "second factors removed"), clock_now_s());
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
+    struct act_note note;
+    enum rc rc = change_note(context, account, "second factors removed", NEWS_FACTORS_REMOVED,
+                             STR(""), &letter, &note);
 
+    if (rc == RC_OK)
+        rc = factor_remove_all(context->store, account->id, &note);
+    if (rc == RC_OK)
+        rc = end_sessions(context, account);
     if (rc != RC_OK)
         return command_fault(context, rc);
     command_note(context, "'%s' has no second factor and no recovery codes any more",

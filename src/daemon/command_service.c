@@ -2,7 +2,7 @@
 #include "codec/json.h"
 #include "daemon/change.h"
 
-enum { LIFETIME_S_DEFAULT = 3600, LIFETIME_S_MAX = 366 * 24 * 3600, ROW_JSON_BYTES = 64 * 1024 };
+enum { ROW_JSON_BYTES = 64 * 1024 };
 
 /* ---- checks ---- */
 
@@ -25,68 +25,43 @@ static int find_service(struct command_context *context, const char *service_id,
     return rc == RC_OK ? STATUS_DONE : command_fault(context, rc);
 }
 
-/* A scope word belongs to at most one service. */
-static int check_owners(struct command_context *context, struct str scope)
-{
-    struct catalog_service *owner;
-    struct str word;
-    enum rc rc;
-
-    while (str_next_word(&scope, &word)) {
-        rc = catalog_find_owner(context->catalog, word, true, &owner);
-        if (rc == RC_OK) {
-            command_refuse(context,
-                           "the scope word '%.*s' belongs to the service '%.*s' already; "
-                           "choose another word",
-                           STR_ARGS(word), STR_ARGS(owner->service.service_id));
-            catalog_service_put(owner);
-            return STATUS_REFUSED;
-        }
-        if (rc != RC_NOT_FOUND)
-            return command_fault(context, rc);
-    }
-    return STATUS_DONE;
-}
-
-/* The texts of a new service. */
-static int draft_texts(struct command_context *context, const struct options *options,
-                       struct service *service)
+/* How its tokens look, where the options say so. */
+static int read_shape(struct command_context *context, const struct options *options,
+                      struct service *service)
 {
     char error_bytes[256];
     struct buffer error = buffer_over(error_bytes, sizeof(error_bytes));
-
-    service->service_id = str_of(options->arguments[0]);
-    service->name = change_option(options, "name", service->service_id);
-    if (change_id_check(service->service_id, true, &error) != RC_OK)
-        return command_refuse(context, "%.*s", STR_ARGS(buffer_str(&error)));
-    if (change_text_check(service->name, SERVICE_NAME_BYTES_MAX, &error) != RC_OK)
-        return command_refuse(context, "--name: %.*s", STR_ARGS(buffer_str(&error)));
-    if (change_scope_parse(change_option(options, "scope", STR("")), context->arena,
-                           &service->scope, &error) != RC_OK)
-        return command_refuse(context, "--scope: %.*s", STR_ARGS(buffer_str(&error)));
-    return check_owners(context, service->scope);
-}
-
-/* How its tokens look. */
-static int draft_shape(struct command_context *context, const struct options *options,
-                       struct service *service)
-{
-    char error_bytes[256];
-    struct buffer error = buffer_over(error_bytes, sizeof(error_bytes));
+    const char *format = options_find(options, "format");
+    const char *alg = options_find(options, "alg");
     uint64_t lifetime_s;
 
-    if (token_format_parse(change_option(options, "format", STR("opaque")), &service->format) !=
-        RC_OK)
+    if (format != NULL && token_format_parse(str_of(format), &service->format) != RC_OK)
         return command_usage(context, "--format is 'opaque' or 'jwt'");
-    if (signing_alg_parse(change_option(options, "alg", STR("ES256")), &service->alg) != RC_OK)
+    if (alg != NULL && signing_alg_parse(str_of(alg), &service->alg) != RC_OK)
         return command_usage(context, "--alg is 'ES256', 'EdDSA' or 'RS256'");
-    if (options_number(options, "lifetime", 1, LIFETIME_S_MAX, LIFETIME_S_DEFAULT, &lifetime_s,
-                       &error) != RC_OK)
+    if (options_number(options, "lifetime", 1, SERVICE_LIFETIME_S_MAX,
+                       (uint64_t)service->lifetime_s, &lifetime_s, &error) != RC_OK)
         return command_usage(context, "%.*s", STR_ARGS(buffer_str(&error)));
     service->lifetime_s = (int64_t)lifetime_s;
-    service->allows_password = options_has(options, "allow-password");
-    service->expires_in_as_string = options_has(options, "expires-in-as-string");
     return STATUS_DONE;
+}
+
+/* What the options say; the rest stays as it is. */
+static int read_options(struct command_context *context, const struct options *options,
+                        struct service *service)
+{
+    struct registry_faults faults;
+    enum rc rc;
+    int status = read_shape(context, options, service);
+
+    if (status != STATUS_DONE)
+        return status;
+    service->name = change_option(options, "name", service->name);
+    service->scope = change_option(options, "scope", service->scope);
+    rc = registry_check_service(context->catalog, context->arena, service, &faults);
+    if (rc == RC_REFUSED)
+        return change_refuse_faults(context, &faults);
+    return rc == RC_OK ? STATUS_DONE : command_fault(context, rc);
 }
 
 /* ---- add, secret ---- */
@@ -111,58 +86,83 @@ static int show_done(struct command_context *context, const struct secret *made,
 
 static int run_add(struct command_context *context, const struct options *options)
 {
+    const struct admin admin = change_admin(context);
+    const struct registry_desk desk = change_desk(context, &admin);
     AUTO(secret) made = { 0 };
-    struct service service = { .created_at = clock_now_s() };
-    struct store_unit unit;
+    struct service service = { .service_id = str_of(options->arguments[0]),
+                               .format = TOKEN_OPAQUE,
+                               .alg = ALG_ES256,
+                               .lifetime_s = SERVICE_LIFETIME_S_DEFAULT,
+                               .allows_password = options_has(options, "allow-password"),
+                               .expires_in_as_string = options_has(options, "expires-in-as-string"),
+                               .created_at = admin.now };
     enum rc rc;
-    int status;
+    int status = read_options(context, options, &service);
 
-    status = draft_shape(context, options, &service);
-    if (status == STATUS_DONE)
-        status = draft_texts(context, options, &service);
     if (status == STATUS_DONE)
         status = change_secret(context, options_has(options, "secret-stdin"), &service.secret_hash,
                                &made);
     if (status != STATUS_DONE)
         return status;
-    rc = store_next_id(context->store, SEQUENCE_NOUN, &service.id);
-    store_unit_init(&unit);
-    if (rc == RC_OK) {
-        store_insert_service(&unit, &service);
-        change_event(context, &unit, EVENT_SERVICE_CHANGED, 0, service.id, "added");
-    }
-    if (rc != RC_OK)
-        return command_fault(context, rc);
-    status = change_commit(context, &unit);
+    rc = registry_next_id(context->store, &service.id);
+    if (rc == RC_OK)
+        rc = registry_create_service(&desk, &service);
+    status = change_answer(context, rc);
     if (status != STATUS_DONE)
         return status;
     return show_done(context, &made, options->arguments[0], "added");
 }
 
-/* Commits a changed service with its event; what failed under its old secret counts no more. */
-static int update(struct command_context *context, const struct service *service, const char *act)
+/* "yes" or "no", where the option is given. */
+static int read_choice(struct command_context *context, const struct options *options,
+                       const char *name, bool *out_choice)
 {
-    struct store_unit unit;
+    const char *text = options_find(options, name);
 
-    store_unit_init(&unit);
-    store_update_service(&unit, service);
-    change_forgive(context, service->service_id, &unit);
-    change_event(context, &unit, EVENT_SERVICE_CHANGED, 0, service->id, act);
-    return change_commit(context, &unit);
+    if (text == NULL)
+        return STATUS_DONE;
+    if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+        return command_usage(context, "--%s is 'yes' or 'no'", name);
+    *out_choice = strcmp(text, "yes") == 0;
+    return STATUS_DONE;
+}
+
+static int run_set(struct command_context *context, const struct options *options)
+{
+    const struct admin admin = change_admin(context);
+    const struct registry_desk desk = change_desk(context, &admin);
+    struct service before;
+    struct service after;
+    int status = find_service(context, options->arguments[0], &before);
+
+    if (status != STATUS_DONE)
+        return status;
+    after = before;
+    status = read_choice(context, options, "allow-password", &after.allows_password);
+    if (status == STATUS_DONE)
+        status = read_choice(context, options, "expires-in-as-string", &after.expires_in_as_string);
+    if (status == STATUS_DONE)
+        status = read_options(context, options, &after);
+    if (status == STATUS_DONE)
+        status = change_answer(context, registry_change_service(&desk, &before, &after));
+    if (status == STATUS_DONE)
+        command_note(context, "service '%s' is changed", options->arguments[0]);
+    return status;
 }
 
 static int run_secret(struct command_context *context, const struct options *options)
 {
+    const struct admin admin = change_admin(context);
+    const struct registry_desk desk = change_desk(context, &admin);
     AUTO(secret) made = { 0 };
-    struct service service;
-    int status;
+    struct service before;
+    struct str hash;
+    int status = find_service(context, options->arguments[0], &before);
 
-    status = find_service(context, options->arguments[0], &service);
     if (status == STATUS_DONE)
-        status = change_secret(context, options_has(options, "secret-stdin"), &service.secret_hash,
-                               &made);
+        status = change_secret(context, options_has(options, "secret-stdin"), &hash, &made);
     if (status == STATUS_DONE)
-        status = update(context, &service, "secret replaced");
+        status = change_answer(context, registry_set_service_secret(&desk, &before, hash));
     if (status != STATUS_DONE)
         return status;
     return show_done(context, &made, options->arguments[0], "has a new secret");
@@ -172,16 +172,15 @@ static int run_secret(struct command_context *context, const struct options *opt
 
 static int run_disable(struct command_context *context, const struct options *options)
 {
+    const struct admin admin = change_admin(context);
+    const struct registry_desk desk = change_desk(context, &admin);
     struct service service;
     size_t count;
     enum rc rc;
-    int status;
+    int status = find_service(context, options->arguments[0], &service);
 
-    status = find_service(context, options->arguments[0], &service);
-    if (status != STATUS_DONE)
-        return status;
-    service.is_disabled = true;
-    status = update(context, &service, "disabled");
+    if (status == STATUS_DONE)
+        status = change_answer(context, registry_disable_service(&desk, &service));
     if (status != STATUS_DONE)
         return status;
     rc = change_end_grants_of_service(context, service.service_id, &count);
@@ -197,14 +196,13 @@ static int run_disable(struct command_context *context, const struct options *op
 
 static int run_enable(struct command_context *context, const struct options *options)
 {
+    const struct admin admin = change_admin(context);
+    const struct registry_desk desk = change_desk(context, &admin);
     struct service service;
-    int status;
+    int status = find_service(context, options->arguments[0], &service);
 
-    status = find_service(context, options->arguments[0], &service);
-    if (status != STATUS_DONE)
-        return status;
-    service.is_disabled = false;
-    status = update(context, &service, "enabled");
+    if (status == STATUS_DONE)
+        status = change_answer(context, registry_enable_service(&desk, &service));
     if (status == STATUS_DONE)
         command_note(context, "service '%s' is enabled", options->arguments[0]);
     return status;
@@ -329,6 +327,17 @@ static const struct option_spec options_add[] = {
     { 0 },
 };
 
+static const struct option_spec options_set[] = {
+    { "name", "TEXT", "for people", false },
+    { "scope", "WORDS", "the scope words it owns, separated by spaces", false },
+    { "format", "FORMAT", "of its tokens: opaque or jwt", false },
+    { "alg", "ALG", "of its JWTs: ES256, EdDSA or RS256", false },
+    { "lifetime", "SECONDS", "of its access tokens", false },
+    { "allow-password", "yes|no", "the password grant without client authentication", false },
+    { "expires-in-as-string", "yes|no", "answer expires_in as a string", false },
+    { 0 },
+};
+
 static const struct option_spec options_secret[] = {
     { "secret-stdin", NULL, "read a chosen secret from standard input; else one is made", false },
     { 0 },
@@ -343,6 +352,7 @@ static const struct option_spec options_none[] = { { 0 } };
 
 const struct command commands_service[] = {
     { "service", "add", "ID", options_add, "adds a resource server", true, wants_secret, run_add },
+    { "service", "set", "ID", options_set, "changes what the options say", true, NULL, run_set },
     { "service", "secret", "ID", options_secret, "replaces its secret", true, wants_secret,
       run_secret },
     { "service", "disable", "ID", options_none, "no tokens for it any more; ends living grants",

@@ -1,3 +1,4 @@
+#include "account/invitation.h"
 #include "base/clock.h"
 #include "codec/json.h"
 #include "daemon/change.h"
@@ -58,6 +59,49 @@ static int forgive_name(struct command_context *context, struct str name)
                           rc_words(rc));
 }
 
+static int note_invited(struct command_context *context, enum rc rc, const struct account *account,
+                        const struct buffer *error)
+{
+    if (rc == RC_EXISTS)
+        return command_refuse(context, "an account '%.*s' exists already; choose another name",
+                              STR_ARGS(account->name));
+    if (rc == RC_INVALID)
+        return command_refuse(context, "%.*s", STR_ARGS(buffer_str(error)));
+    if (rc != RC_OK)
+        return command_fault(context, rc);
+    command_note(context, "added account '%.*s' with id %lld; a mail with a link is on its way",
+                 STR_ARGS(account->name), (long long)account->id);
+    return STATUS_DONE;
+}
+
+/* Without a password: whoever it is for chooses one, by a link in a mail. */
+static int invite(struct command_context *context, struct account *account)
+{
+    const struct admin admin = change_admin(context);
+    __attribute__((cleanup(secret_cleanup))) struct secret value = { 0 };
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
+    char error_bytes[256];
+    struct buffer error = buffer_over(error_bytes, sizeof(error_bytes));
+    struct letter_head head;
+    struct link link;
+    enum rc rc;
+
+    if (context->letters == NULL)
+        return command_refuse(context, "--invite: no server that sends mail runs on this data "
+                                       "folder; start one with --smtp-url and --mail-from");
+    if (mail_address_check(account->email) != RC_OK)
+        return command_usage(context, "--invite needs --email: the address that the link goes to");
+    head = *context->letters;
+    head.now = account->created_at;
+    rc = invitation_draft(context->store, account, &link, &value);
+    if (rc == RC_OK)
+        rc = letter_write_link(&head, &link, account->name, &value, &letter);
+    if (rc == RC_OK)
+        rc = invitation_send(context->store, context->throttle, &admin, account, &link, letter.row,
+                             &error);
+    return note_invited(context, rc, account, &error);
+}
+
 static int run_add(struct command_context *context, const struct options *options)
 {
     char error_bytes[256];
@@ -69,16 +113,19 @@ static int run_add(struct command_context *context, const struct options *option
         .is_admin = options_has(options, "admin"),
         .created_at = clock_now_s(),
     };
+    bool wants_invitation = options_has(options, "invite");
     int64_t id;
     enum rc rc;
 
-    if (!options_has(options, "password-stdin"))
-        return command_usage(context,
-                             "--password-stdin is needed: the password is read from there");
+    if (options_has(options, "password-stdin") == wants_invitation)
+        return command_usage(context, "--password-stdin is needed, and the password is read from "
+                                      "there; or --invite, and its owner chooses one");
     if (change_text_check(draft.full_name, ACCOUNT_FULL_NAME_BYTES_MAX, &error) != RC_OK)
         return command_refuse(context, "--full-name: %.*s", STR_ARGS(buffer_str(&error)));
     if (email_check(draft.email, &error) != RC_OK)
         return command_refuse(context, "--email: %.*s", STR_ARGS(buffer_str(&error)));
+    if (wants_invitation)
+        return invite(context, &draft);
     rc = account_create(context->store, &draft, context->input, context->checker->cost,
                         change_detail(context, "added"), &id, &error);
     if (rc == RC_EXISTS)
@@ -112,6 +159,8 @@ static int run_passwd(struct command_context *context, const struct options *opt
 {
     char error_bytes[256];
     struct buffer error = buffer_over(error_bytes, sizeof(error_bytes));
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
+    struct act_note note;
     struct account account;
     enum rc rc;
     int status;
@@ -119,8 +168,10 @@ static int run_passwd(struct command_context *context, const struct options *opt
     status = change_find_account(context, options->arguments[0], &account);
     if (status != STATUS_DONE)
         return status;
-    rc = account_change_password(context->store, account.id, context->input, context->checker->cost,
-                                 change_detail(context, "password changed"), clock_now_s(), &error);
+    rc = change_note(context, &account, "password changed", NEWS_PASSWORD, STR(""), &letter, &note);
+    if (rc == RC_OK)
+        rc = account_change_password(context->store, account.id, context->input,
+                                     context->checker->cost, &note, &error);
     if (rc == RC_INVALID)
         return command_refuse(context, "%.*s", STR_ARGS(buffer_str(&error)));
     if (rc != RC_OK)
@@ -300,6 +351,7 @@ static int run_show(struct command_context *context, const struct options *optio
 
 static const struct option_spec options_add[] = {
     { "password-stdin", NULL, "read the password from standard input, one line", false },
+    { "invite", NULL, "instead: have a link sent by which its owner chooses a password", false },
     { "full-name", "TEXT", "the person's name", false },
     { "email", "ADDRESS", "the person's mail address", false },
     { "admin", NULL, "an administrator", false },

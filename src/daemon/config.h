@@ -36,6 +36,10 @@ struct config_file {
     char *registration;
     char **registration_domain;
     unsigned registration_domain_count;
+    char *brand_name;
+    char *brand_logo;
+    char *brand_color;
+    char *brand_color_dark;
 /* The dialects' settings, as they are written. */
 #define SWITCH(member, name, standard, words)                 char *member;
 #define NUMBER(member, name, standard, min, max, unit, words) char *member;

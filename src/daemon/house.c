@@ -193,6 +193,7 @@ int house_run_command(struct house *house, unsigned uid, int argc, char *const *
                                        .factor_keys = &house->door.factor_keys,
                                        .master_key = house->master_key.bytes,
                                        .mail_route = house->mail_route,
+                                       .letters = house->letters,
                                        .open_room = open_room,
                                        .house = house,
                                        .arena = &arena,

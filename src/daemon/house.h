@@ -28,6 +28,7 @@ struct house {
     struct account_door door;
     struct token_room *room;             /* NULL until house_open_room      */
     const struct mail_route *mail_route; /* a server's; NULL: it sends none */
+    const struct letter_head *letters;   /* as mail_route; without `now` */
 };
 
 /*

@@ -12,8 +12,11 @@
 
 enum {
     LOOK_INTERVAL_MS = 5 * 1000,
+    SETTLE_MS = 50, /* before a mail that was just queued: the answer to who asked for it is out by
+                       then, and took no longer than that to who gets none (PW-08) */
     AWAY_PAUSE_MS = 10 * 1000,  /* between tries while there is no server     */
     FAULT_PAUSE_MS = 60 * 1000, /* while the store cannot be written, or read */
+    EXPIRY_INTERVAL_MS = 3600 * 1000,
     ARENA_BYTES = 64 * 1024
 };
 
@@ -30,6 +33,8 @@ struct mailer {
     int stop_fd;
     _Atomic bool is_hastened; /* somebody says that there is a server again */
     int64_t paused_until_ms;
+    const struct letter_head *head;
+    int64_t expiry_at_ms; /* when it next looks at tokens */
     struct arena arena;
     char memory[OUTBOX_CONTENT_BYTES_MAX]; /* of the open mail; wiped */
     pthread_t thread;
@@ -223,6 +228,20 @@ static void drain(struct mailer *mailer)
     log_event(LOG_ERROR, "outbox_fault", LOG_TEXT("fault", rc_name(rc)));
 }
 
+static void queue_expiry_mails(struct mailer *mailer)
+{
+    enum rc rc = RC_OK;
+
+    if (clock_monotonic_ms() < mailer->expiry_at_ms)
+        return;
+    while (rc == RC_OK && !is_raised(mailer->stop_fd, 0))
+        rc = expiry_mails_queue_next(mailer->outbox->store, mailer->head, clock_now_s());
+    mailer->expiry_at_ms =
+        clock_monotonic_ms() + (rc_is_fault(rc) ? FAULT_PAUSE_MS : EXPIRY_INTERVAL_MS);
+    if (rc_is_fault(rc))
+        log_event(LOG_ERROR, "expiry_mails_fault", LOG_TEXT("fault", rc_name(rc)));
+}
+
 static void *mailer_main(void *context)
 {
     struct mailer *mailer = context;
@@ -232,10 +251,13 @@ static void *mailer_main(void *context)
         struct pollfd fds[2] = { { .fd = mailer->wake_fd, .events = POLLIN },
                                  { .fd = mailer->stop_fd, .events = POLLIN } };
 
+        queue_expiry_mails(mailer);
         drain(mailer);
-        if (poll(fds, 2, LOOK_INTERVAL_MS) > 0 && fds[0].revents != 0 &&
-            read(mailer->wake_fd, &raised, sizeof(raised)) < 0 && errno != EAGAIN)
+        if (poll(fds, 2, LOOK_INTERVAL_MS) <= 0 || fds[0].revents == 0)
+            continue;
+        if (read(mailer->wake_fd, &raised, sizeof(raised)) < 0 && errno != EAGAIN)
             break;
+        (void)is_raised(mailer->stop_fd, SETTLE_MS);
     }
     /* Here, for the helper dies with the thread that started it. */
     helper_close(mailer->helper);
@@ -276,8 +298,9 @@ enum rc mailer_open(struct mail_route *route, const struct outbox *outbox,
     return RC_OK;
 }
 
-enum rc mailer_start(struct mailer *mailer)
+enum rc mailer_start(struct mailer *mailer, const struct letter_head *head)
 {
+    mailer->head = head;
     mailer->has_thread = pthread_create(&mailer->thread, NULL, mailer_main, mailer) == 0;
     return mailer->has_thread ? RC_OK : RC_SYSTEM;
 }

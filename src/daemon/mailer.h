@@ -6,12 +6,14 @@
  * mail that a server will not take is given up, with a line in the log that has its id and the
  * server's code, and never its text or address; every other failure is tried again, later and
  * later, until its time is over. While there is no server at all, one mail is tried now and then.
+ *
+ * Every hour it also queues what people are to be told before their tokens expire.
  */
 #ifndef JETON_DAEMON_MAILER_H
 #define JETON_DAEMON_MAILER_H
 
+#include "daemon/expiry_mails.h"
 #include "daemon/mail_route.h"
-#include "mail/outbox.h"
 
 struct mailer;
 
@@ -27,8 +29,8 @@ enum rc mailer_open(struct mail_route *route, const struct outbox *outbox,
                     struct mail_meters *meters, struct mailer **out_mailer,
                     struct buffer *out_error) MUST_CHECK;
 
-/* Starts the thread. RC_SYSTEM */
-enum rc mailer_start(struct mailer *mailer) MUST_CHECK;
+/* Starts the thread. head: of what it writes itself; outlives the mailer. RC_SYSTEM */
+enum rc mailer_start(struct mailer *mailer, const struct letter_head *head) MUST_CHECK;
 
 /* From now on nothing more is begun, and what is being sent has HELPER_STOP_MS. Any thread. */
 void mailer_begin_stop(struct mailer *mailer);

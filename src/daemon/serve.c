@@ -39,6 +39,7 @@ struct server {
     struct mail_route mail_route;
     struct mail_meters mail_meters;
     struct mailer *mailer; /* NULL: no mail is sent */
+    struct letter_head letters;
     struct control_server *control;
     pthread_t signal_thread;
     bool has_signal_thread;
@@ -350,6 +351,7 @@ static enum rc open_web(struct server *server)
                                  .permanent_days_max = server->settings.permanent_days_max,
                                  .mail = server->mailer != NULL ? &server->mail_meters : NULL,
                                  .registration = &server->settings.registration,
+                                 .brand = server->settings.brand,
                                  .outbox = server->mailer != NULL ? &server->outbox : NULL };
     enum rc rc;
 
@@ -369,6 +371,10 @@ static enum rc open_web(struct server *server)
     if (rc != RC_OK)
         return fault(server, rc, "the endpoints");
     web_set_server(server->web, server->http);
+    if (server->mailer == NULL)
+        return RC_OK;
+    server->letters = web_letter_head(server->web);
+    server->house.letters = &server->letters;
     return RC_OK;
 }
 
@@ -387,7 +393,8 @@ static enum rc open_all(struct server *server)
         rc = open_mailer(server);
     if (rc == RC_OK)
         rc = open_web(server);
-    if (rc == RC_OK && server->mailer != NULL && mailer_start(server->mailer) != RC_OK)
+    if (rc == RC_OK && server->mailer != NULL &&
+        mailer_start(server->mailer, &server->letters) != RC_OK)
         return fault(server, RC_SYSTEM, "a thread");
     if (rc == RC_OK)
         rc = control_server_open(server->settings.data, &server->house, &server->control,

@@ -36,6 +36,10 @@ const struct option_spec settings_options[] = {
     { "smtp-ca-file", "FILE", "certificates to trust there instead of the system's, PEM", false },
     { "mail-from", "SENDER", "who sends: ADDRESS or 'NAME <ADDRESS>'", false },
     { "registration", "on|off", "people may make accounts for themselves (default: off)", false },
+    { "brand-name", "NAME", "what pages and mails call this server (default: Jeton)", false },
+    { "brand-logo", "FILE", "a picture beside that name: SVG, PNG, JPEG, WebP or GIF", false },
+    { "brand-color", "#RRGGBB", "of links and main buttons", false },
+    { "brand-color-dark", "#RRGGBB", "the same where dark pages are preferred", false },
     { "registration-domain", "DOMAIN", "of their mail addresses; all if none is given", true },
 #define HEADING(words) { "", NULL, words, false },
 #define SWITCH(member, name, standard, words)                                                      \
@@ -206,6 +210,13 @@ static const struct row rows[] = {
       AT(registration.domains),
       IN_FILE(registration_domain),
       IN_FILE(registration_domain_count) },
+    { .name = "brand-name", .kind = ROW_TEXT, AT(brand_settings.name), IN_FILE(brand_name) },
+    { .name = "brand-logo", .kind = ROW_TEXT, AT(brand_settings.logo), IN_FILE(brand_logo) },
+    { .name = "brand-color", .kind = ROW_TEXT, AT(brand_settings.color), IN_FILE(brand_color) },
+    { .name = "brand-color-dark",
+      .kind = ROW_TEXT,
+      AT(brand_settings.color_dark),
+      IN_FILE(brand_color_dark) },
 #define SWITCH(member, row_name, standard, words)                                                  \
     { .name = row_name, .kind = ROW_SWITCH, AT(dialects.member), IN_FILE(member) },
 #define NUMBER(member, row_name, standard, least, most, unit, words)                               \
@@ -350,7 +361,7 @@ static enum rc registration_check(const struct settings *settings, struct buffer
 }
 
 /* What the room that a group of settings is for finds wrong begins with a setting's name. */
-static enum rc check_groups(const struct settings *settings, const struct options *options,
+static enum rc check_groups(struct settings *settings, const struct options *options,
                             struct buffer *out_error)
 {
     char memory[256];
@@ -362,6 +373,8 @@ static enum rc check_groups(const struct settings *settings, const struct option
         rc = mail_settings_check(&settings->mail, &words);
     if (rc == RC_OK)
         rc = registration_check(settings, &words);
+    if (rc == RC_OK)
+        rc = brand_open(&settings->brand_settings, &settings->brand, &words);
     if (rc == RC_OK)
         return RC_OK;
     snprintf(name, sizeof(name), "%.*s", (int)str_index_of(buffer_str(&words), ' '), memory);
@@ -459,6 +472,8 @@ void settings_blame(const struct settings *settings, const char *key, const char
 
 void settings_close(struct settings *settings)
 {
+    brand_close(settings->brand);
+    settings->brand = NULL;
     config_file_close(settings->file);
     settings->file = NULL;
 }

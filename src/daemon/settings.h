@@ -38,6 +38,8 @@ struct settings {
     int64_t permanent_days_max; /* of permanent tokens' life; 0: no limit */
     struct mail_settings mail;
     struct web_registration registration;
+    struct brand_settings brand_settings;
+    struct brand *brand; /* what they say, read and checked */
     struct dialect_settings dialects;
     const char *config_path;  /* NULL: no file */
     struct config_file *file; /* what the texts may point into */

@@ -38,8 +38,8 @@ static enum rc seal_draft(const struct outbox *outbox, const struct mail_draft *
     return rc;
 }
 
-enum rc outbox_insert(const struct outbox *outbox, const struct mail_draft *draft, int64_t now,
-                      struct arena *arena, struct store_unit *unit)
+enum rc outbox_draft(const struct outbox *outbox, const struct mail_draft *draft, int64_t now,
+                     struct arena *arena, struct mail *out_mail)
 {
     struct mail mail = { .at = now, .next_at = now, .until = now + OUTBOX_LIFETIME_S };
     enum rc rc = mail_content_check(draft->recipient, draft->subject, draft->text);
@@ -52,9 +52,18 @@ enum rc outbox_insert(const struct outbox *outbox, const struct mail_draft *draf
     if (rc == RC_OK)
         rc = seal_draft(outbox, draft, mail.id, arena, &mail.sealed);
     if (rc == RC_OK)
+        *out_mail = mail;
+    return rc;
+}
+
+enum rc outbox_insert(const struct outbox *outbox, const struct mail_draft *draft, int64_t now,
+                      struct arena *arena, struct store_unit *unit)
+{
+    struct mail mail;
+    enum rc rc = outbox_draft(outbox, draft, now, arena, &mail);
+
+    if (rc == RC_OK)
         store_insert_mail(unit, &mail);
-    if (rc == RC_OK && draft->is_for_nobody)
-        store_delete_mail(unit, mail.id);
     return rc;
 }
 

@@ -39,13 +39,21 @@ struct mail_draft {
     struct str subject;
     struct str text;
     int64_t until; /* worth nothing after that (its link has expired); 0: OUTBOX_LIFETIME_S */
-    /* The same work for somebody who does not exist, whose mail leaves with the unit that it came
-     * in: how long an answer took then says nothing. It takes one step more. */
-    bool is_for_nobody;
 };
 
 /*
- * Queues a mail in the caller's unit, due at once. Takes one step of the unit.
+ * Makes the row of a mail, due at once, which whoever has the act's unit puts into it
+ * (account/notice.h).
+ *
+ * arena    what the row refers to is put there: reset it only after store_commit
+ *
+ * Answers: RC_OK · RC_INVALID mail_content_check.  Faults: the store's, RC_CRYPTO
+ */
+enum rc outbox_draft(const struct outbox *outbox, const struct mail_draft *draft, int64_t now,
+                     struct arena *arena, struct mail *out_mail) MUST_CHECK;
+
+/*
+ * The same, queued in the caller's unit. Takes one step of it.
  *
  * arena    what the unit refers to is put there: reset it only after store_commit
  *

@@ -111,9 +111,10 @@ struct grant {
     bool is_session;   /* its tokens are good only together with the session of the same id */
     int64_t parent_id; /* the family that a narrowed grant ends with; 0: none */
     int64_t created_at;
-    int64_t expires_at; /* when its last token has expired for certain and the record may leave
-                           the store; 0: never, as for standing grants */
-    int64_t ended_at;   /* its own end or its parent's */
+    int64_t expires_at;   /* when its last token has expired for certain and the record may leave
+                             the store; 0: never, as for standing grants */
+    int64_t ended_at;     /* its own end or its parent's */
+    int64_t last_used_at; /* read only: when tokens were issued under it, noted now and then */
 };
 
 /*

@@ -6,6 +6,15 @@ static const struct str grant_type_texts[GRANT_TYPE_COUNT] = {
     [GRANT_TYPE_REFRESH_TOKEN] = { "refresh_token", 13 },
 };
 
+static const struct str client_auth_method_texts[AUTH_METHOD_COUNT] = {
+    [AUTH_SECRET] = { "client_secret", 13 },
+    [AUTH_SECRET_BASIC] = { "client_secret_basic", 19 },
+    [AUTH_SECRET_POST] = { "client_secret_post", 18 },
+    [AUTH_PRIVATE_KEY_JWT] = { "private_key_jwt", 15 },
+    [AUTH_TLS] = { "tls_client_auth", 15 },
+    [AUTH_TLS_SELF_SIGNED] = { "self_signed_tls_client_auth", 27 },
+};
+
 static const struct str token_format_texts[TOKEN_FORMAT_COUNT] = {
     [TOKEN_OPAQUE] = { "opaque", 6 },
     [TOKEN_JWT] = { "jwt", 3 },
@@ -71,6 +80,21 @@ enum rc grant_type_parse(struct str text, enum grant_type *out_type)
     if (index == GRANT_TYPE_COUNT)
         return RC_NOT_FOUND;
     *out_type = (enum grant_type)index;
+    return RC_OK;
+}
+
+struct str client_auth_method_format(enum client_auth_method method)
+{
+    return client_auth_method_texts[method];
+}
+
+enum rc client_auth_method_parse(struct str text, enum client_auth_method *out_method)
+{
+    size_t index = text_index(client_auth_method_texts, AUTH_METHOD_COUNT, text);
+
+    if (index == AUTH_METHOD_COUNT)
+        return RC_NOT_FOUND;
+    *out_method = (enum client_auth_method)index;
     return RC_OK;
 }
 

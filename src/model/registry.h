@@ -65,7 +65,7 @@ enum token_format {
 };
 
 /* What a link in a mail is good for. */
-enum link_purpose { LINK_RESET = 0, LINK_VERIFY = 1, LINK_REGISTER = 2 };
+enum link_purpose { LINK_RESET = 0, LINK_VERIFY = 1, LINK_REGISTER = 2, LINK_INVITATION = 3 };
 
 /* How far a browser's session has come. */
 enum session_stage {
@@ -103,6 +103,10 @@ enum event_kind {
 
 struct str grant_type_format(enum grant_type type);
 enum rc grant_type_parse(struct str text, enum grant_type *out_type) MUST_CHECK;
+
+/* "client_secret_basic"; "client_secret" for AUTH_SECRET, which nobody has registered. */
+struct str client_auth_method_format(enum client_auth_method method);
+enum rc client_auth_method_parse(struct str text, enum client_auth_method *out_method) MUST_CHECK;
 
 struct str token_format_format(enum token_format format);
 /* Only the formats that a service may choose: "opaque" and "jwt". */

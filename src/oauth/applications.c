@@ -80,6 +80,12 @@ static void add_scope(struct buffer *scope, struct str words)
     }
 }
 
+static void note_use(struct application *row, int64_t at)
+{
+    if (row->last_used_at < at)
+        row->last_used_at = at;
+}
+
 /* RC_TOO_LARGE: the page is full, and the grant belongs to the next one. */
 static enum rc add_grant(struct page *page, const struct grant *grant)
 {
@@ -93,6 +99,9 @@ static enum rc add_grant(struct page *page, const struct grant *grant)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
     add_scope(&page->scopes[index], grant->scope);
     page->rows[index].created_at = grant->created_at; /* older with each one */
+    note_use(&page->rows[index], grant->created_at);
+    note_use(&page->rows[index], grant->last_used_at);
+    note_use(&page->rows[index], token_grant_last_use(page->call->oauth->tokens, grant->id));
     return RC_OK;
 }
 

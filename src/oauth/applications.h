@@ -18,6 +18,8 @@ struct application {
     struct str client_name; /* its client_id, the text */
     struct str scope;       /* of all its grants, each word once; cut at SCOPE_BYTES_MAX */
     int64_t created_at;     /* of the oldest grant that was looked at */
+    int64_t last_used_at;   /* when it got or used a token for the account, see token_grant_last_use
+                               (not what resource servers check by themselves) */
 };
 
 /*

@@ -5,7 +5,15 @@ static const char *const authentication_failed = "client authentication failed";
 /* The one pair that counts, after the checks on how it was sent. */
 struct presented {
     struct str id;
-    const struct secret *secret; /* NULL: none sent */
+    const struct secret *secret;    /* NULL: none sent */
+    enum client_auth_method method; /* AUTH_SECRET_BASIC or AUTH_SECRET_POST: how it was sent */
+};
+
+/* What a secret is checked against. */
+struct forms {
+    struct secret_form current;
+    struct secret_form previous;
+    int64_t client_id; /* for the audit trail; 0: nobody's, or a service's */
 };
 
 static enum rc present(struct oauth_call *call, const struct client_credentials *credentials,
@@ -32,9 +40,10 @@ static enum rc present(struct oauth_call *call, const struct client_credentials 
         return oauth_refuse(call, OAUTH_INVALID_REQUEST,
                             "use the Authorization header or client_secret, not both", NULL);
     if (credentials->has_basic)
-        *out_presented = (struct presented){ credentials->basic_id, credentials->basic_secret };
+        *out_presented = (struct presented){ credentials->basic_id, credentials->basic_secret,
+                                             AUTH_SECRET_BASIC };
     else
-        *out_presented = (struct presented){ credentials->body_id, body_secret };
+        *out_presented = (struct presented){ credentials->body_id, body_secret, AUTH_SECRET_POST };
     /* What is longer is nobody's id, and must not fill log, throttle and audit trail. */
     call->log_client_id = out_presented->id;
     if (call->log_client_id.len > CLIENT_ID_BYTES_MAX)
@@ -65,8 +74,7 @@ static enum rc end_try(struct oauth_call *call, struct throttle_try *try, bool h
 
 /* On the hash lane: evaluates under the throttle. */
 static enum rc check_throttled(struct oauth_call *call, const struct secret *secret,
-                               struct str stored_hash, struct secret_memory *memory,
-                               int64_t client_id)
+                               const struct forms *forms)
 {
     struct throttle_book *throttle = call->oauth->door->throttle;
     struct throttle_try try;
@@ -87,12 +95,13 @@ static enum rc check_throttled(struct oauth_call *call, const struct secret *sec
     }
     if (rc != RC_OK)
         return rc;
-    verdict = secret_check(call->oauth->secrets, secret, stored_hash, memory, true);
+    verdict =
+        secret_check_either(call->oauth->secrets, secret, &forms->current, &forms->previous, true);
     if (rc_is_fault(verdict)) {
         throttle_cancel(throttle, &try);
         return verdict;
     }
-    rc = end_try(call, &try, verdict == RC_OK, client_id);
+    rc = end_try(call, &try, verdict == RC_OK, forms->client_id);
     /* A success that cannot be put on record is one all the same: a store that is full or away must
      * not keep a service from what is in memory. What needs the store fails there. */
     if (rc != RC_OK && verdict != RC_OK)
@@ -102,18 +111,19 @@ static enum rc check_throttled(struct oauth_call *call, const struct secret *sec
 
 /*
  * Checks a secret, quickly where it is known, else on the hash lane. Every failure costs one hash,
- * whether the client exists or not (CA-05).
+ * whether the client exists or not, and whether one secret of it is good or two (CA-05).
  */
 static enum rc check_secret(struct oauth_call *call, const struct secret *secret,
-                            struct str stored_hash, struct secret_memory *memory, int64_t client_id)
+                            const struct forms *forms)
 {
-    enum rc rc = secret_check(call->oauth->secrets, secret, stored_hash, memory, false);
+    enum rc rc =
+        secret_check_either(call->oauth->secrets, secret, &forms->current, &forms->previous, false);
 
     if (rc != RC_WOULD_BLOCK)
         return rc;
     if (!call->may_hash)
         return RC_NEEDS_HASH;
-    return check_throttled(call, secret, stored_hash, memory, client_id);
+    return check_throttled(call, secret, forms);
 }
 
 /*
@@ -123,23 +133,51 @@ static enum rc check_secret(struct oauth_call *call, const struct secret *secret
 static enum rc check_in_vain(struct oauth_call *call, const struct secret *secret,
                              int64_t client_id)
 {
+    const struct forms none = { .client_id = client_id };
+
     if (secret == NULL)
         return refuse_client(call, "no secret sent");
-    return check_secret(call, secret, STR(""), NULL, client_id);
+    return check_secret(call, secret, &none);
+}
+
+/* Whether a secret that was sent so is what the client is registered to authenticate with. */
+static bool takes_method(const struct client *client, enum client_auth_method method)
+{
+    return client->auth_method == AUTH_SECRET || client->auth_method == method;
+}
+
+static enum rc check_confidential(struct oauth_call *call, struct catalog_client *entry,
+                                  const struct presented *presented)
+{
+    const struct client *client = &entry->client;
+    struct forms forms = { .current = { client->secret_hash, &entry->memory },
+                           .client_id = client->id };
+    enum rc rc;
+
+    if (presented->secret == NULL)
+        return refuse_client(call, "no secret sent");
+    if (!takes_method(client, presented->method)) { /* CA-03; OpenID Connect Core 9 */
+        rc = check_in_vain(call, presented->secret, client->id);
+        if (rc == RC_REFUSED && call->refusal.error == OAUTH_INVALID_CLIENT)
+            call->refusal.log_detail = "not the client's authentication method";
+        return rc;
+    }
+    if (call->now < client->previous_secret_until)
+        forms.previous =
+            (struct secret_form){ client->previous_secret_hash, &entry->previous_memory };
+    return check_secret(call, presented->secret, &forms);
 }
 
 static enum rc check_client(struct oauth_call *call, struct catalog_client *entry,
-                            const struct secret *secret)
+                            const struct presented *presented)
 {
+    const struct secret *secret = presented->secret;
     bool is_empty = secret == NULL || secret->len == 0;
     enum rc rc = RC_OK;
 
     switch (entry->client.type) {
     case CLIENT_CONFIDENTIAL:
-        if (secret == NULL)
-            return refuse_client(call, "no secret sent");
-        rc =
-            check_secret(call, secret, entry->client.secret_hash, &entry->memory, entry->client.id);
+        rc = check_confidential(call, entry, presented);
         break;
     case CLIENT_PUBLIC: /* CA-10: a secret that a public client sends proves nothing */
         if (!is_empty)
@@ -169,7 +207,7 @@ enum rc client_authenticate(struct oauth_call *call, const struct client_credent
         return check_in_vain(call, presented.secret, 0);
     if (rc != RC_OK)
         return rc;
-    rc = check_client(call, entry, presented.secret);
+    rc = check_client(call, entry, &presented);
     if (rc == RC_OK)
         *out_client = entry;
     else
@@ -180,11 +218,12 @@ enum rc client_authenticate(struct oauth_call *call, const struct client_credent
 static enum rc check_service(struct oauth_call *call, struct catalog_service *entry,
                              const struct secret *secret)
 {
+    const struct forms forms = { .current = { entry->service.secret_hash, &entry->memory } };
     enum rc rc;
 
     if (secret == NULL)
         return refuse_client(call, "no secret sent");
-    rc = check_secret(call, secret, entry->service.secret_hash, &entry->memory, 0);
+    rc = check_secret(call, secret, &forms);
     if (rc == RC_OK && entry->service.is_disabled)
         return refuse_client(call, "service disabled");
     return rc;

@@ -289,6 +289,7 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
     if (rc == RC_OK) {
         store_insert_token(&rotation->unit, &rotation->access.row);
         store_insert_token(&rotation->unit, &rotation->refresh.row);
+        token_note_issue(record->grant, call->now, &rotation->unit);
         store_insert_replay(&rotation->unit, rotation->refresh.row.id,
                             call->now + OAUTH_REFRESH_REPLAY_S, sealed);
         oauth_add_event(call, event, &rotation->unit);

@@ -14,6 +14,25 @@ enum rc oauth_refuse_for(struct oauth_call *call, enum oauth_error error,
     return RC_REFUSED;
 }
 
+bool oauth_is_ready(const struct oauth *oauth)
+{
+    return store_is_writable(oauth->store);
+}
+
+struct oauth_store_meters oauth_read_store_meters(const struct oauth *oauth)
+{
+    struct store_counts counts;
+
+    store_counts(oauth->store, &counts);
+    return (struct oauth_store_meters){ .commits = counts.commits,
+                                        .units = counts.units,
+                                        .unit_refusals = counts.unit_refusals,
+                                        .faults = counts.faults,
+                                        .swept_rows = counts.swept_rows,
+                                        .queue_depth = counts.queue_depth,
+                                        .commit_ns = counts.commit_ns };
+}
+
 enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char *description,
                      const char *log_detail)
 {

@@ -81,6 +81,22 @@ struct oauth_call {
 /* Makes the built-in clients of a new store. Call once before serving. */
 enum rc oauth_prepare(const struct oauth *oauth) MUST_CHECK;
 
+/* Whether tokens can be issued: the store takes writes. */
+bool oauth_is_ready(const struct oauth *oauth);
+
+/* Numbers of the store, for the metrics. */
+struct oauth_store_meters {
+    uint64_t commits;
+    uint64_t units; /* transactions that shared them */
+    uint64_t unit_refusals;
+    uint64_t faults;
+    uint64_t swept_rows;
+    uint64_t queue_depth;
+    uint64_t commit_ns; /* sum over commits */
+};
+
+struct oauth_store_meters oauth_read_store_meters(const struct oauth *oauth);
+
 /* Sets the refusal and answers RC_REFUSED. */
 enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char *description,
                      const char *log_detail) MUST_CHECK;

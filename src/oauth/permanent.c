@@ -185,6 +185,11 @@ static enum rc make(struct oauth_call *call, const struct account *account,
     return RC_OK;
 }
 
+enum rc permanent_draw_id(struct oauth_call *call, int64_t *out_id)
+{
+    return store_next_id(call->oauth->store, SEQUENCE_NOUN, out_id);
+}
+
 enum rc permanent_create(struct oauth_call *call, const struct account *account,
                          const struct permanent_demand *demand, int64_t lifetime_s_max,
                          struct permanent *out_permanent, struct str *out_value,
@@ -197,8 +202,8 @@ enum rc permanent_create(struct oauth_call *call, const struct account *account,
 }
 
 enum rc permanent_rotate(struct oauth_call *call, const struct account *account, int64_t id,
-                         struct permanent *out_permanent, struct str *out_value,
-                         struct permanent_fault *out_fault)
+                         int64_t lifetime_s_max, struct permanent *out_permanent,
+                         struct str *out_value, struct permanent_fault *out_fault)
 {
     struct permanent_plan plan;
     struct permanent_demand demand;
@@ -217,7 +222,7 @@ enum rc permanent_rotate(struct oauth_call *call, const struct account *account,
     if (old.expires_at != 0)
         demand.lifetime_s = old.expires_at - old.created_at;
     /* What the owner may have today decides, not what it was when the old one was made. */
-    rc = permanent_read(call, &demand, 0, &plan, out_fault);
+    rc = permanent_read(call, &demand, lifetime_s_max, &plan, out_fault);
     if (rc != RC_OK)
         return rc;
     rc = make(call, account, &plan, &old, out_permanent, out_value, out_fault);
@@ -274,6 +279,23 @@ enum rc permanent_list(struct oauth_call *call, int64_t account_id, int64_t befo
     ASSERT(account_id > 0); /* the store takes 0 for everybody's */
     rc = store_list_permanents(call->oauth->store, account_id, before_id, call->arena, out_rows,
                                max, out_count);
+    for (size_t i = 0; rc == RC_OK && i < *out_count; i++)
+        permanent_update_last_use(call->oauth->tokens, &out_rows[i]);
+    return rc;
+}
+
+enum rc permanent_list_up(struct oauth_call *call, int64_t account_id, int64_t after_id,
+                          struct permanent *out_rows, size_t max, size_t *out_count)
+{
+    enum rc rc = store_list_permanents_up(call->oauth->store, account_id, after_id, call->arena,
+                                          out_rows, max, out_count);
+
+    for (size_t i = 0; rc == RC_OK && i < *out_count / 2; i++) {
+        struct permanent row = out_rows[i];
+
+        out_rows[i] = out_rows[*out_count - 1 - i];
+        out_rows[*out_count - 1 - i] = row;
+    }
     for (size_t i = 0; rc == RC_OK && i < *out_count; i++)
         permanent_update_last_use(call->oauth->tokens, &out_rows[i]);
     return rc;

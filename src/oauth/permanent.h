@@ -60,6 +60,9 @@ enum rc permanent_check_word(struct oauth_call *call, struct str word,
 /* All that an owner may choose from: words with spaces between them, services as "service_id=X". */
 enum rc permanent_choices(struct oauth_call *call, struct str *out_words) MUST_CHECK;
 
+/* The id of one that is to be made, for its form. */
+enum rc permanent_draw_id(struct oauth_call *call, int64_t *out_id) MUST_CHECK;
+
 /*
  * Makes one.
  *
@@ -75,14 +78,16 @@ enum rc permanent_create(struct oauth_call *call, const struct account *account,
 
 /*
  * Makes a new value with the same name, scope, addresses and length of life; the old one stays good
- * until it is revoked or expires, and says what replaced it.
+ * until it is revoked or expires, and says what replaced it. The new one is held to what holds
+ * today: a token that lives for longer than the policy now allows, or has a scope that its owner
+ * may no longer have, is refused and not silently made less of.
  *
  * Answers: as permanent_create; RC_NOT_FOUND not this account's, or no longer living · RC_SPENT it
  * was replaced already
  */
 enum rc permanent_rotate(struct oauth_call *call, const struct account *account, int64_t id,
-                         struct permanent *out_permanent, struct str *out_value,
-                         struct permanent_fault *out_fault) MUST_CHECK;
+                         int64_t lifetime_s_max, struct permanent *out_permanent,
+                         struct str *out_value, struct permanent_fault *out_fault) MUST_CHECK;
 
 /* RC_NOT_FOUND when it is not this account's. */
 enum rc permanent_find(struct oauth_call *call, int64_t account_id, int64_t id,
@@ -99,6 +104,9 @@ enum rc permanent_revoke(struct oauth_call *call, int64_t account_id, int64_t id
  * PERMANENT_TEXT_BYTES_MAX each. */
 enum rc permanent_list(struct oauth_call *call, int64_t account_id, int64_t before_id,
                        struct permanent *out_rows, size_t max, size_t *out_count) MUST_CHECK;
+/* The same with id > after_id, those that are next to it; the newest of them first, too. */
+enum rc permanent_list_up(struct oauth_call *call, int64_t account_id, int64_t after_id,
+                          struct permanent *out_rows, size_t max, size_t *out_count) MUST_CHECK;
 
 /* Memory may know of a later use than the store. */
 void permanent_update_last_use(struct token_room *tokens, struct permanent *permanent);

@@ -32,6 +32,11 @@ bool scope_contains(struct str whole, struct str part)
 }
 
 /* RFC 6749 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ) */
+enum rc scope_list_offered(struct oauth_call *call, struct buffer *out_words)
+{
+    return catalog_list_scopes(call->oauth->catalog, call->may_block, out_words);
+}
+
 bool scope_is_sound(struct str scope)
 {
     bool was_space = true;

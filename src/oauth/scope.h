@@ -54,6 +54,10 @@ enum rc scope_permit_owner(struct oauth_call *call, struct str requested,
 enum rc scope_permit_all(struct oauth_call *call, const struct client *client,
                          struct permission *out_permission) MUST_CHECK;
 
+/* Every scope word that some service has, for the metadata.  RC_WOULD_BLOCK.  Faults: the store's
+ */
+enum rc scope_list_offered(struct oauth_call *call, struct buffer *out_words) MUST_CHECK;
+
 /* RFC 6749 3.3: words of the allowed characters with single spaces between them; SCOPE_BYTES_MAX.
  * An empty scope is sound, too. */
 bool scope_is_sound(struct str scope);

@@ -152,7 +152,17 @@ static enum rc look_at(struct search *search, const struct token *row, struct ar
     return rc;
 }
 
-enum rc token_facts_search(struct oauth_call *call, struct str text, int64_t before_id,
+static void turn_round(struct token_facts *rows, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        struct token_facts row = rows[i];
+
+        rows[i] = rows[count - 1 - i];
+        rows[count - 1 - i] = row;
+    }
+}
+
+enum rc token_facts_search(struct oauth_call *call, struct str text, struct token_place place,
                            struct arena *arena, struct token_facts *out_rows, size_t max,
                            size_t *out_count, int64_t *out_next_id)
 {
@@ -162,7 +172,7 @@ enum rc token_facts_search(struct oauth_call *call, struct str text, int64_t bef
                              .arena = arena,
                              .rows = out_rows,
                              .max = max,
-                             .next_id = before_id };
+                             .next_id = place.id };
     struct token rows[ROWS_PER_READ];
     size_t seen_count = 0;
     size_t count = 1;
@@ -170,8 +180,10 @@ enum rc token_facts_search(struct oauth_call *call, struct str text, int64_t bef
 
     arena_init(&scratch, TOKEN_FACTS_ROW_BYTES_MAX);
     while (rc == RC_OK && count > 0 && seen_count < ROWS_PER_SEARCH) {
-        rc =
-            store_list_tokens_down(call->oauth->store, search.next_id, rows, ROWS_PER_READ, &count);
+        rc = place.is_above ? store_list_tokens(call->oauth->store, search.next_id, 0, rows,
+                                                ROWS_PER_READ, &count)
+                            : store_list_tokens_down(call->oauth->store, search.next_id, rows,
+                                                     ROWS_PER_READ, &count);
         if (rc != RC_OK)
             return rc;
         for (size_t i = 0; rc == RC_OK && i < count; i++)
@@ -180,6 +192,8 @@ enum rc token_facts_search(struct oauth_call *call, struct str text, int64_t bef
     }
     if (rc != RC_OK && rc != RC_TOO_LARGE)
         return rc;
+    if (place.is_above)
+        turn_round(out_rows, search.count);
     *out_count = search.count;
     *out_next_id = rc == RC_OK && count == 0 ? 0 : search.next_id;
     return RC_OK;

@@ -55,17 +55,23 @@ enum rc token_facts_find_row(struct token_room *room, struct str value,
 enum rc token_facts_find(struct oauth_call *call, struct str id, struct arena *arena,
                          struct token_facts *out_facts) MUST_CHECK;
 
+/* Where a page of tokens is: below a token, or above it. */
+struct token_place {
+    int64_t id; /* INT64_MAX with !is_above: the first page */
+    bool is_above;
+};
+
 /*
- * Searches all tokens, from the highest id downwards.
+ * Searches all tokens; a page has those next to its place, the highest id first.
  *
  * text         empty: all. Else what stands somewhere in the name of a permanent token, the owner's
  *              name, the client's id or the words of scope and audience, without regard to case of
  *              letters; at most TOKEN_SEARCH_BYTES_MAX
  * arena        for the rows' texts: TOKEN_FACTS_ROW_BYTES_MAX for each and one more
- * out_next_id  where the next page begins; 0: this was the last. A page may have few rows and yet
- *              not be the last: one looks at a bounded number of tokens
+ * out_next_id  the place of the next page in the same direction; 0: this was the last. A page may
+ *              have few rows and yet not be the last: one looks at a bounded number of tokens
  */
-enum rc token_facts_search(struct oauth_call *call, struct str text, int64_t before_id,
+enum rc token_facts_search(struct oauth_call *call, struct str text, struct token_place place,
                            struct arena *arena, struct token_facts *out_rows, size_t max,
                            size_t *out_count, int64_t *out_next_id) MUST_CHECK;
 

@@ -214,6 +214,7 @@ static enum rc commit_tokens(struct oauth_call *call, const struct issue *issue,
     store_insert_token(unit, &issue->access.row);
     if (issue->plan->has_refresh)
         store_insert_token(unit, &issue->refresh.row);
+    token_note_issue(issue->grant, call->now, unit);
     oauth_add_event(call, event, unit);
     return store_commit(call->oauth->store, unit);
 }

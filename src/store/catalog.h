@@ -29,7 +29,8 @@ struct secret_memory {
 struct catalog_client {
     struct client client;
     struct secret_memory memory;
-    _Atomic unsigned reference_count; /* the catalog's own business */
+    struct secret_memory previous_memory; /* of previous_secret_hash */
+    _Atomic unsigned reference_count;     /* the catalog's own business */
 };
 
 struct catalog_service {

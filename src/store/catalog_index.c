@@ -96,6 +96,7 @@ void catalog_client_put(struct catalog_client *client)
 {
     if (client != NULL && atomic_fetch_sub(&client->reference_count, 1) == 1) {
         explicit_bzero(&client->memory, sizeof(client->memory));
+        explicit_bzero(&client->previous_memory, sizeof(client->previous_memory));
         free(client);
     }
 }

@@ -132,13 +132,15 @@ enum rc store_list_accounts(struct store *store, int64_t after_id, struct arena 
     return rows_list(store, &query, &page, out_count);
 }
 
-enum rc store_search_accounts(struct store *store, struct str text, int64_t before_id,
-                              struct arena *arena, struct account *out_rows, size_t max,
-                              size_t *out_count)
+enum { SEARCH_BYTES_MAX = 255 };
+
+_Static_assert((int)SEARCH_BYTES_MAX >= (int)ACCOUNT_NAME_BYTES_MAX,
+               "a whole name can be asked for");
+
+static enum rc search(struct store *store, struct query query, struct str text,
+                      const struct page *page, size_t *out_count)
 {
-    const struct page page = { arena, out_rows, sizeof(*out_rows), max };
-    struct query query = page_query(STATEMENT_SEARCH_ACCOUNTS, load_account, before_id, max);
-    char folded[ACCOUNT_NAME_BYTES_MAX];
+    char folded[SEARCH_BYTES_MAX];
 
     *out_count = 0;
     if (text.len > sizeof(folded))
@@ -146,7 +148,37 @@ enum rc store_search_accounts(struct store *store, struct str text, int64_t befo
     store_fold_name(text, folded);
     query.params[query.param_count++] = text_param((struct str){ folded, text.len });
     query.params[query.param_count++] = text_param(text); /* engines fold ASCII alone */
-    return rows_list(store, &query, &page, out_count);
+    return rows_list(store, &query, page, out_count);
+}
+
+enum rc store_search_accounts(struct store *store, struct str text, int64_t before_id,
+                              struct arena *arena, struct account *out_rows, size_t max,
+                              size_t *out_count)
+{
+    const struct page page = { arena, out_rows, sizeof(*out_rows), max };
+
+    return search(store, page_query(STATEMENT_SEARCH_ACCOUNTS, load_account, before_id, max), text,
+                  &page, out_count);
+}
+
+enum rc store_search_services(struct store *store, struct str text, int64_t before_id,
+                              struct arena *arena, struct service *out_rows, size_t max,
+                              size_t *out_count)
+{
+    const struct page page = { arena, out_rows, sizeof(*out_rows), max };
+
+    return search(store, page_query(STATEMENT_SEARCH_SERVICES, load_service, before_id, max), text,
+                  &page, out_count);
+}
+
+enum rc store_search_clients(struct store *store, struct str text, int64_t before_id,
+                             struct arena *arena, struct client *out_rows, size_t max,
+                             size_t *out_count)
+{
+    const struct page page = { arena, out_rows, sizeof(*out_rows), max };
+
+    return search(store, page_query(STATEMENT_SEARCH_CLIENTS, load_client, before_id, max), text,
+                  &page, out_count);
 }
 
 enum rc store_list_services(struct store *store, int64_t after_id, struct arena *arena,
@@ -184,6 +216,7 @@ static enum rc load_grant(const struct row *row, struct arena *arena, void *out)
         .ended_at = row_int(row, 9),
         .is_session = row_int(row, 10) != 0,
         .is_permanent = row_int(row, 11) != 0,
+        .last_used_at = row_int(row, 12),
     };
     return RC_OK;
 }

@@ -58,7 +58,7 @@ static enum rc load_link(const struct row *row, struct arena *arena, void *out)
     };
     int64_t purpose = row_int(row, 2);
 
-    if (purpose < LINK_RESET || purpose > LINK_REGISTER ||
+    if (purpose < LINK_RESET || purpose > LINK_INVITATION ||
         row_fixed(row, 1, link.digest, DIGEST_BYTES) != RC_OK)
         return RC_CORRUPT;
     link.purpose = (enum link_purpose)purpose;
@@ -76,6 +76,18 @@ enum rc store_find_link(struct store *store, const unsigned char digest[static D
     const struct query query = {
         STATEMENT_FIND_LINK, load_link, 2, { digest_param(digest), int_param(now) }
     };
+
+    return rows_find(store, &query, arena, out_link);
+}
+
+enum rc store_find_link_of_account(struct store *store, int64_t account_id,
+                                   enum link_purpose purpose, int64_t now, struct arena *arena,
+                                   struct link *out_link)
+{
+    const struct query query = { STATEMENT_FIND_LINK_OF_ACCOUNT,
+                                 load_link,
+                                 3,
+                                 { int_param(account_id), int_param(purpose), int_param(now) } };
 
     return rows_find(store, &query, arena, out_link);
 }
@@ -165,6 +177,18 @@ enum rc store_find_permanent_of_token(struct store *store, int64_t account_id, i
     return rows_find(store, &query, arena, out_permanent);
 }
 
+enum rc store_list_permanents_up(struct store *store, int64_t account_id, int64_t after_id,
+                                 struct arena *arena, struct permanent *out_rows, size_t max,
+                                 size_t *out_count)
+{
+    const struct page page = { arena, out_rows, sizeof(*out_rows), max };
+    struct query query =
+        page_query(STATEMENT_LIST_PERMANENTS_UPWARDS, load_permanent, after_id, max);
+
+    query.params[query.param_count++] = int_param(account_id);
+    return rows_list(store, &query, &page, out_count);
+}
+
 enum rc store_list_permanents(struct store *store, int64_t account_id, int64_t before_id,
                               struct arena *arena, struct permanent *out_rows, size_t max,
                               size_t *out_count)
@@ -177,4 +201,37 @@ enum rc store_list_permanents(struct store *store, int64_t account_id, int64_t b
         query.params[query.param_count++] = int_param(account_id);
     }
     return rows_list(store, &query, &page, out_count);
+}
+
+enum rc store_list_expiring(struct store *store, int64_t now, int64_t margin_s, int64_t warning,
+                            struct arena *arena, struct permanent *out_rows, size_t max,
+                            size_t *out_count)
+{
+    const struct page page = { arena, out_rows, sizeof(*out_rows), max };
+    const struct query query = { STATEMENT_LIST_EXPIRING,
+                                 load_permanent,
+                                 4,
+                                 { int_param(now), int_param(margin_s), int_param(warning),
+                                   int_param((int64_t)max) } };
+
+    ASSERT(max <= STORE_LIST_ROW_COUNT_MAX);
+    return rows_list(store, &query, &page, out_count);
+}
+
+static enum rc load_count(const struct row *row, struct arena *arena, void *out)
+{
+    (void)arena;
+    *(int64_t *)out = row_int(row, 0);
+    return RC_OK;
+}
+
+enum rc store_count_permanents(struct store *store, int64_t now, size_t *out_count)
+{
+    const struct query query = { STATEMENT_COUNT_PERMANENTS, load_count, 1, { int_param(now) } };
+    int64_t count = 0;
+    enum rc rc = rows_find(store, &query, NULL, &count);
+
+    if (rc == RC_OK)
+        *out_count = (size_t)count;
+    return rc;
 }

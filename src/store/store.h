@@ -155,6 +155,11 @@ void store_insert_client(struct store_unit *unit, const struct client *client);
 void store_update_service(struct store_unit *unit, const struct service *service);
 void store_update_client(struct store_unit *unit, const struct client *client);
 
+/* Changes nothing; RC_SPENT when it is no longer as it was read, or gone: before an update of what
+ * was read a while ago, which would else undo what others changed meanwhile. */
+void store_expect_service(struct store_unit *unit, const struct service *service);
+void store_expect_client(struct store_unit *unit, const struct client *client);
+
 /* Full name and e-mail, which its owner may change, and nothing else of the account; RC_NOT_FOUND.
  * Another e-mail address than the one before is not verified.
  * An account is never written back as a whole, which would undo what others changed meanwhile. */
@@ -164,6 +169,10 @@ void store_update_profile(struct store_unit *unit, int64_t account_id, struct st
 /* Sets the e-mail address that is known to be the account's; RC_EXISTS when it is another's
  * already, whatever the case of its letters. One conditional update decides. */
 void store_verify_email(struct store_unit *unit, int64_t account_id, struct str email, int64_t at);
+
+/* Makes an account an administrator's, or nobody's special any more: RC_SPENT when no other is left
+ * who may sign in, RC_NOT_FOUND. One conditional update decides. */
+void store_set_admin(struct store_unit *unit, int64_t account_id, bool is_admin);
 
 /* Disables an account and leaves everything else of it as it is by then; its browser sessions end.
  * Enabling takes it back. RC_NOT_FOUND. */
@@ -187,6 +196,9 @@ void store_insert_grant(struct store_unit *unit, const struct grant *grant);
 
 /* End grants; no answer when nothing was left to end. */
 void store_end_grant(struct store_unit *unit, int64_t grant_id, int64_t at);
+
+/* Moves last_used_at forward; never back, and nothing when the grant is gone. */
+void store_touch_grant(struct store_unit *unit, int64_t grant_id, int64_t at);
 
 void store_insert_token(struct store_unit *unit, const struct token *token);
 
@@ -225,6 +237,8 @@ void store_touch_session(struct store_unit *unit, int64_t session_id, int64_t at
 void store_insert_factor(struct store_unit *unit, const struct factor *factor);
 /* RC_NOT_FOUND. */
 void store_delete_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id);
+/* The same; RC_NOT_FOUND also when the account has no other. One conditional delete decides. */
+void store_delete_spare_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id);
 /* RC_NOT_FOUND. */
 void store_rename_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id,
                          struct str name);
@@ -311,6 +325,10 @@ void store_replace_permanent(struct store_unit *unit, int64_t account_id, int64_
 void store_touch_permanent(struct store_unit *unit, int64_t id, int64_t at,
                            const unsigned char address[static 16]);
 
+/* Notes that its owner is told for the so-manieth time that it expires soon: RC_SPENT when as much
+ * was noted before. One conditional update decides. */
+void store_count_warning(struct store_unit *unit, int64_t id, int64_t warning);
+
 /* Counts one failure of a throttled key; or forgets them. */
 void store_count_failure(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
                          int64_t at);
@@ -378,6 +396,20 @@ enum rc store_find_permanent_of_token(struct store *store, int64_t account_id, i
 enum rc store_list_permanents(struct store *store, int64_t account_id, int64_t before_id,
                               struct arena *arena, struct permanent *out_rows, size_t max,
                               size_t *out_count) MUST_CHECK;
+/* One account's in order of id, with id > after_id. */
+enum rc store_list_permanents_up(struct store *store, int64_t account_id, int64_t after_id,
+                                 struct arena *arena, struct permanent *out_rows, size_t max,
+                                 size_t *out_count) MUST_CHECK;
+
+/* Those that are neither ended nor expired; looks at every one. */
+enum rc store_count_permanents(struct store *store, int64_t now, size_t *out_count) MUST_CHECK;
+
+/* Living permanent tokens that expire within margin_s and were made to live for longer than that,
+ * whose owners have been told of it less than `warning` times, and can be written to: their
+ * accounts are enabled and have a verified address. Nothing of what was rotated. By account. */
+enum rc store_list_expiring(struct store *store, int64_t now, int64_t margin_s, int64_t warning,
+                            struct arena *arena, struct permanent *out_rows, size_t max,
+                            size_t *out_count) MUST_CHECK;
 
 /* RC_OK when it is there and unused. */
 enum rc store_find_recovery_code(struct store *store, int64_t account_id,
@@ -407,6 +439,11 @@ enum rc store_find_throttle(struct store *store, const unsigned char key[static 
 enum rc store_find_link(struct store *store, const unsigned char digest[static DIGEST_BYTES],
                         int64_t now, struct arena *arena, struct link *out_link) MUST_CHECK;
 
+/* The newest of an account, not 0, for one purpose. */
+enum rc store_find_link_of_account(struct store *store, int64_t account_id,
+                                   enum link_purpose purpose, int64_t now, struct arena *arena,
+                                   struct link *out_link) MUST_CHECK;
+
 /* The mail that has been due for longest and that nobody is trying to send. */
 enum rc store_find_due_mail(struct store *store, int64_t now, struct arena *arena,
                             struct mail *out_mail) MUST_CHECK;
@@ -433,12 +470,21 @@ enum rc store_search_accounts(struct store *store, struct str text, int64_t befo
                               struct arena *arena, struct account *out_rows, size_t max,
                               size_t *out_count) MUST_CHECK;
 
+/* Newest first, with id < before_id. What is searched for (empty: all) stands somewhere in id or
+ * name, or in the scope of a service, without regard to case of letters. */
+enum rc store_search_services(struct store *store, struct str text, int64_t before_id,
+                              struct arena *arena, struct service *out_rows, size_t max,
+                              size_t *out_count) MUST_CHECK;
+enum rc store_search_clients(struct store *store, struct str text, int64_t before_id,
+                             struct arena *arena, struct client *out_rows, size_t max,
+                             size_t *out_count) MUST_CHECK;
+
 /* Tokens from the highest id downwards, with id < before_id, all kinds and states: first those that
  * live long, then the others, the newest first of each. */
 enum rc store_list_tokens_down(struct store *store, int64_t before_id, struct token *out_rows,
                                size_t max, size_t *out_count) MUST_CHECK;
 
-/* Tokens in order of id, all kinds, the expired ones left out. */
+/* Tokens in order of id, all kinds, those left out that have expired by `now` (0: none). */
 enum rc store_list_tokens(struct store *store, int64_t after_id, int64_t now,
                           struct token *out_rows, size_t max, size_t *out_count) MUST_CHECK;
 

@@ -150,6 +150,16 @@ void store_update_profile(struct store_unit *unit, int64_t account_id, struct st
     unit_change(unit, CHANGE_ACCOUNT, account_id);
 }
 
+void store_set_admin(struct store_unit *unit, int64_t account_id, bool is_admin)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_SET_ADMIN, RC_SPENT);
+
+    step->reason = STATEMENT_FIND_ACCOUNT;
+    step_int(step, account_id);
+    step_int(step, is_admin);
+    unit_change(unit, CHANGE_ACCOUNT, account_id);
+}
+
 void store_disable_account(struct store_unit *unit, int64_t account_id)
 {
     step_int(unit_add(unit, STATEMENT_DISABLE_ACCOUNT, RC_NOT_FOUND), account_id);
@@ -218,6 +228,14 @@ void store_end_grant(struct store_unit *unit, int64_t grant_id, int64_t at)
     step_int(step, grant_id);
     step_int(step, at);
     unit_change(unit, CHANGE_GRANT_ENDED, grant_id);
+}
+
+void store_touch_grant(struct store_unit *unit, int64_t grant_id, int64_t at)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_TOUCH_GRANT, RC_OK);
+
+    step_int(step, grant_id);
+    step_int(step, at);
 }
 
 void store_insert_token(struct store_unit *unit, const struct token *token)
@@ -392,9 +410,10 @@ void store_insert_factor(struct store_unit *unit, const struct factor *factor)
     unit_change_account(unit, factor->account_id);
 }
 
-void store_delete_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id)
+static void delete_factor(struct store_unit *unit, enum statement statement, int64_t factor_id,
+                          int64_t account_id)
 {
-    struct store_step *step = unit_add(unit, STATEMENT_DELETE_FACTOR, RC_NOT_FOUND);
+    struct store_step *step = unit_add(unit, statement, RC_NOT_FOUND);
 
     step_int(step, factor_id);
     step_int(step, account_id);
@@ -402,6 +421,16 @@ void store_delete_factor(struct store_unit *unit, int64_t factor_id, int64_t acc
     step_int(step, factor_id);
     step_int(step, account_id);
     unit_change_account(unit, account_id);
+}
+
+void store_delete_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id)
+{
+    delete_factor(unit, STATEMENT_DELETE_FACTOR, factor_id, account_id);
+}
+
+void store_delete_spare_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id)
+{
+    delete_factor(unit, STATEMENT_DELETE_SPARE_FACTOR, factor_id, account_id);
 }
 
 void store_rename_factor(struct store_unit *unit, int64_t factor_id, int64_t account_id,

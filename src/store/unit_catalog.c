@@ -28,10 +28,9 @@ void store_insert_service(struct store_unit *unit, const struct service *service
     unit_change(unit, CHANGE_SERVICE, service->id);
 }
 
-void store_update_service(struct store_unit *unit, const struct service *service)
+/* What an update sets, and what one expects. */
+static void add_service(struct store_step *step, const struct service *service)
 {
-    struct store_step *step = unit_add(unit, STATEMENT_UPDATE_SERVICE, RC_NOT_FOUND);
-
     step_int(step, service->id);
     step_text(step, service->name);
     step_text(step, service->scope);
@@ -42,7 +41,17 @@ void store_update_service(struct store_unit *unit, const struct service *service
     step_int(step, service->allows_password);
     step_int(step, service->expires_in_as_string);
     step_int(step, service->is_disabled);
+}
+
+void store_update_service(struct store_unit *unit, const struct service *service)
+{
+    add_service(unit_add(unit, STATEMENT_UPDATE_SERVICE, RC_NOT_FOUND), service);
     unit_change(unit, CHANGE_SERVICE, service->id);
+}
+
+void store_expect_service(struct store_unit *unit, const struct service *service)
+{
+    add_service(unit_add(unit, STATEMENT_EXPECT_SERVICE, RC_SPENT), service);
 }
 
 static void add_client_extras(struct store_step *step, const struct client *client)
@@ -79,10 +88,8 @@ void store_insert_client(struct store_unit *unit, const struct client *client)
     unit_change(unit, CHANGE_CLIENT, client->id);
 }
 
-void store_update_client(struct store_unit *unit, const struct client *client)
+static void add_client(struct store_step *step, const struct client *client)
 {
-    struct store_step *step = unit_add(unit, STATEMENT_UPDATE_CLIENT, RC_NOT_FOUND);
-
     step_int(step, client->id);
     step_text(step, client->name);
     step_int(step, client->type);
@@ -95,5 +102,15 @@ void store_update_client(struct store_unit *unit, const struct client *client)
     step_int(step, client->refresh_idle_lifetime_s);
     step_int(step, client->is_disabled);
     add_client_extras(step, client);
+}
+
+void store_update_client(struct store_unit *unit, const struct client *client)
+{
+    add_client(unit_add(unit, STATEMENT_UPDATE_CLIENT, RC_NOT_FOUND), client);
     unit_change(unit, CHANGE_CLIENT, client->id);
+}
+
+void store_expect_client(struct store_unit *unit, const struct client *client)
+{
+    add_client(unit_add(unit, STATEMENT_EXPECT_CLIENT, RC_SPENT), client);
 }

@@ -183,6 +183,14 @@ void store_replace_permanent(struct store_unit *unit, int64_t account_id, int64_
     step_int(step, replaced_by);
 }
 
+void store_count_warning(struct store_unit *unit, int64_t id, int64_t warning)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_COUNT_WARNING, RC_SPENT);
+
+    step_int(step, id);
+    step_int(step, warning);
+}
+
 void store_touch_permanent(struct store_unit *unit, int64_t id, int64_t at,
                            const unsigned char address[static 16])
 {

@@ -96,6 +96,8 @@ enum rc token_use(struct token_room *room, const struct token_view *view,
         return session_use(room->store, grant, now, may_block);
     if (grant->permanent != NULL)
         last_use_note(&room->last_uses, grant, address, now);
+    else
+        grant_note_use(grant, now);
     return RC_OK;
 }
 

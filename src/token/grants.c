@@ -308,6 +308,9 @@ static struct live_grant *live_grant_new(struct grant_book *book, const struct g
                                   .subject = take(&at, names->subject),
                                   .introspection = take(&at, buffer_str(&fragment)) };
     tie_init(grant, tie, limits);
+    atomic_init(&grant->used_at, row->last_used_at);
+    atomic_init(&grant->use_saved_at,
+                row->last_used_at > row->created_at ? row->last_used_at : row->created_at);
     atomic_init(&grant->is_ended, row->ended_at != 0 || tie_is_missing(row, tie));
     atomic_init(&grant->reference_count, 1);
     return grant;

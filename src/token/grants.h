@@ -4,7 +4,7 @@
  * A live_grant is what the fast lane needs to answer about a token without asking the store: the
  * texts of its grant, the member texts of an introspection answer made ready, and whether the grant
  * has ended. It is counted, and immutable but for `is_ended`, which only ever turns true, and for
- * when its session or its permanent token was used last.
+ * when it, its session or its permanent token was used last.
  *
  * The book finds the live_grant of an id, and the living standing grant of a (client, account,
  * scope, audience). It holds no reference of its own: a live_grant that nobody holds is forgotten.
@@ -70,6 +70,8 @@ struct live_grant {
     struct live_session *session;     /* NULL: none is asked for */
     struct live_permanent *permanent; /* NULL: its tokens are no permanent ones */
     struct live_grant *parent;        /* the family that a narrowed grant belongs to, or NULL */
+    _Atomic int64_t used_at;          /* when a token was issued or used last, as far as known */
+    _Atomic int64_t use_saved_at;     /* what the store may know of that */
     _Atomic bool is_ended;
     _Atomic unsigned reference_count;
     size_t own_bytes; /* of this struct and its texts */

@@ -133,6 +133,37 @@ void last_use_deinit(struct last_use_list *list, struct grant_book *grants)
     pthread_mutex_destroy(&list->lock);
 }
 
+void grant_note_use(struct live_grant *grant, int64_t now)
+{
+    /* Most uses are of the same second as the one before, and then nobody writes. */
+    if (atomic_load_explicit(&grant->used_at, memory_order_relaxed) < now)
+        atomic_store_explicit(&grant->used_at, now, memory_order_relaxed);
+}
+
+void token_note_issue(struct live_grant *grant, int64_t now, struct store_unit *unit)
+{
+    int64_t saved_at = atomic_load(&grant->use_saved_at);
+
+    if (grant->account_id == 0)
+        return;
+    grant_note_use(grant, now);
+    if (now - saved_at >= GRANT_USE_SAVED_S &&
+        atomic_compare_exchange_strong(&grant->use_saved_at, &saved_at, now))
+        store_touch_grant(unit, grant->id, now);
+}
+
+int64_t token_grant_last_use(struct token_room *room, int64_t grant_id)
+{
+    struct live_grant *grant;
+    int64_t used_at;
+
+    if (grant_find(room->grants, grant_id, false, &grant) != RC_OK)
+        return 0;
+    used_at = atomic_load_explicit(&grant->used_at, memory_order_relaxed);
+    grant_put(room->grants, grant);
+    return used_at;
+}
+
 bool token_last_use(struct token_room *room, int64_t grant_id, struct last_use *out_use)
 {
     struct live_grant *grant;

@@ -35,6 +35,7 @@ struct token_room {
     bool is_stopping;    /* guarded by keeper_lock */
     bool has_key_change; /* guarded by keeper_lock */
     _Atomic bool is_filled;
+    _Atomic int64_t permanent_count; /* counted by the keeper; -1: not yet */
 };
 
 /* The first bytes of every JWT's payload: "jti" comes first, so that its place is fixed. */
@@ -145,6 +146,9 @@ bool permanent_admits(const struct live_permanent *permanent, const unsigned cha
  * needs the key that made it. Reads all permanent tokens. */
 enum rc permanent_jwt_lives(struct store *store, int64_t issued_from, int64_t issued_until,
                             int64_t now, bool *out_lives) MUST_CHECK;
+
+/* Notes a use of a grant's token in memory. */
+void grant_note_use(struct live_grant *grant, int64_t now);
 
 void last_use_init(struct last_use_list *list);
 /* Drops the notes that could not be saved. */

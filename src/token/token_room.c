@@ -13,6 +13,8 @@
 enum {
     KEEPER_PERIOD_S = 10,
     SAVE_LAST_USES_AFTER_S = 60,
+    COUNT_AFTER_S = 60,
+    COUNT_SHARE = 1000, /* of the time between, that counting may take */
     FILL_PAGE_ROW_COUNT = 512,
     SEALED_KEY_BYTES = BLOCK_KEY_BYTES + SEAL_OVERHEAD_BYTES
 };
@@ -168,10 +170,27 @@ static void save_last_uses(struct token_room *room, bool is_end, int64_t *in_out
         *in_out_saved_at_ms = now_ms;
 }
 
+/* For the metrics, so that nobody who reads them has to wait. */
+static void count_permanents(struct token_room *room, int64_t *in_out_next_ms)
+{
+    int64_t begun_ms = clock_monotonic_ms();
+    int64_t pause_ms = (int64_t)COUNT_AFTER_S * 1000;
+    size_t count;
+
+    if (begun_ms < *in_out_next_ms)
+        return;
+    if (store_count_permanents(room->store, clock_now_s(), &count) == RC_OK)
+        atomic_store(&room->permanent_count, (int64_t)count);
+    if ((clock_monotonic_ms() - begun_ms) * COUNT_SHARE > pause_ms)
+        pause_ms = (clock_monotonic_ms() - begun_ms) * COUNT_SHARE;
+    *in_out_next_ms = begun_ms + pause_ms;
+}
+
 static void *keeper_main(void *context)
 {
     struct token_room *room = context;
     int64_t saved_at_ms = clock_monotonic_ms();
+    int64_t count_at_ms = 0;
 
     fill(room);
     pthread_mutex_lock(&room->keeper_lock);
@@ -184,6 +203,7 @@ static void *keeper_main(void *context)
         if (key_ring_tend(room->keys, clock_now_s()) != RC_OK)
             key_ring_mark_stale(room->keys);
         save_last_uses(room, false, &saved_at_ms);
+        count_permanents(room, &count_at_ms);
         pthread_mutex_lock(&room->keeper_lock);
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += KEEPER_PERIOD_S;
@@ -238,6 +258,7 @@ enum rc token_room_open(const struct token_room_config *config, struct token_roo
     room->replay_key = new_replay_key(config->master_key);
     hkdf_sha256((struct str){ (const char *)config->master_key, SEAL_KEY_BYTES },
                 STR("jeton access token jwe"), room->jwe_key);
+    atomic_init(&room->permanent_count, -1);
     init_keeper(room);
     last_use_init(&room->last_uses);
     rc = grant_book_new(room->store, room->catalog, room->issuer, &room->grants);
@@ -296,6 +317,16 @@ struct live_table *token_room_live(struct token_room *room)
 const struct hmac_key *token_room_replay_key(struct token_room *room)
 {
     return room->replay_key;
+}
+
+bool token_room_count_permanents(const struct token_room *room, size_t *out_count)
+{
+    int64_t count = atomic_load(&room->permanent_count);
+
+    if (count < 0)
+        return false;
+    *out_count = (size_t)count;
+    return true;
 }
 
 bool token_room_is_filled(const struct token_room *room)

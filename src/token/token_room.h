@@ -148,6 +148,17 @@ struct last_use {
 /* False: memory knows of no use. Never blocks. */
 bool token_last_use(struct token_room *room, int64_t grant_id, struct last_use *out_use);
 
+/*
+ * Tokens of an account's grant are being issued with this unit: memory notes it, and once in
+ * GRANT_USE_SAVED_S the unit tells the store, in a step more.
+ */
+enum { GRANT_USE_SAVED_S = 3600 };
+void token_note_issue(struct live_grant *grant, int64_t now, struct store_unit *unit);
+
+/* When a token of a grant was issued or used last, as far as memory knows; 0: it does not. Never
+ * blocks. What the store has is up to GRANT_USE_SAVED_S and a token's life older. */
+int64_t token_grant_last_use(struct token_room *room, int64_t grant_id);
+
 /* A presented value as a row of the store, of any kind and state, its secret verified. What the
  * live-token table knows as living is not read: whoever acts on it commits, and that decides. */
 struct token_record {
@@ -171,6 +182,10 @@ struct str token_jti_of(struct token_room *room, struct token_handle handle,
 /* The id and kind that a jti or a handle's text stands for; RC_INVALID. For the command line. */
 enum rc token_jti_parse(struct token_room *room, struct str text,
                         struct token_handle *out_handle) MUST_CHECK;
+
+/* Permanent tokens that are neither ended nor expired, for the metrics: counted a minute ago, or
+ * longer where counting takes long. False: not counted yet. Never blocks. */
+bool token_room_count_permanents(const struct token_room *room, size_t *out_count);
 
 /* True when the table has been filled from the store after the start. */
 bool token_room_is_filled(const struct token_room *room);

@@ -1,5 +1,6 @@
 #include "web/email_pages.h"
 
+#include "account/email.h"
 #include "oauth/applications.h"
 
 /* ---- shared ---------------------------------------------------------------------------------- */
@@ -31,6 +32,32 @@ int64_t page_list_begin(struct page_call *page, const char *kind)
     return page_handle_open(page, kind, page_parameter(page, STR("before")), &before_id)
                ? before_id
                : INT64_MAX;
+}
+
+bool page_place_read(struct page_call *page, const char *kind, struct page_place *out_place)
+{
+    struct str before = page_parameter(page, STR("before"));
+    struct str after = page_parameter(page, STR("after"));
+    struct page_place place = { .id = INT64_MAX, .is_above = before.len == 0 && after.len > 0 };
+
+    if (before.len + after.len > 0 &&
+        !page_handle_open(page, kind, place.is_above ? after : before, &place.id))
+        return false;
+    *out_place = place;
+    return true;
+}
+
+/* What stands above an id and what stands below the next one are all there is. */
+void page_place_links(struct page_call *page, const char *kind, struct page_place place,
+                      int64_t next_id, struct str *out_newer, struct str *out_older)
+{
+    bool has_newer = place.is_above ? next_id != 0 : place.id != INT64_MAX;
+    bool has_older = place.is_above || next_id != 0;
+
+    *out_newer =
+        has_newer ? page_handle_seal(page, kind, place.is_above ? next_id : place.id - 1) : STR("");
+    *out_older =
+        has_older ? page_handle_seal(page, kind, place.is_above ? place.id + 1 : next_id) : STR("");
 }
 
 /* ---- the account ----------------------------------------------------------------------------- */
@@ -77,9 +104,13 @@ static enum rc fill_factors(struct page_call *page, struct page_account *values)
 
 static enum rc show_account(struct page_call *page, int status, struct page_account *values)
 {
+    struct oauth_call *oauth = &page->call->oauth;
     enum rc rc = fill_factors(page, values);
 
-    if (rc != RC_OK)
+    if (rc == RC_OK && page_sends_mail(page))
+        rc = email_find_pending(oauth->oauth->store, &page->account, oauth->now, oauth->arena,
+                                &values->pending_email);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
     page->frame.at_account = true;
     values->frame = &page->frame;
@@ -212,6 +243,7 @@ static enum rc change_password(struct page_call *page)
                                       .ends_sessions = str_equal(
                                           page_field(page, STR("end_sessions")), STR("yes")),
                                       .session_id = page->session.id };
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
     struct password_change_result result;
     enum rc rc;
 
@@ -222,8 +254,11 @@ static enum rc change_password(struct page_call *page)
                              change.current == NULL ? too_long : page_say(PAGE_TEXT_NONE),
                              change.wanted == NULL ? too_long : page_say(PAGE_TEXT_NONE));
     oauth->log_username = page->account.name;
-    rc = profile_change_password(oauth->oauth->door, &browser, &page->account, &change,
-                                 oauth->arena, &result);
+    rc = page_tell(page, &page->account, NEWS_PASSWORD, STR(""), &letter);
+    change.notice = letter.row;
+    if (rc == RC_OK)
+        rc = profile_change_password(oauth->oauth->door, &browser, &page->account, &change,
+                                     oauth->arena, &result);
     return rc == RC_OK ? answer_password(page, &result) : rc;
 }
 

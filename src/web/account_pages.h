@@ -43,4 +43,23 @@ void page_add_wait(struct page_call *page, int64_t wait_s);
 /* Where a list goes on: the query's "before", opened; INT64_MAX for the first page. */
 int64_t page_list_begin(struct page_call *page, const char *kind);
 
+/* A page of a list that is read in both directions: what stands below an id (INT64_MAX: the first
+ * page), or above one. */
+struct page_place {
+    int64_t id;
+    bool is_above;
+};
+
+/* What the query says: "before" or "after". False: neither is a place in such a list. */
+bool page_place_read(struct page_call *page, const char *kind, struct page_place *out_place);
+
+/*
+ * The places that the page's two links lead to; empty: there is no such page.
+ *
+ * next_id   where the list goes on in the same direction, 0: nowhere. Above it that cannot be: who
+ *           gets there shows the first page
+ */
+void page_place_links(struct page_call *page, const char *kind, struct page_place place,
+                      int64_t next_id, struct str *out_newer, struct str *out_older);
+
 #endif

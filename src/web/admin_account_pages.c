@@ -1,5 +1,7 @@
 #include "account/grants_end.h"
+#include "account/invitation.h"
 #include "web/admin_pages.h"
+#include "web/page_mail.h"
 
 /* Accounts, for administrators. */
 
@@ -69,6 +71,7 @@ static enum rc show_new(struct page_call *page, struct page_admin_account_new *v
 {
     mark_place(page);
     values->frame = &page->frame;
+    values->may_invite = page_sends_mail(page);
     page_admin_account_new_render(values, page->language,
                                   page_begin(page, page->frame.errors_count > 0 ? 422 : 200));
     return RC_OK;
@@ -101,11 +104,40 @@ static void check_new(struct page_call *page, const struct secret *password,
         refuse(page, "password",
                (struct page_words){ .text = PAGE_TEXT_PASSWORD_LONG, .number = SECRET_BYTES_MAX },
                &values->password_error);
-    else if (password->len == 0)
+    else if (password->len == 0 && !page_sends_mail(page))
         refuse(page, "password", page_say(PAGE_TEXT_PASSWORD_MISSING), &values->password_error);
+    else if (password->len == 0 && mail_address_check(values->email) != RC_OK)
+        refuse(page, "email", page_say(PAGE_TEXT_INVITATION_EMAIL_MISSING), &values->email_error);
+    else if (password->len == 0)
+        return;
     else
         refuse(page, "password", page_password_fault(password_judge(password, &owner), &owner),
                &values->password_error);
+}
+
+static enum rc refuse_name(struct page_call *page, enum rc rc,
+                           struct page_admin_account_new *values)
+{
+    refuse(page, "username",
+           page_say(rc == RC_EXISTS ? PAGE_TEXT_USER_NAME_TAKEN : PAGE_TEXT_USER_NAME_MALFORMED),
+           &values->username_error);
+    return show_new(page, values);
+}
+
+static struct account draft_of(const struct page_admin_account_new *values, int64_t now)
+{
+    return (struct account){ .name = values->username,
+                             .full_name = values->full_name,
+                             .email = values->email,
+                             .is_admin = values->is_admin,
+                             .created_at = now };
+}
+
+static void answer_made(struct page_call *page, int64_t id, enum page_text text, struct str name)
+{
+    page_redirect_notice(
+        page, arena_format(page->call->exchange->arena, "/admin/accounts/%lld", (long long)id),
+        (struct page_words){ .text = text, .value = name });
 }
 
 static enum rc create(struct page_call *page, const struct secret *password,
@@ -113,30 +145,45 @@ static enum rc create(struct page_call *page, const struct secret *password,
 {
     const struct oauth *oauth = page->call->oauth.oauth;
     const struct admin admin = page_admin(page);
-    const struct account draft = { .name = values->username,
-                                   .full_name = values->full_name,
-                                   .email = values->email,
-                                   .is_admin = values->is_admin,
-                                   .created_at = admin.now };
+    const struct account draft = draft_of(values, admin.now);
     char bytes[256];
     struct buffer why = buffer_over(bytes, sizeof(bytes));
     int64_t id;
     enum rc rc = account_create(oauth->store, &draft, password, oauth->door->cost,
                                 admin_detail(&admin, "added"), &id, &why);
 
-    if (rc == RC_EXISTS || rc == RC_INVALID) {
-        refuse(
-            page, "username",
-            page_say(rc == RC_EXISTS ? PAGE_TEXT_USER_NAME_TAKEN : PAGE_TEXT_USER_NAME_MALFORMED),
-            &values->username_error);
-        return show_new(page, values);
-    }
+    if (rc == RC_EXISTS || rc == RC_INVALID)
+        return refuse_name(page, rc, values);
     if (rc == RC_OK)
         rc = admin_forgive_name(oauth->store, oauth->door->throttle, draft.name, admin.now);
     if (rc == RC_OK)
-        page_redirect_notice(
-            page, arena_format(admin.arena, "/admin/accounts/%lld", (long long)id),
-            (struct page_words){ .text = PAGE_TEXT_ACCOUNT_MADE, .value = draft.name });
+        answer_made(page, id, PAGE_TEXT_ACCOUNT_MADE, draft.name);
+    return rc;
+}
+
+/* Without a password: whoever it is for chooses one. */
+static enum rc invite(struct page_call *page, struct page_admin_account_new *values)
+{
+    const struct oauth *oauth = page->call->oauth.oauth;
+    const struct letter_head head = page_letter_head(page);
+    const struct admin admin = page_admin(page);
+    struct account draft = draft_of(values, admin.now);
+    __attribute__((cleanup(secret_cleanup))) struct secret value = { 0 };
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
+    char bytes[256];
+    struct buffer why = buffer_over(bytes, sizeof(bytes));
+    struct link link;
+    enum rc rc = invitation_draft(oauth->store, &draft, &link, &value);
+
+    if (rc == RC_OK)
+        rc = letter_write_link(&head, &link, draft.name, &value, &letter);
+    if (rc == RC_OK)
+        rc = invitation_send(oauth->store, oauth->door->throttle, &admin, &draft, &link, letter.row,
+                             &why);
+    if (rc == RC_EXISTS || rc == RC_INVALID)
+        return refuse_name(page, rc, values);
+    if (rc == RC_OK)
+        answer_made(page, draft.id, PAGE_TEXT_ACCOUNT_INVITED, draft.name);
     return rc;
 }
 
@@ -155,6 +202,8 @@ enum rc admin_account_new_page(struct page_call *page)
     check_new(page, password, &values);
     if (page->frame.errors_count > 0)
         return show_new(page, &values);
+    if (password->len == 0)
+        return invite(page, &values);
     if (!page->call->oauth.may_hash)
         return RC_NEEDS_HASH;
     return create(page, password, &values);
@@ -162,15 +211,13 @@ enum rc admin_account_new_page(struct page_call *page)
 
 /* ---- one account ----------------------------------------------------------------------------- */
 
-/* Answers: RC_OK · RC_NOT_FOUND the answer is written */
-static enum rc find_account(struct page_call *page, struct account *out_account)
+enum rc admin_account_find(struct page_call *page, struct account *out_account)
 {
     uint64_t id;
     enum rc rc = RC_NOT_FOUND;
 
     if (str_parse_u64(page->call->rest, INT64_MAX, &id))
-        rc = admin_find_account(store_of(page), (int64_t)id, page->call->exchange->arena,
-                                out_account);
+        rc = account_find(store_of(page), (int64_t)id, page->call->exchange->arena, out_account);
     if (rc == RC_NOT_FOUND)
         page_answer_error(page, 404, PAGE_TEXT_NOT_FOUND);
     return rc;
@@ -220,7 +267,7 @@ enum rc admin_account_page(struct page_call *page)
     struct account account;
     size_t factor_count;
     struct page_admin_account values = { .frame = &page->frame };
-    enum rc rc = find_account(page, &account);
+    enum rc rc = admin_account_find(page, &account);
 
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
@@ -264,7 +311,7 @@ static enum rc serve_act(struct page_call *page, const struct account_act *act)
                                        .id = page->call->rest };
     const struct admin admin = page_admin(page);
     struct account account;
-    enum rc rc = find_account(page, &account);
+    enum rc rc = admin_account_find(page, &account);
 
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
@@ -315,20 +362,27 @@ static enum rc unlock(struct page_call *page, const struct admin *admin,
     return admin_unlock(store_of(page), page->call->oauth.oauth->door->throttle, admin, account);
 }
 
-static enum rc reset_factors(struct page_call *page, const struct admin *admin,
-                             const struct account *account)
-{
-    return factor_remove_all(store_of(page), account->id,
-                             admin_detail(admin, "second factors removed"), admin->now);
-}
-
 static enum rc end_sessions(struct page_call *page, const struct admin *admin,
                             const struct account *account)
 {
     const struct browser browser = page_browser(page);
 
-    return profile_end_sessions(store_of(page), &browser, account->id,
+    return profile_end_sessions(store_of(page), &browser, account->id, 0,
                                 admin_detail(admin, "all sessions ended"));
+}
+
+static enum rc reset_factors(struct page_call *page, const struct admin *admin,
+                             const struct account *account)
+{
+    struct act_note note = { .detail = admin_detail(admin, "second factors removed"),
+                             .now = admin->now };
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
+    enum rc rc = page_tell(page, account, NEWS_FACTORS_REMOVED, STR(""), &letter);
+
+    note.notice = letter.row;
+    if (rc == RC_OK)
+        rc = factor_remove_all(store_of(page), account->id, &note);
+    return rc == RC_OK ? end_sessions(page, admin, account) : rc;
 }
 
 enum rc admin_account_disable_page(struct page_call *page)

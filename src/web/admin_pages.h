@@ -4,8 +4,9 @@
  *   /admin/tokens                 all tokens: search, or find one by its value
  *   /admin/tokens/ID/revoke
  *   /admin/accounts               all accounts; /new makes one
- *   /admin/accounts/ID            one account, with /disable, /enable, /unlock, /reset-factors,
- *                                 /end-sessions and /revoke-tokens
+ *   /admin/accounts/ID            one account, with /edit, /disable, /enable, /unlock,
+ *                                 /reset-factors, /end-sessions and /revoke-tokens
+ *   /admin/services, /admin/clients   see web/admin_registry_pages.h
  *   /admin/keys                   signing keys; /rotate makes the next ones
  *   /admin/events                 the audit trail, with filters
  *
@@ -24,6 +25,7 @@ page_handler admin_token_revoke_page;
 page_handler admin_accounts_page;
 page_handler admin_account_new_page;
 page_handler admin_account_page;
+page_handler admin_account_edit_page;
 page_handler admin_account_disable_page;
 page_handler admin_account_enable_page;
 page_handler admin_account_unlock_page;
@@ -49,6 +51,9 @@ struct admin_question {
     struct str id;
 };
 void admin_ask(struct page_call *page, const struct admin_question *question);
+
+/* The account of the path's rest. RC_NOT_FOUND: the answer is written. */
+enum rc admin_account_find(struct page_call *page, struct account *out_account) MUST_CHECK;
 
 /* An address as it is shown; empty for zeros. In the arena. */
 struct str admin_address_text(struct page_call *page, const unsigned char address[static 16]);

@@ -74,21 +74,30 @@ static void show(struct page_call *page, int status, struct page_admin_tokens *v
     page_admin_tokens_render(values, page->language, page_begin(page, status));
 }
 
-/* What was typed, as an id first: it leads to one token without a search. */
-static enum rc find(struct page_call *page, struct str text, int64_t before_id, struct arena *arena,
-                    struct token_facts *out_rows, size_t *out_count, int64_t *out_next_id)
+/* What was typed, as an id first: it leads to one token without a search. Above a place and at the
+ * end of the list it is the first page. */
+static enum rc find(struct page_call *page, struct str text, struct page_place *place,
+                    struct arena *arena, struct token_facts *out_rows, size_t *out_count,
+                    int64_t *out_next_id)
 {
+    struct oauth_call *oauth = &page->call->oauth;
     enum rc rc = RC_NOT_FOUND;
 
-    if (text.len > 0 && before_id == INT64_MAX)
-        rc = token_facts_find(&page->call->oauth, text, arena, out_rows);
+    if (text.len > 0 && !place->is_above && place->id == INT64_MAX)
+        rc = token_facts_find(oauth, text, arena, out_rows);
     if (rc != RC_NOT_FOUND) {
         *out_count = 1;
         *out_next_id = 0;
         return rc;
     }
-    return token_facts_search(&page->call->oauth, text, before_id, arena, out_rows, ROWS_PER_PAGE,
-                              out_count, out_next_id);
+    rc = token_facts_search(oauth, text, (struct token_place){ place->id, place->is_above }, arena,
+                            out_rows, ROWS_PER_PAGE, out_count, out_next_id);
+    if (rc != RC_OK || !place->is_above || *out_next_id != 0)
+        return rc;
+    arena_reset(arena);
+    *place = (struct page_place){ .id = INT64_MAX };
+    return token_facts_search(oauth, text, (struct token_place){ INT64_MAX, false }, arena,
+                              out_rows, ROWS_PER_PAGE, out_count, out_next_id);
 }
 
 /* A value that was typed where a name belongs: it is not shown again. */
@@ -104,28 +113,27 @@ enum rc admin_tokens_page(struct page_call *page)
 {
     __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
     struct page_admin_tokens values = { .q = str_trim(page_parameter(page, STR("q"))) };
-    int64_t before_id = page_list_begin(page, list_kind);
+    struct page_place place;
     struct token_facts *rows;
     int64_t next_id = 0;
     size_t count = 0;
     enum rc rc = RC_OK;
 
-    arena_init(&arena, FACTS_ARENA_BYTES + ROWS_PER_PAGE * sizeof(*rows));
+    arena_init(&arena, FACTS_ARENA_BYTES);
     if (is_value(page, values.q)) {
         page_add_error(page, "token-value", page_say(PAGE_TEXT_TOKEN_VALUE_MISPLACED));
         values.q = STR("");
         show(page, 422, &values, NULL, 0);
         return RC_OK;
     }
-    rows = arena_alloc(&arena, ROWS_PER_PAGE * sizeof(*rows));
+    if (!page_place_read(page, list_kind, &place))
+        place = (struct page_place){ .id = INT64_MAX };
+    rows = arena_alloc(page->call->exchange->arena, ROWS_PER_PAGE * sizeof(*rows));
     if (values.q.len <= TOKEN_SEARCH_BYTES_MAX)
-        rc = find(page, values.q, before_id, &arena, rows, &count, &next_id);
+        rc = find(page, values.q, &place, &arena, rows, &count, &next_id);
     if (rc != RC_OK)
         return rc;
-    if (next_id != 0)
-        values.older = page_handle_seal(page, list_kind, next_id);
-    if (before_id != INT64_MAX) /* back to where the list begins */
-        values.newer = STR("all");
+    page_place_links(page, list_kind, place, next_id, &values.newer, &values.older);
     show(page, 200, &values, rows, count);
     return RC_OK;
 }

@@ -15,7 +15,7 @@ void answer_cache(struct http_exchange *exchange, enum cache_policy policy)
     case CACHE_LONG:
         http_add_header(exchange, STR("Cache-Control"), STR("public, max-age=86400"));
         break;
-    case CACHE_DIALECT:
+    case CACHE_OWN:
         break;
     }
 }

@@ -56,7 +56,7 @@ static enum rc find_caller(struct web_call *call, struct account *out_account)
     token_view_put(call->oauth.oauth->tokens, &view);
     if (!is_ours || account_id == 0)
         return refuse_token(call, "the token is not for this API");
-    rc = store_find_account(call->oauth.oauth->store, account_id, call->oauth.arena, out_account);
+    rc = account_find(call->oauth.oauth->store, account_id, call->oauth.arena, out_account);
     if (rc == RC_NOT_FOUND || (rc == RC_OK && out_account->is_disabled))
         return refuse_token(call, "the token is not active");
     if (rc == RC_OK) {
@@ -372,7 +372,8 @@ static enum rc rotate(struct web_call *call, const struct account *account,
             STR("tokens with the scope " PERMANENT_TOKENS_WORD " are rotated in the pages only"));
         return RC_OK;
     }
-    rc = permanent_rotate(&call->oauth, account, old->id, &permanent, &value, &fault);
+    rc = permanent_rotate(&call->oauth, account, old->id, call->web->permanent_days_max * 24 * 3600,
+                          &permanent, &value, &fault);
     if (rc == RC_OK)
         return answer_created(call, &permanent, value);
     if (rc == RC_REFUSED)

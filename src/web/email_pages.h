@@ -4,6 +4,7 @@
  *
  *   /email-verify   what the links of both lead to: confirms the address, or makes the account
  *   /account/verify-email   a link to an address that is not confirmed yet
+ *   /account/cancel-email   ends the links to another address
  *   /register       name, address and password of an account that is made when its link is followed
  *
  * Nobody learns from /register who has an account: its answer is always the same, whether the name

@@ -31,7 +31,7 @@ enum cache_policy {
     CACHE_NO_STORE, /* RFC 6749 5.1, RFC 7662 2.2 */
     CACHE_BRIEF,    /* public documents that change with keys and services */
     CACHE_LONG,     /* parts of a release */
-    CACHE_DIALECT   /* the dialect says */
+    CACHE_OWN       /* the handler, or the dialect, says */
 };
 
 /* How an error looks. */
@@ -92,6 +92,7 @@ struct web {
     struct mail_meters *mail;
     const struct outbox *outbox;                 /* NULL: no mail is sent */
     const struct web_registration *registration; /* NULL: off */
+    const struct brand *brand;
     _Atomic(const struct http_server *) server;
     _Atomic bool is_draining;
     struct endpoint_counts counts[ENDPOINT_COUNT_MAX];
@@ -165,7 +166,10 @@ endpoint_handler openid_configuration_endpoint;
 endpoint_handler jwks_endpoint;
 endpoint_handler style_endpoint;
 endpoint_handler script_endpoint;
+endpoint_handler brand_logo_endpoint;
+endpoint_handler brand_theme_endpoint;
 page_handler start_page;
+page_handler language_page;
 page_handler tokens_page;
 page_handler token_new_page;
 page_handler token_revoke_page;
@@ -175,6 +179,7 @@ page_handler password_forgotten_page;
 page_handler password_reset_page;
 page_handler email_verify_page;
 page_handler email_again_page;
+page_handler email_cancel_page;
 page_handler register_page;
 endpoint_handler api_tokens_endpoint;
 endpoint_handler api_token_endpoint;

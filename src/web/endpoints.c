@@ -1,5 +1,5 @@
 #include "web/account_pages.h"
-#include "web/admin_pages.h"
+#include "web/admin_registry_pages.h"
 #include "web/passkey_pages.h"
 
 #define PATH(literal)                                                                              \
@@ -11,7 +11,7 @@
 #define ROW(row_name, literal, lane, its_dialect, its_handler, ...)                                \
     {                                                                                              \
         .name = row_name, .path = PATH(literal), .listener_tag = WEB_LISTENER_PUBLIC,              \
-        .methods = METHOD_ANY, .first_lane = lane, .cache = CACHE_DIALECT, .ignores_slash = true,  \
+        .methods = METHOD_ANY, .first_lane = lane, .cache = CACHE_OWN, .ignores_slash = true,      \
         .dialect = &(its_dialect), .dialect_handler = its_handler, __VA_ARGS__                     \
     }
 
@@ -27,6 +27,16 @@
 #define ACCOUNT_ACT(literal, act)                                                                  \
     PAGE("admin_account_" #act, "/admin/accounts/", METHOD_GET | METHOD_POST, LANE_WORK,           \
          NEEDS_ADMIN | NEEDS_PROOF, admin_account_##act##_page, .takes_rest = true,                \
+         .tail = PATH("/" literal))
+
+/* The same to a service or a client. */
+#define SERVICE_ACT(literal, act)                                                                  \
+    PAGE("admin_service_" #act, "/admin/services/", METHOD_GET | METHOD_POST, LANE_WORK,           \
+         NEEDS_ADMIN | NEEDS_PROOF, admin_service_##act##_page, .takes_rest = true,                \
+         .tail = PATH("/" literal))
+#define CLIENT_ACT(literal, act)                                                                   \
+    PAGE("admin_client_" #act, "/admin/clients/", METHOD_GET | METHOD_POST, LANE_WORK,             \
+         NEEDS_ADMIN | NEEDS_PROOF, admin_client_##act##_page, .takes_rest = true,                 \
          .tail = PATH("/" literal))
 
 /* For scripts; the handler looks at method and body. */
@@ -68,6 +78,11 @@ const struct endpoint endpoints[] = {
       BODY_NONE, CACHE_LONG, ERROR_JSON, false, style_endpoint, NULL, .source = NULL },
     { "script", PATH("/app.js"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_LONG, ERROR_JSON, false, script_endpoint, NULL, .source = NULL },
+    { "brand_logo", PATH("/brand/logo"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
+      BODY_NONE, CACHE_OWN, ERROR_JSON, false, brand_logo_endpoint, NULL, .source = NULL },
+    { "brand_theme", PATH("/brand/theme.css"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
+      BODY_NONE, CACHE_OWN, ERROR_JSON, false, brand_theme_endpoint, NULL, .source = NULL },
+    PAGE("language", "/language", METHOD_GET, LANE_LOOP, NEEDS_NOBODY, language_page),
     { "livez", PATH("/livez"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, live_endpoint, NULL, .source = NULL },
     { "readyz", PATH("/readyz"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
@@ -117,6 +132,8 @@ const struct endpoint endpoints[] = {
          password_reset_page),
     PAGE("email_again", "/account/verify-email", METHOD_POST, LANE_WORK, NEEDS_SIGN_IN,
          email_again_page),
+    PAGE("email_cancel", "/account/cancel-email", METHOD_POST, LANE_WORK, NEEDS_SIGN_IN,
+         email_cancel_page),
     PAGE("email_verify", "/email-verify", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_BROWSER,
          email_verify_page),
     PAGE("register", "/register", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_BROWSER,
@@ -167,8 +184,27 @@ const struct endpoint endpoints[] = {
     ACCOUNT_ACT("disable", disable), ACCOUNT_ACT("enable", enable), ACCOUNT_ACT("unlock", unlock),
     ACCOUNT_ACT("reset-factors", reset_factors), ACCOUNT_ACT("end-sessions", end_sessions),
     ACCOUNT_ACT("revoke-tokens", revoke_tokens),
+    ACCOUNT_ACT("edit", edit),
     PAGE("admin_account", "/admin/accounts/", METHOD_GET, LANE_WORK, NEEDS_ADMIN,
          admin_account_page, .takes_rest = true),
+    PAGE("admin_services", "/admin/services", METHOD_GET, LANE_WORK, NEEDS_ADMIN,
+         admin_services_page),
+    PAGE("admin_service_new", "/admin/services/new", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_ADMIN | NEEDS_PROOF, admin_service_new_page),
+    SERVICE_ACT("edit", edit), SERVICE_ACT("secret", secret),
+    SERVICE_ACT("remove-secret", remove_secret), SERVICE_ACT("disable", disable),
+    SERVICE_ACT("enable", enable),
+    PAGE("admin_service", "/admin/services/", METHOD_GET, LANE_WORK, NEEDS_ADMIN,
+         admin_service_page, .takes_rest = true),
+    PAGE("admin_clients", "/admin/clients", METHOD_GET, LANE_WORK, NEEDS_ADMIN,
+         admin_clients_page),
+    PAGE("admin_client_new", "/admin/clients/new", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_ADMIN | NEEDS_PROOF, admin_client_new_page),
+    CLIENT_ACT("edit", edit), CLIENT_ACT("secret", secret),
+    CLIENT_ACT("end-overlap", end_overlap), CLIENT_ACT("disable", disable),
+    CLIENT_ACT("enable", enable), CLIENT_ACT("revoke-tokens", revoke_tokens),
+    PAGE("admin_client", "/admin/clients/", METHOD_GET, LANE_WORK, NEEDS_ADMIN,
+         admin_client_page, .takes_rest = true),
     PAGE("admin_keys", "/admin/keys", METHOD_GET, LANE_WORK, NEEDS_ADMIN, admin_keys_page),
     PAGE("admin_keys_rotate", "/admin/keys/rotate", METHOD_GET | METHOD_POST, LANE_WORK,
          NEEDS_ADMIN | NEEDS_PROOF, admin_keys_rotate_page),

@@ -1,5 +1,6 @@
 #include "codec/qr.h"
 #include "web/account_pages.h"
+#include "web/page_mail.h"
 
 enum { CODES_BYTES_MAX = RECOVERY_CODE_COUNT * (RECOVERY_CODE_TEXT_BYTES + 1) };
 
@@ -33,6 +34,7 @@ static enum rc fill_picture(struct page_call *page, struct str uri,
             runs[count - 1].width++;
         }
     }
+    explicit_bzero((void *)(uintptr_t)qr.is_black, qr.width * qr.width * sizeof(*qr.is_black));
     values->qr_size = (int64_t)qr.width + (int64_t)(2 * QR_QUIET_WIDTH);
     values->qr_runs = runs;
     values->qr_runs_count = count;
@@ -46,6 +48,16 @@ static struct str issuer_title(const struct page_call *page)
     size_t at = str_index_of(rest, '/');
 
     return at + 2 <= rest.len ? str_from(rest, at + 2) : rest;
+}
+
+/* The page is written: what else holds the key, as letters or as a picture, has done its work. */
+static void wipe(struct buffer *uri, struct secret *key, struct page_factor_totp_new *values)
+{
+    explicit_bzero(uri->at, uri->len);
+    secret_cleanup(key);
+    if (values->qr_runs_count > 0)
+        explicit_bzero((void *)(uintptr_t)values->qr_runs,
+                       values->qr_runs_count * sizeof(*values->qr_runs));
 }
 
 static enum rc show_enrolment(struct page_call *page, int status,
@@ -73,6 +85,7 @@ static enum rc show_enrolment(struct page_call *page, int status,
     values->frame = &page->frame;
     page->frame.at_account = true;
     page_factor_totp_new_render(values, page->language, page_begin(page, status));
+    wipe(&uri, key, values);
     return RC_OK;
 }
 
@@ -124,6 +137,16 @@ static enum rc refuse_enrolment(struct page_call *page, struct page_factor_totp_
     return begin_enrolment(page, 400);
 }
 
+/* Those of Spectrum too, which rest on a sign-in as a browser's does (SE-06). */
+static enum rc end_other_sessions(struct page_call *page)
+{
+    const struct browser browser = page_browser(page);
+
+    return profile_end_sessions(page->call->oauth.oauth->store, &browser, page->account.id,
+                                page->session.id,
+                                STR("all other sessions, by a change of the second factors"));
+}
+
 static enum rc confirm_enrolment(struct page_call *page)
 {
     struct oauth_call *oauth = &page->call->oauth;
@@ -134,6 +157,7 @@ static enum rc confirm_enrolment(struct page_call *page)
                                                 .enrolment = values.enrolment,
                                                 .name = values.name,
                                                 .code = page_field(page, STR("code")) };
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
     enum rc rc;
 
     values.name_error = page_name_fault(values.name, FACTOR_NAME_BYTES_MAX);
@@ -143,8 +167,13 @@ static enum rc confirm_enrolment(struct page_call *page)
     }
     if (confirmation.name.len == 0)
         confirmation.name = STR("TOTP");
-    rc = factor_confirm_totp(&oauth->oauth->door->factor_keys, oauth->oauth->store, &confirmation,
-                             oauth->now);
+    rc = page_tell(page, &page->account, NEWS_FACTOR_ADDED, confirmation.name, &letter);
+    confirmation.notice = letter.row;
+    if (rc == RC_OK)
+        rc = factor_confirm_totp(&oauth->oauth->door->factor_keys, oauth->oauth->store,
+                                 &confirmation, oauth->now);
+    if (rc == RC_OK)
+        rc = end_other_sessions(page);
     if (rc_is_fault(rc))
         return rc;
     return rc == RC_OK ? answer_added(page, confirmation.name)
@@ -224,31 +253,104 @@ enum rc factor_rename_page(struct page_call *page)
     return RC_OK;
 }
 
-enum rc factor_remove_page(struct page_call *page)
+static enum rc ask_remove(struct page_call *page, int status, const struct factor *factor,
+                          bool is_last, struct page_words password_error)
+{
+    const struct password_owner alone = { .has_second_factor = false };
+    const struct page_factor_remove values = { .frame = &page->frame,
+                                               .id = page->call->rest,
+                                               .name = factor->name,
+                                               .is_last = is_last,
+                                               .password_error = password_error,
+                                               .password_min =
+                                                   (int64_t)password_characters_min(&alone) };
+
+    if (password_error.text != PAGE_TEXT_NONE)
+        page_add_error(page, "password", password_error);
+    page->frame.at_account = true;
+    page_factor_remove_render(&values, page->language, page_begin(page, status));
+    return RC_OK;
+}
+
+static enum rc answer_last(struct page_call *page, const struct factor *factor,
+                           const struct factor_removal_result *result)
+{
+    const struct password_owner alone = { .has_second_factor = false };
+    const struct page_words too_short = { .text = PAGE_TEXT_PASSWORD_SHORT_ALONE,
+                                          .number = (int64_t)password_characters_min(&alone) };
+
+    if (result->verdict == SIGN_IN_WAIT) {
+        page_add_wait(page, result->wait_s);
+        return ask_remove(page, 429, factor, true, page_say(PAGE_TEXT_NONE));
+    }
+    if (result->verdict != SIGN_IN_OK) {
+        page_log_refusal(page, result->why);
+        return ask_remove(page, 403, factor, true, page_say(PAGE_TEXT_PASSWORD_WRONG));
+    }
+    return ask_remove(page, 409, factor, true, too_short);
+}
+
+/* Answers: RC_OK · RC_NOT_FOUND · RC_REFUSED the answer is written.  RC_NEEDS_HASH */
+static enum rc remove_last(struct page_call *page, const struct factor *factor,
+                           const struct factor_removal *removal)
 {
     struct oauth_call *oauth = &page->call->oauth;
-    struct page_factor_remove values = { .frame = &page->frame, .id = page->call->rest };
+    const struct browser browser = page_browser(page);
+    const struct secret *password = page_secret(page, STR("password"));
+    const struct page_words too_long = { .text = PAGE_TEXT_PASSWORD_LONG,
+                                         .number = SECRET_BYTES_MAX };
+    struct factor_removal_result result;
+    enum rc rc;
+
+    if (!oauth->may_hash)
+        return RC_NEEDS_HASH;
+    if (password == NULL) {
+        rc = ask_remove(page, 400, factor, true, too_long);
+        return rc == RC_OK ? RC_REFUSED : rc;
+    }
+    oauth->log_username = page->account.name;
+    rc = profile_remove_last_factor(oauth->oauth->door, &browser, &page->account, password, removal,
+                                    oauth->arena, &result);
+    if (rc != RC_OK || (result.verdict == SIGN_IN_OK && !result.is_password_short))
+        return rc;
+    rc = answer_last(page, factor, &result);
+    return rc == RC_OK ? RC_REFUSED : rc;
+}
+
+static enum rc do_remove(struct page_call *page, const struct factor *factor, bool is_last)
+{
+    struct oauth_call *oauth = &page->call->oauth;
+    struct factor_removal removal = { .account_id = page->account.id,
+                                      .factor_id = factor->id,
+                                      .session_id = page->session.id };
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
+    enum rc rc = page_tell(page, &page->account, NEWS_FACTOR_REMOVED, factor->name, &letter);
+
+    removal.notice = letter.row;
+    if (rc == RC_OK)
+        rc = is_last ? remove_last(page, factor, &removal)
+                     : factor_remove(oauth->oauth->store, &removal, oauth->now);
+    if (rc == RC_OK)
+        rc = end_other_sessions(page);
+    if (rc == RC_OK)
+        page_redirect_notice(
+            page, STR("/account"),
+            (struct page_words){ .text = PAGE_TEXT_FACTOR_REMOVED, .value = factor->name });
+    if (rc == RC_NOT_FOUND)
+        page_answer_error(page, 404, PAGE_TEXT_NOT_FOUND);
+    return rc == RC_REFUSED || rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+enum rc factor_remove_page(struct page_call *page)
+{
     struct factor factor;
     size_t count;
     enum rc rc = find_factor(page, &factor, &count);
 
     if (rc != RC_OK)
         return answer_missing(page, rc);
-    if (page_is_get(page)) {
-        values.name = factor.name;
-        values.is_last = count == 1;
-        page->frame.at_account = true;
-        page_factor_remove_render(&values, page->language, page_begin(page, 200));
-        return RC_OK;
-    }
-    rc = factor_remove(oauth->oauth->store, page->account.id, factor.id, page->session.id,
-                       oauth->now);
-    if (rc != RC_OK)
-        return answer_missing(page, rc);
-    page_redirect_notice(
-        page, STR("/account"),
-        (struct page_words){ .text = PAGE_TEXT_FACTOR_REMOVED, .value = factor.name });
-    return RC_OK;
+    return page_is_get(page) ? ask_remove(page, 200, &factor, count == 1, page_say(PAGE_TEXT_NONE))
+                             : do_remove(page, &factor, count == 1);
 }
 
 /* ---- recovery codes -------------------------------------------------------------------------- */
@@ -266,6 +368,20 @@ static enum rc show_codes(struct page_call *page, const struct page_recovery_cod
     return RC_OK;
 }
 
+static enum rc make_codes(struct page_call *page, struct buffer *out_lines)
+{
+    const struct oauth *oauth = page->call->oauth.oauth;
+    struct act_note note = { .detail = STR("recovery codes, by their owner"),
+                             .now = page->call->oauth.now };
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
+    enum rc rc = page_tell(page, &page->account, NEWS_RECOVERY_CODES, STR(""), &letter);
+
+    note.notice = letter.row;
+    return rc == RC_OK ? factor_make_recovery_codes(&oauth->door->factor_keys, oauth->store,
+                                                    page->account.id, &note, out_lines)
+                       : rc;
+}
+
 enum rc recovery_codes_page(struct page_call *page)
 {
     struct oauth_call *oauth = &page->call->oauth;
@@ -280,9 +396,7 @@ enum rc recovery_codes_page(struct page_call *page)
     }
     if (page_is_get(page))
         return show_codes(page, NULL, 0);
-    rc = factor_make_recovery_codes(&oauth->oauth->door->factor_keys, oauth->oauth->store,
-                                    page->account.id, STR("recovery codes, by their owner"),
-                                    oauth->now, &lines);
+    rc = make_codes(page, &lines);
     rest = buffer_str(&lines);
     for (size_t i = 0; rc == RC_OK && i < RECOVERY_CODE_COUNT; i++) {
         struct secret *code = arena_alloc(oauth->arena, sizeof(*code));

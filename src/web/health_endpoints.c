@@ -19,7 +19,7 @@ enum rc ready_endpoint(struct web_call *call)
 {
     if (atomic_load(&call->web->is_draining))
         return answer_text(call, 503, STR("draining\n"));
-    if (!store_is_writable(call->web->oauth->store))
+    if (!oauth_is_ready(call->web->oauth))
         return answer_text(call, 503, STR("the store cannot be written\n"));
     return answer_text(call, 200, STR("ready\n"));
 }

@@ -1,4 +1,5 @@
 #include "codec/json.h"
+#include "oauth/scope.h"
 #include "token/keys.h"
 #include "web/endpoint.h"
 
@@ -38,7 +39,7 @@ static enum rc add_scopes(struct web_call *call, struct json_out *json)
 {
     struct buffer words = buffer_over(arena_alloc(call->exchange->arena, HTTP_ANSWER_BYTES_MAX / 4),
                                       HTTP_ANSWER_BYTES_MAX / 4);
-    enum rc rc = catalog_list_scopes(call->web->oauth->catalog, call->oauth.may_block, &words);
+    enum rc rc = scope_list_offered(&call->oauth, &words);
 
     if (rc == RC_OK && !words.overflow && words.len > 0)
         json_member_words(json, STR("scopes_supported"), buffer_str(&words));

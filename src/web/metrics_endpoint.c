@@ -90,9 +90,8 @@ static void add_issued(struct web *web, struct buffer *to)
 
 static void add_store(struct web *web, struct buffer *to)
 {
-    struct store_counts counts;
+    const struct oauth_store_meters counts = oauth_read_store_meters(web->oauth);
 
-    store_counts(web->oauth->store, &counts);
     add_number(to, "store_commits_total", "counter", "Commits to disk.", counts.commits);
     add_number(to, "store_units_total", "counter", "Transactions that shared those commits.",
                counts.units);
@@ -105,7 +104,7 @@ static void add_store(struct web *web, struct buffer *to)
     buffer_append_format(to, "jeton_store_commit_seconds_total %.6f\n",
                          (double)counts.commit_ns / 1e9);
     add_number(to, "store_writable", "gauge", "1 when the store takes writes.",
-               store_is_writable(web->oauth->store));
+               oauth_is_ready(web->oauth));
 }
 
 static void add_mails(struct web *web, struct buffer *to)
@@ -131,6 +130,9 @@ static void add_tokens(struct web *web, struct buffer *to)
     add_number(to, "live_token_bytes", "gauge", "Memory of the live-token table.", bytes);
     add_number(to, "live_grants", "gauge", "Grants in memory.",
                grant_book_count(token_room_grants(web->oauth->tokens)));
+    if (token_room_count_permanents(web->oauth->tokens, &records))
+        add_number(to, "permanent_tokens", "gauge",
+                   "Permanent tokens that live, as counted a minute ago.", records);
     add_number(to, "live_filled", "gauge", "1 when the table has been filled after the start.",
                token_room_is_filled(web->oauth->tokens));
 }

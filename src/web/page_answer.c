@@ -1,4 +1,5 @@
 #include "web/page_cookie.h"
+#include "web/page_language.h"
 
 /* No inline script or style, nothing from elsewhere, no frames, no word to others about where one
  * comes from (SE-07, AZ-12, AZ-13). */
@@ -29,6 +30,7 @@ struct buffer *page_begin(struct page_call *page, int status)
     struct http_exchange *exchange = page->call->exchange;
 
     exchange->response.status = status;
+    page_language_offer(page, status);
     http_add_header(exchange, STR("Content-Type"), STR("text/html; charset=utf-8"));
     add_headers(page);
     return &exchange->response.body;

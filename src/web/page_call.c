@@ -2,16 +2,9 @@
 
 #include "codec/uri.h"
 #include "web/page_cookie.h"
+#include "web/page_language.h"
 
 /* ---- opening --------------------------------------------------------------------------------- */
-
-static void read_language(struct page_call *page)
-{
-    const struct http_header *header =
-        http_find_header(&page->call->exchange->request, STR("accept-language"));
-
-    page->language = page_language_find(header == NULL ? STR("") : header->value);
-}
 
 static void read_base_url(struct page_call *page)
 {
@@ -56,7 +49,11 @@ static enum rc read_session(struct page_call *page)
 
 static void init_frame(struct page_call *page)
 {
-    page->frame = (struct page_frame){ .brand = STR("Jeton"),
+    const struct brand *brand = page->call->web->brand;
+
+    page->frame = (struct page_frame){ .brand = brand->name,
+                                       .logo = brand_file_version(&brand->logo),
+                                       .theme = brand_file_version(&brand->theme),
                                        .version = STR(JETON_VERSION),
                                        .errors = page->errors,
                                        .notice = page_notice_open(page) };
@@ -76,8 +73,8 @@ static void init_page(struct page_call *page, struct web_call *call)
     page->gives_cookie = false;
     page->cookie = STR("");
     page->query.field_count = 0;
-    read_language(page);
     read_base_url(page);
+    page->language = page_language_read(page);
 }
 
 static enum rc page_open(struct web_call *call, struct page_call *page)
@@ -91,7 +88,10 @@ static enum rc page_open(struct web_call *call, struct page_call *page)
         rc = read_session(page);
         if (rc != RC_OK)
             return rc;
-        if (page->cookie.len == 0 && (call->endpoint->needs & NEEDS_BROWSER) != 0) {
+        /* A form without a cookie is refused. Were it given one, a form of another site, for which
+         * the browser kept the session's back, would sign its user out. */
+        if (page->cookie.len == 0 && (call->endpoint->needs & NEEDS_BROWSER) != 0 &&
+            page_is_get(page)) {
             page->cookie = page_cookie_make(page);
             page->gives_cookie = true;
         }

@@ -44,7 +44,7 @@ enum page_need {
 };
 
 enum {
-    PAGE_ERROR_COUNT_MAX = 8,
+    PAGE_ERROR_COUNT_MAX = 16,
     PAGE_PATH_BYTES_MAX = 512,  /* of a way back */
     PAGE_HANDLE_BYTES_MAX = 64, /* of page_handle_seal's text */
     PAGE_NOTICE_S = 60,

@@ -157,9 +157,9 @@ void page_csrf_make(struct page_call *page)
     page->frame.csrf = (struct str){ page->csrf, sizeof(page->csrf) };
 }
 
-/* What the browser itself says, where it does. With Referrer-Policy: no-referrer it says "null" of
- * our own forms, too (Fetch 3.2), which says nothing. */
-static bool is_from_elsewhere(const struct page_call *page)
+/* With Referrer-Policy: no-referrer a browser says "null" of our own forms, too (Fetch 3.2), which
+ * says nothing. */
+bool page_is_from_elsewhere(const struct page_call *page)
 {
     const struct http_request *request = &page->call->exchange->request;
     const struct http_header *site = http_find_header(request, STR("sec-fetch-site"));
@@ -179,7 +179,7 @@ bool page_csrf_is_right(const struct page_call *page)
     struct str sent = page_field(page, STR("csrf"));
     char expected[PAGE_CSRF_BYTES];
 
-    if (cookie.len == 0 || sent.len != PAGE_CSRF_BYTES || is_from_elsewhere(page))
+    if (cookie.len == 0 || sent.len != PAGE_CSRF_BYTES || page_is_from_elsewhere(page))
         return false;
     csrf_text(page, cookie, expected);
     return secret_bytes_equal(expected, sent.at, PAGE_CSRF_BYTES);

@@ -41,6 +41,9 @@ void page_cookie_write(struct page_call *page);
 /* Fills page->csrf from page->cookie. */
 void page_csrf_make(struct page_call *page);
 
+/* Whether the browser itself says that another site made it send this request. */
+bool page_is_from_elsewhere(const struct page_call *page);
+
 /* Whether a POST was sent by a form of ours in this browser. */
 bool page_csrf_is_right(const struct page_call *page);
 

@@ -5,48 +5,46 @@ bool page_sends_mail(const struct page_call *page)
     return page->call->web->outbox != NULL;
 }
 
-struct buffer page_mail_begin(struct arena *arena)
+struct letter_head page_letter_head(const struct page_call *page)
 {
-    return buffer_over(arena_alloc(arena, PAGE_MAIL_BYTES_MAX), PAGE_MAIL_BYTES_MAX);
+    return (struct letter_head){ .outbox = page->call->web->outbox,
+                                 .brand = page->frame.brand,
+                                 .root = page->call->web->root,
+                                 .language = page->language,
+                                 .now = page->call->oauth.now };
 }
 
-enum rc page_mail_queue(struct page_call *page, struct mail_draft draft, const struct buffer *text,
-                        struct arena *arena, struct store_unit *unit)
+static enum rc tell(const struct page_call *page, struct letter_change *change,
+                    struct letter *out_letter)
 {
-    ASSERT(!text->overflow);
-    page_mail_split(buffer_str(text), &draft.subject, &draft.text);
-    return outbox_insert(page->call->web->outbox, &draft, page->call->oauth.now, arena, unit);
-}
-
-enum rc page_mail_tell_change(struct page_call *page, const struct account *account,
-                              struct str recipient, bool is_email, struct arena *arena,
-                              struct store_unit *unit)
-{
+    const struct letter_head head = page_letter_head(page);
     char address[HTTP_ADDRESS_TEXT_BYTES];
-    const struct page_mail_changed values = { .brand = page->frame.brand,
-                                              .is_password = !is_email,
-                                              .is_email = is_email,
-                                              .username = account->name,
-                                              .at = page->call->oauth.now,
-                                              .address = http_address_format(
-                                                  &page->call->exchange->request.client, address),
-                                              .root = page->call->web->root };
-    struct buffer text = page_mail_begin(arena);
 
-    page_mail_changed_render(&values, page->language, &text);
-    return page_mail_queue(page, (struct mail_draft){ .recipient = recipient }, &text, arena, unit);
+    if (!page_sends_mail(page))
+        return RC_OK;
+    if ((page->call->endpoint->needs & NEEDS_ADMIN) == 0) /* where those are is not for everybody */
+        change->address = http_address_format(&page->call->exchange->request.client, address);
+    return letter_write_change(&head, change, out_letter);
 }
 
-void page_mail_add_event(const struct page_call *page, int64_t account_id, struct str detail,
-                         struct store_unit *unit)
+enum rc page_tell(const struct page_call *page, const struct account *account,
+                  enum letter_news news, struct str factor, struct letter *out_letter)
 {
-    struct event event = { .at = page->call->oauth.now,
-                           .kind = EVENT_ACCOUNT_CHANGED,
-                           .account_id = account_id,
-                           .detail = detail };
+    struct letter_change change = {
+        .news = news, .username = account->name, .recipient = account->email, .factor = factor
+    };
 
-    memcpy(event.address, page->call->oauth.address, sizeof(event.address));
-    store_insert_event(unit, &event);
+    return account->email_verified_at != 0 ? tell(page, &change, out_letter) : RC_OK;
+}
+
+enum rc page_tell_at(const struct page_call *page, const struct account *account,
+                     enum letter_news news, struct str recipient, struct letter *out_letter)
+{
+    struct letter_change change = { .news = news,
+                                    .username = account->name,
+                                    .recipient = recipient };
+
+    return tell(page, &change, out_letter);
 }
 
 enum rc page_mail_refuse(struct page_call *page)

@@ -1,46 +1,36 @@
 /*
- * web/page_mail.h: mails that pages send: rendered, and queued in the unit of what they tell of.
+ * web/page_mail.h: mails that pages send, and the links in them.
  *
- * Their links begin with the issuer's host, whatever the request says that ours is (PW-09). They
- * are in the language of the page that led to them.
+ * They are in the language of the page that led to them.
  */
 #ifndef JETON_WEB_PAGE_MAIL_H
 #define JETON_WEB_PAGE_MAIL_H
 
-#include "account/link.h"
-#include "mail/outbox.h"
+#include "web/letter.h"
 #include "web/page_call.h"
-
-enum {
-    PAGE_MAIL_BYTES_MAX = 4 * 1024, /* a subject and a few lines */
-    /* What one mail takes of an arena: its text, and what the outbox makes of it. */
-    PAGE_MAIL_ARENA_BYTES = PAGE_MAIL_BYTES_MAX + 2 * (OUTBOX_CONTENT_BYTES_MAX + 1024)
-};
 
 /* Whether this server sends mail at all. */
 bool page_sends_mail(const struct page_call *page);
 
-/* Memory for the text of a mail, from an arena that stays until the unit is committed. */
-struct buffer page_mail_begin(struct arena *arena);
+/* For web/letter.h; page_sends_mail. */
+struct letter_head page_letter_head(const struct page_call *page);
 
 /*
- * Queues what was rendered: one step, or two for nobody.
+ * Writes to somebody that their account was changed from this browser, or, on a page for them, by
+ * an administrator. Where no mail is sent, or the account has no address that is known to be its
+ * owner's, the letter's row is NULL.
  *
- * draft   recipient, until and is_for_nobody; the rest is the text's
+ * factor   NEWS_FACTOR_…: its name
  *
- * Answers: RC_OK · RC_INVALID no mail can be sent to that address.  Faults: the store's, RC_CRYPTO
+ * Answers: RC_OK.  Faults: the store's, RC_CRYPTO
  */
-enum rc page_mail_queue(struct page_call *page, struct mail_draft draft, const struct buffer *text,
-                        struct arena *arena, struct store_unit *unit) MUST_CHECK;
+enum rc page_tell(const struct page_call *page, const struct account *account,
+                  enum letter_news news, struct str factor, struct letter *out_letter) MUST_CHECK;
 
-/* Tells somebody that their password (is_email: their address) was changed from this browser. */
-enum rc page_mail_tell_change(struct page_call *page, const struct account *account,
-                              struct str recipient, bool is_email, struct arena *arena,
-                              struct store_unit *unit) MUST_CHECK;
-
-/* An event of the account, 0: nobody's, from this browser. */
-void page_mail_add_event(const struct page_call *page, int64_t account_id, struct str detail,
-                         struct store_unit *unit);
+/* The same to an address that need not be the account's. */
+enum rc page_tell_at(const struct page_call *page, const struct account *account,
+                     enum letter_news news, struct str recipient,
+                     struct letter *out_letter) MUST_CHECK;
 
 /* Says that this server sends no mail, and whom to ask. */
 enum rc page_mail_refuse(struct page_call *page);

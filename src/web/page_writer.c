@@ -197,3 +197,13 @@ const struct page_language *page_language_find(struct str wanted)
     }
     return best;
 }
+
+const struct page_language *page_language_find_listed(struct str wanted)
+{
+    const struct page_language *language = NULL;
+    struct str tag;
+
+    while (language == NULL && str_next_word(&wanted, &tag))
+        language = language_with(tag);
+    return language;
+}

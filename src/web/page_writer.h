@@ -53,6 +53,15 @@ struct page_piece {
  */
 const struct page_language *page_language_find(struct str wanted);
 
+/*
+ * The first of a list that there is, or NULL.
+ *
+ * wanted    language tags with spaces between them, the most wanted first
+ *
+ * Source: OpenID Connect Core 1.0 3.1.2.1 ui_locales
+ */
+const struct page_language *page_language_find_listed(struct str wanted);
+
 /* A text with a value for each of its marks. */
 void page_text_render(struct str text, const struct page_piece *pieces, size_t piece_count,
                       struct buffer *to);

@@ -4,6 +4,7 @@
 
 #include "codec/uri.h"
 #include "web/account_pages.h"
+#include "web/page_mail.h"
 
 /* ---- the site -------------------------------------------------------------------------------- */
 
@@ -34,6 +35,13 @@ static struct str format_origin(const struct uri *issuer, struct str host)
     return buffer_str(&origin);
 }
 
+static void lower(struct str text, char *out_lowered)
+{
+    for (size_t i = 0; i < text.len; i++)
+        out_lowered[i] =
+            (char)(text.at[i] >= 'A' && text.at[i] <= 'Z' ? text.at[i] - 'A' + 'a' : text.at[i]);
+}
+
 void passkey_site_init(struct web *web)
 {
     struct passkey_site *site = calloc(1, sizeof(*site));
@@ -43,12 +51,12 @@ void passkey_site_init(struct web *web)
     ASSERT(site != NULL);
     web->passkeys = site;
     site->challenges = challenge_book_new();
-    site->rp_name = STR("Jeton");
+    site->rp_name = web->brand->name;
     if (uri_parse(web->oauth->issuer, &issuer) != RC_OK || !is_name(issuer.host))
         return;
     host = malloc(issuer.host.len);
     ASSERT(host != NULL);
-    store_fold_name(issuer.host, host);
+    lower(issuer.host, host);
     site->rp_id = (struct str){ host, issuer.host.len };
     site->origin = format_origin(&issuer, site->rp_id);
 }
@@ -179,6 +187,7 @@ static enum rc make_passkey(struct page_call *page)
         .name = str_trim(page_field(page, STR("name"))),
     };
     struct page_words name_error = page_name_fault(answer.name, FACTOR_NAME_BYTES_MAX);
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
     const char *why = NULL;
     enum rc rc;
 
@@ -189,8 +198,11 @@ static enum rc make_passkey(struct page_call *page)
     if (answer.name.len == 0)
         answer.name = STR("passkey");
     oauth->log_username = page->account.name;
-    rc = passkey_finish_registration(oauth->oauth->door, page->call->web->passkeys, &visitor,
-                                     &answer, &why);
+    rc = page_tell(page, &page->account, NEWS_FACTOR_ADDED, answer.name, &letter);
+    answer.notice = letter.row;
+    if (rc == RC_OK)
+        rc = passkey_finish_registration(oauth->oauth->door, page->call->web->passkeys, &visitor,
+                                         &answer, &why);
     if (rc == RC_REFUSED) {
         page_log_refusal(page, why);
         page_add_error(page, "", page_say(PAGE_TEXT_PASSKEY_WRONG));
@@ -199,6 +211,10 @@ static enum rc make_passkey(struct page_call *page)
     if (rc == RC_EXISTS)
         answer_too_many(page);
     else if (rc == RC_OK)
+        rc = profile_end_sessions(oauth->oauth->store, &visitor.browser, page->account.id,
+                                  page->session.id,
+                                  STR("all other sessions, by a new passkey")); /* SE-06 */
+    if (rc == RC_OK)
         page_redirect_notice(
             page, STR("/account"),
             (struct page_words){ .text = PAGE_TEXT_PASSKEY_ADDED, .value = answer.name });

@@ -1,6 +1,5 @@
+#include "account/registration.h"
 #include "web/email_pages.h"
-
-enum { REGISTER_ARENA_BYTES = PAGE_MAIL_ARENA_BYTES + 4 * 1024 };
 
 bool register_is_open(const struct page_call *page)
 {
@@ -42,7 +41,8 @@ enum rc register_show_taken(struct page_call *page, const struct link *link)
     return show(page, 409, &values);
 }
 
-static struct page_words username_fault(struct str name)
+/* Whose name is spelled like an address has that address: nobody passes for somebody else. */
+static struct page_words username_fault(struct str name, struct str email)
 {
     char bytes[128];
     struct buffer reason = buffer_over(bytes, sizeof(bytes));
@@ -51,8 +51,11 @@ static struct page_words username_fault(struct str name)
         return page_say(PAGE_TEXT_USER_NAME_MISSING);
     if (name.len > ACCOUNT_NAME_BYTES_MAX)
         return page_name_fault(name, ACCOUNT_NAME_BYTES_MAX);
-    return page_say(account_name_check(name, &reason) == RC_OK ? PAGE_TEXT_NONE
-                                                               : PAGE_TEXT_USER_NAME_MALFORMED);
+    if (account_name_check(name, &reason) != RC_OK)
+        return page_say(PAGE_TEXT_USER_NAME_MALFORMED);
+    return page_say(str_index_of(name, '@') < name.len && !str_equal_nocase(name, email)
+                        ? PAGE_TEXT_USER_NAME_IS_ADDRESS
+                        : PAGE_TEXT_NONE);
 }
 
 /* No domains: all. */
@@ -85,54 +88,36 @@ static struct page_words password_fault(const struct page_register *values,
 /* ---- what it leads to ------------------------------------------------------------------------ */
 
 /* The mail for an address that is free, with the link; or for one that has an account. */
-static enum rc add_mail(struct page_call *page, const struct link *link,
-                        const struct account *taken, const struct secret *value,
-                        struct arena *arena, struct store_unit *unit)
+static enum rc write_letter(struct page_call *page, const struct link *link,
+                            const struct account *owner, const struct secret *value,
+                            struct letter *letter)
 {
-    const struct page_mail_verify verify = { .brand = page->frame.brand,
-                                             .username = link->name,
-                                             .root = page->call->web->root,
-                                             .link = value,
-                                             .expires_at = page->call->oauth.now + LINK_VERIFY_S };
-    const struct page_mail_registered registered = { .brand = page->frame.brand,
-                                                     .username = taken->name,
-                                                     .root = page->call->web->root };
-    const struct mail_draft draft = { .recipient = taken->id != 0 ? taken->email : link->email,
-                                      .until = verify.expires_at };
-    struct buffer text = page_mail_begin(arena);
+    const struct letter_head head = page_letter_head(page);
 
-    if (taken->id != 0)
-        page_mail_registered_render(&registered, page->language, &text);
-    else
-        page_mail_verify_render(&verify, page->language, &text);
-    return page_mail_queue(page, draft, &text, arena, unit);
+    return owner->id != 0 ? letter_write_registered(&head, owner, letter)
+                          : letter_write_link(&head, link, link->name, value, letter);
 }
 
-/* The same steps whether the address is taken or not (PW-08); nothing asks whether the name is. */
-static enum rc add_steps(struct page_call *page, struct link *link, struct arena *arena,
-                         struct store_unit *unit)
+/* The same work whether the address is taken or not (PW-08). */
+static enum rc send_link_to(struct page_call *page, struct link *link)
 {
     struct oauth_call *oauth = &page->call->oauth;
+    const struct browser browser = page_browser(page);
     __attribute__((cleanup(secret_cleanup))) struct secret value = { 0 };
-    struct account taken = { 0 };
-    char folded[ACCOUNT_EMAIL_BYTES_MAX];
-    enum rc rc =
-        store_find_account_by_email(oauth->oauth->store, link->email, oauth->arena, &taken);
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
+    struct account owner;
+    enum rc rc = registration_find_owner(oauth->oauth->store, link->email, oauth->arena, &owner);
 
-    if (rc_is_fault(rc))
-        return rc;
-    if (rc != RC_OK || mail_address_check(taken.email) != RC_OK)
-        taken.id = 0;
-    ASSERT(link->email.len <= sizeof(folded));
-    store_fold_name(link->email, folded);
-    throttle_count_mail(oauth->oauth->door->throttle,
-                        arena_format(arena, "register %.*s", (int)link->email.len, folded),
-                        oauth->address, oauth->now, unit);
-    rc = link_add(oauth->oauth->store, link, taken.id == 0, oauth->now, unit, &value);
     if (rc != RC_OK)
         return rc;
-    page_mail_add_event(page, taken.id, STR("somebody asked for an account for an address"), unit);
-    return add_mail(page, link, &taken, &value, arena, unit);
+    if (owner.id != 0 && mail_address_check(owner.email) != RC_OK)
+        owner.id = 0;
+    rc = link_draft(oauth->oauth->store, link, owner.id == 0, oauth->now, &value);
+    if (rc == RC_OK)
+        rc = write_letter(page, link, &owner, &value, &letter);
+    return rc == RC_OK
+               ? registration_send_link(oauth->oauth->door, &browser, link, owner.id, letter.row)
+               : rc;
 }
 
 static enum rc answer_done(struct page_call *page, struct str email)
@@ -154,18 +139,12 @@ static enum rc send_link(struct page_call *page, struct page_register *values,
                          .email = values->email,
                          .name = values->username,
                          .full_name = values->full_name };
-    __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
-    UNINITIALIZED struct store_unit unit;
     enum rc rc = password_hash(password, oauth->oauth->door->cost, hash);
 
     if (rc != RC_OK)
         return rc;
     link.password_hash = str_of(hash);
-    arena_init(&arena, REGISTER_ARENA_BYTES);
-    store_unit_init(&unit);
-    rc = add_steps(page, &link, &arena, &unit);
-    if (rc == RC_OK)
-        rc = store_commit(oauth->oauth->store, &unit);
+    rc = send_link_to(page, &link);
     if (rc == RC_TOO_LARGE) {
         page_add_wait(page, THROTTLE_MAIL_S);
         return show(page, 429, values);
@@ -182,7 +161,7 @@ static enum rc do_register(struct page_call *page)
 
     if (!page->call->oauth.may_hash)
         return RC_NEEDS_HASH;
-    values.username_error = username_fault(values.username);
+    values.username_error = username_fault(values.username, values.email);
     values.full_name_error = page_name_fault(values.full_name, ACCOUNT_FULL_NAME_BYTES_MAX);
     values.email_error = email_fault(page, values.email);
     values.password_error = password_fault(&values, password);

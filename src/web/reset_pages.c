@@ -2,9 +2,6 @@
 #include "web/account_pages.h"
 #include "web/page_mail.h"
 
-/* A mail, the code's steps of a reset and what they need. */
-enum { RESET_ARENA_BYTES = PAGE_MAIL_ARENA_BYTES + 8 * 1024 };
-
 /* ---- asking for a link ----------------------------------------------------------------------- */
 
 static enum rc show_forgotten(struct page_call *page, int status, struct page_words error)
@@ -15,68 +12,6 @@ static enum rc show_forgotten(struct page_call *page, int status, struct page_wo
 
     page_password_forgotten_render(&values, page->language, page_begin(page, status));
     return RC_OK;
-}
-
-/*
- * Who is to get the mail: by name, or by verified address. It goes to the address that is stored,
- * never to the one that was typed. Nobody: a name that was typed and no address. Both are always
- * looked for (PW-08).
- */
-static enum rc find_recipient(const struct page_call *page, struct str login,
-                              struct account *out_account)
-{
-    const struct oauth_call *oauth = &page->call->oauth;
-    struct account named;
-    struct account addressed;
-    enum rc by_name = store_find_account_by_name(oauth->oauth->store, login, oauth->arena, &named);
-    enum rc by_email =
-        store_find_account_by_email(oauth->oauth->store, login, oauth->arena, &addressed);
-
-    if (rc_is_fault(by_name) || rc_is_fault(by_email))
-        return rc_is_fault(by_name) ? by_name : by_email;
-    if (by_name == RC_OK)
-        *out_account = named;
-    else if (by_email == RC_OK)
-        *out_account = addressed;
-    else
-        *out_account = (struct account){ .name = login };
-    if (out_account->is_disabled || out_account->email_verified_at == 0 ||
-        mail_address_check(out_account->email) != RC_OK)
-        *out_account = (struct account){ .name = login };
-    return RC_OK;
-}
-
-/* The link, the mail that carries it, and what counts them, in one unit. */
-static enum rc add_link(struct page_call *page, const struct account *account, struct arena *arena,
-                        struct store_unit *unit)
-{
-    struct oauth_call *oauth = &page->call->oauth;
-    const bool is_one = account->id != 0;
-    const struct str whom = is_one ? arena_format(arena, "reset of %lld", (long long)account->id)
-                                   : arena_format(arena, "reset %.*s", STR_ARGS(account->name));
-    struct link link = { .purpose = LINK_RESET,
-                         .account_id = account->id,
-                         .email = account->email };
-    __attribute__((cleanup(secret_cleanup))) struct secret value = { 0 };
-    struct page_mail_password values = { .brand = page->frame.brand,
-                                         .username = account->name,
-                                         .root = page->call->web->root,
-                                         .link = &value,
-                                         .expires_at = oauth->now + LINK_RESET_S };
-    struct buffer text = page_mail_begin(arena);
-    const struct mail_draft draft = { .recipient =
-                                          is_one ? account->email : STR("nobody@nowhere.invalid"),
-                                      .until = values.expires_at,
-                                      .is_for_nobody = !is_one };
-    enum rc rc;
-
-    throttle_count_mail(oauth->oauth->door->throttle, whom, oauth->address, oauth->now, unit);
-    rc = link_add(oauth->oauth->store, &link, is_one, oauth->now, unit, &value);
-    if (rc != RC_OK)
-        return rc;
-    page_mail_password_render(&values, page->language, &text);
-    page_mail_add_event(page, account->id, STR("asked for a link for a new password"), unit);
-    return page_mail_queue(page, draft, &text, arena, unit);
 }
 
 /* The same page, whatever was typed and whoever it is (PW-08). */
@@ -91,21 +26,37 @@ static enum rc answer_link(struct page_call *page)
     return RC_OK;
 }
 
+/* The same work, whoever it is (PW-08). */
+static enum rc send_link_to(struct page_call *page, const struct account *account)
+{
+    struct oauth_call *oauth = &page->call->oauth;
+    const struct letter_head head = page_letter_head(page);
+    const struct browser browser = page_browser(page);
+    struct link link = { .purpose = LINK_RESET,
+                         .account_id = account->id,
+                         .email =
+                             account->id != 0 ? account->email : STR("nobody@nowhere.invalid") };
+    __attribute__((cleanup(secret_cleanup))) struct secret value = { 0 };
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
+    enum rc rc = link_draft(oauth->oauth->store, &link, account->id != 0, oauth->now, &value);
+
+    if (rc == RC_OK)
+        rc = letter_write_link(&head, &link, account->name, &value, &letter);
+    return rc == RC_OK ? reset_send_link(oauth->oauth->door, &browser, account, &link, letter.row)
+                       : rc;
+}
+
 static enum rc send_link(struct page_call *page, struct str login)
 {
     struct oauth_call *oauth = &page->call->oauth;
-    __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
-    UNINITIALIZED struct store_unit unit;
-    struct account account = { 0 };
-    enum rc rc = find_recipient(page, login, &account);
+    struct account account;
+    enum rc rc = reset_find_recipient(oauth->oauth->store, login, oauth->arena, &account);
 
     if (rc != RC_OK)
         return rc;
-    arena_init(&arena, RESET_ARENA_BYTES);
-    store_unit_init(&unit);
-    rc = add_link(page, &account, &arena, &unit);
-    if (rc == RC_OK)
-        rc = store_commit(oauth->oauth->store, &unit);
+    if (account.id != 0 && mail_address_check(account.email) != RC_OK)
+        account = (struct account){ .name = login };
+    rc = send_link_to(page, &account);
     if (rc == RC_TOO_LARGE) {
         page_add_wait(page, THROTTLE_MAIL_S);
         return show_forgotten(page, 429, page_say(PAGE_TEXT_NONE));
@@ -157,17 +108,9 @@ static enum rc find_form(struct page_call *page, struct reset_form *out_form)
     struct oauth_call *oauth = &page->call->oauth;
     enum rc rc = page_link_find(page, &out_form->link, &out_form->value);
 
-    if (rc == RC_OK && out_form->link.purpose != LINK_RESET)
-        rc = RC_NOT_FOUND;
-    if (rc == RC_OK)
-        rc = store_find_account(oauth->oauth->store, out_form->link.account_id, oauth->arena,
-                                &out_form->account);
-    if (rc == RC_OK && (out_form->account.is_disabled ||
-                        !str_equal(out_form->account.email, out_form->link.email)))
-        rc = RC_NOT_FOUND;
-    return rc == RC_OK
-               ? reset_asks_code(oauth->oauth->store, &out_form->account, &out_form->asks_code)
-               : rc;
+    return rc == RC_OK ? reset_find_account(oauth->oauth->store, &out_form->link, oauth->arena,
+                                            &out_form->account, &out_form->asks_code)
+                       : rc;
 }
 
 static struct password_owner owner_of(const struct account *account)
@@ -206,7 +149,7 @@ static struct page_words code_fault(const struct reset_form *form)
                                                   : PAGE_TEXT_RECOVERY_CODE_WRONG);
 }
 
-/* What keeps the unit from being committed, as a page. */
+/* What kept the password from being set, as a page. */
 static enum rc answer_refused(struct page_call *page, const struct reset_form *form,
                               const struct reset_result *result)
 {
@@ -236,38 +179,31 @@ static enum rc answer_done(struct page_call *page)
     return RC_OK;
 }
 
-/* Checks, and then sets the password and tells its owner in one unit. */
+/* Sets the password and tells its owner. */
 static enum rc reset(struct page_call *page, const struct reset_form *form,
                      const struct secret *wanted)
 {
     struct oauth_call *oauth = &page->call->oauth;
     const struct browser browser = page_browser(page);
-    const struct reset what = { .link = &form->link,
-                                .account = &form->account,
-                                .wanted = wanted,
-                                .code = page_field(page, STR("code")) };
-    __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
+    struct reset what = { .link = &form->link,
+                          .account = &form->account,
+                          .wanted = wanted,
+                          .asks_code = form->asks_code,
+                          .code = page_field(page, STR("code")) };
+    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
     struct reset_result result;
-    UNINITIALIZED struct store_unit unit;
-    enum rc rc;
+    enum rc rc = page_tell_at(page, &form->account, NEWS_PASSWORD, form->link.email, &letter);
 
-    arena_init(&arena, RESET_ARENA_BYTES);
-    store_unit_init(&unit);
-    rc =
-        reset_prepare(oauth->oauth->door, &browser, &what, form->asks_code, &arena, &unit, &result);
-    if (rc == RC_OK && (result.verdict != SIGN_IN_OK || result.wanted != PASSWORD_GOOD))
-        return answer_refused(page, form, &result);
-    if (rc == RC_OK && page_sends_mail(page))
-        rc = page_mail_tell_change(page, &form->account, form->link.email, false, &arena, &unit);
+    what.notice = letter.row;
     if (rc == RC_OK)
-        rc = store_commit(oauth->oauth->store, &unit);
+        rc = reset_password(oauth->oauth->door, &browser, &what, oauth->arena, &result);
     if (rc == RC_NOT_FOUND)
         return refuse_link(page);
-    if (rc == RC_SPENT)
-        return show_reset(page, 403, form, page_say(PAGE_TEXT_NONE), code_fault(form));
-    if (rc == RC_OK)
-        rc = reset_conclude(oauth->oauth->store, &form->account, oauth->now);
-    return rc == RC_OK ? answer_done(page) : rc;
+    if (rc != RC_OK)
+        return rc;
+    if (result.verdict != SIGN_IN_OK || result.wanted != PASSWORD_GOOD)
+        return answer_refused(page, form, &result);
+    return answer_done(page);
 }
 
 static enum rc do_reset(struct page_call *page, const struct reset_form *form)

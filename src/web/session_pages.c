@@ -89,14 +89,17 @@ enum rc sessions_page(struct page_call *page)
     struct both *both = arena_alloc(arena, sizeof(*both));
     struct page_sessions_sessions *rows = arena_alloc(arena, SESSIONS_PER_PAGE * sizeof(*rows));
     struct page_sessions values = { .frame = &page->frame, .sessions = rows };
+    int64_t before_id = page_list_begin(page, "sessions");
     int64_t last_id;
-    enum rc rc = read_both(page, page_list_begin(page, "sessions"), both);
+    enum rc rc = read_both(page, before_id, both);
 
     if (rc != RC_OK)
         return rc;
     last_id = merge(page, both, rows, &values.sessions_count);
     if (last_id != 0)
         values.older = page_handle_seal(page, "sessions", last_id);
+    if (before_id != INT64_MAX) /* back to where the list begins */
+        values.newer = STR("all");
     values.has_others = both->browser_count + both->session_count > 1;
     page->frame.at_sessions = true;
     page_sessions_render(&values, page->language, page_begin(page, 200));
@@ -154,9 +157,10 @@ enum rc applications_page(struct page_call *page)
     struct page_applications_grants *rows =
         arena_alloc(oauth->arena, APPLICATION_COUNT_MAX * sizeof(*rows));
     struct page_applications values = { .frame = &page->frame, .grants = rows };
-    int64_t before_id;
-    enum rc rc = applications_list(oauth, page->account.id, page_list_begin(page, "applications"),
-                                   applications, &values.grants_count, &before_id);
+    int64_t before_id = page_list_begin(page, "applications");
+    int64_t next_id;
+    enum rc rc = applications_list(oauth, page->account.id, before_id, applications,
+                                   &values.grants_count, &next_id);
 
     if (rc != RC_OK)
         return rc;
@@ -168,11 +172,14 @@ enum rc applications_page(struct page_call *page)
                                                                             application->client_id),
                                                      .name = application->name,
                                                      .client_id = application->client_name,
-                                                     .created_at = application->created_at };
+                                                     .created_at = application->created_at,
+                                                     .last_used_at = application->last_used_at };
         fill_scopes(oauth->arena, application->scope, &rows[i]);
     }
-    if (before_id != 0)
-        values.older = page_handle_seal(page, "applications", before_id);
+    if (next_id != 0)
+        values.older = page_handle_seal(page, "applications", next_id);
+    if (before_id != INT64_MAX) /* back to where the list begins */
+        values.newer = STR("all");
     page->frame.at_applications = true;
     page_applications_render(&values, page->language, page_begin(page, 200));
     return RC_OK;

@@ -68,7 +68,7 @@ static enum rc init_form(struct page_call *page, int64_t id, struct token_form *
     enum rc rc = RC_OK;
 
     if (id == 0)
-        rc = store_next_id(page->call->oauth.oauth->store, SEQUENCE_NOUN, &id);
+        rc = permanent_draw_id(&page->call->oauth, &id);
     if (rc == RC_OK)
         *out_form = (struct token_form){ .id = id, .scopes = buffer_over(memory, SCOPE_BYTES_MAX) };
     return rc;

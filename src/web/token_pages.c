@@ -1,5 +1,7 @@
 #include "web/token_pages.h"
 
+#include "web/account_pages.h"
+
 /* The list of a person's permanent tokens, and what can be done with one of them. */
 
 static const char token_kind[] = "token"; /* of handles in paths */
@@ -84,13 +86,22 @@ static void show_row(struct page_call *page, const struct permanent *permanent,
     list_scopes(page, permanent->scope, row);
 }
 
-/* False: the query names no place in this list. */
-static bool read_place(struct page_call *page, int64_t *out_before_id)
+/* One row more than a page shows; above a place and at the end of the list it is the first page. */
+static enum rc read_rows(struct page_call *page, struct page_place *place, struct permanent *rows,
+                         size_t *out_count)
 {
-    struct str before = page_parameter(page, STR("before"));
+    struct oauth_call *oauth = &page->call->oauth;
 
-    *out_before_id = INT64_MAX;
-    return before.len == 0 || page_handle_open(page, token_kind, before, out_before_id);
+    if (place->is_above) {
+        enum rc rc = permanent_list_up(oauth, page->account.id, place->id, rows,
+                                       PERMANENT_ROW_COUNT + 1, out_count);
+
+        if (rc != RC_OK || *out_count > PERMANENT_ROW_COUNT)
+            return rc;
+        *place = (struct page_place){ .id = INT64_MAX };
+    }
+    return permanent_list(oauth, page->account.id, place->id, rows, PERMANENT_ROW_COUNT + 1,
+                          out_count);
 }
 
 enum rc tokens_page(struct page_call *page)
@@ -99,25 +110,25 @@ enum rc tokens_page(struct page_call *page)
     struct permanent *rows = arena_alloc(arena, (PERMANENT_ROW_COUNT + 1) * sizeof(*rows));
     struct page_tokens_tokens *shown = arena_alloc(arena, PERMANENT_ROW_COUNT * sizeof(*shown));
     struct page_tokens values = { .frame = &page->frame, .may_create = true, .tokens = shown };
-    int64_t before_id;
+    struct page_place place;
+    int64_t next_id = 0;
     size_t count;
     enum rc rc;
 
     page->frame.at_tokens = true;
-    if (!read_place(page, &before_id)) {
+    if (!page_place_read(page, token_kind, &place)) {
         page_answer_error(page, 404, PAGE_TEXT_TOKEN_NOT_FOUND);
         return RC_OK;
     }
-    rc = permanent_list(&page->call->oauth, page->account.id, before_id, rows,
-                        PERMANENT_ROW_COUNT + 1, &count);
+    rc = read_rows(page, &place, rows, &count);
     if (rc != RC_OK)
         return rc;
-    if (count > PERMANENT_ROW_COUNT) {
+    if (count > PERMANENT_ROW_COUNT) { /* the one too many stands at the far end */
+        rows += place.is_above;
         count = PERMANENT_ROW_COUNT;
-        values.older = page_handle_seal(page, token_kind, rows[count - 1].id);
+        next_id = rows[place.is_above ? 0 : count - 1].id;
     }
-    if (before_id != INT64_MAX) /* back to where the list begins */
-        values.newer = STR("all");
+    page_place_links(page, token_kind, place, next_id, &values.newer, &values.older);
     for (size_t i = 0; i < count; i++) {
         show_row(page, &rows[i], &shown[i]);
         shown[i].n = (int64_t)i + 1;
@@ -238,8 +249,9 @@ static enum rc rotate(struct page_call *page, const struct permanent *old)
     struct permanent permanent;
     struct permanent_fault fault;
     struct str value;
-    enum rc rc =
-        permanent_rotate(&page->call->oauth, &page->account, old->id, &permanent, &value, &fault);
+    enum rc rc = permanent_rotate(&page->call->oauth, &page->account, old->id,
+                                  page->call->web->permanent_days_max * 24 * 3600, &permanent,
+                                  &value, &fault);
 
     if (rc == RC_OK) {
         token_log(page, &permanent);

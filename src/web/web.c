@@ -48,6 +48,7 @@ enum rc web_open(const struct web_config *config, struct web **out_web, struct b
     web->mail = config->mail;
     web->outbox = config->outbox;
     web->registration = config->registration;
+    web->brand = config->brand;
     web->permanent_days_max = config->permanent_days_max;
     web->issuer_path = issuer.path;
     web->root =
@@ -66,6 +67,14 @@ void web_close(struct web *web)
     page_keys_deinit(web);
     passkey_site_deinit(web);
     free(web);
+}
+
+struct letter_head web_letter_head(const struct web *web)
+{
+    return (struct letter_head){ .outbox = web->outbox,
+                                 .brand = web->brand->name,
+                                 .root = web->root,
+                                 .language = page_language_find(STR("en")) };
 }
 
 void web_set_server(struct web *web, const struct http_server *server)

@@ -14,6 +14,8 @@
 #include "http/http.h"
 #include "mail/outbox.h"
 #include "oauth/oauth.h"
+#include "web/brand.h"
+#include "web/letter.h"
 
 struct web;
 
@@ -32,6 +34,7 @@ struct web_config {
     struct mail_meters *mail;    /* for the metrics, outlives web; NULL: no mail is sent */
     const struct outbox *outbox; /* outlives web; NULL: no mail is sent */
     const struct web_registration *registration; /* outlives web; NULL: off */
+    const struct brand *brand;                   /* outlives web */
     int64_t permanent_days_max;                  /* of permanent tokens' life; 0: no limit */
     /* For the metrics; may be set after opening, before serving. */
     const struct http_server *server;
@@ -44,6 +47,9 @@ void web_close(struct web *web);
 /* For struct http_config: serve and done, with the web as context. */
 enum http_verdict web_serve(void *web, struct http_exchange *exchange);
 void web_done(void *web, const struct http_exchange *exchange);
+
+/* For mails that no page leads to: in English, and without `now`. With an outbox. */
+struct letter_head web_letter_head(const struct web *web);
 
 /* The server whose numbers the metrics show. */
 void web_set_server(struct web *web, const struct http_server *server);

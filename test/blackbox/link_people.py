@@ -44,8 +44,10 @@ class Post:
         return self.smtp.message(self._indexes()[self.seen - 1])
 
     def next_link(self, server):
-        """The path of the link in the next mail, and its origin."""
-        origin, path, value = LINK.search(self.next().get_content()).groups()
+        """The path of the link in the next mail that has one, and its origin."""
+        while (found := LINK.search(self.next().get_content())) is None:
+            continue
+        origin, path, value = found.groups()
         server.secrets.add(value)
         return path, origin
 

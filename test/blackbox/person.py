@@ -27,6 +27,7 @@ class Page(html.parser.HTMLParser):
     def __init__(self, source):
         super().__init__(convert_charrefs=True)
         self.forms, self.buttons, self.links, self.attributes = [], {}, {}, {}
+        self.boxes = {}
         self.ids, self.pieces, self.open_ids, self.id_texts = [], [], [], {}
         self.form = self.select = self.textarea = None
         self.hidden_depth = 0
@@ -67,6 +68,8 @@ class Page(html.parser.HTMLParser):
         kind = attributes.get("type", "text")
         if self.form is None or not attributes.get("name") or kind in ("submit", "button"):
             return
+        if kind == "checkbox":
+            self.boxes[identity] = (self.form, attributes["name"], attributes.get("value", "on"))
         if kind in ("checkbox", "radio") and "checked" not in attributes:
             return
         self.form.fields.append([identity, attributes["name"], attributes.get("value", "")])
@@ -171,6 +174,14 @@ class Person:
                     field[2] = text
                     return self
         raise AssertionError(f"no field {identity} among {self.page.ids} at {self.path}")
+
+    def tick(self, identity, is_ticked=True):
+        """Ticks a box, or takes the tick away."""
+        form, name, value = self.page.boxes[identity]
+        form.fields = [field for field in form.fields if field[0] != identity]
+        if is_ticked:
+            form.fields.append([identity, name, value])
+        return self
 
     def post_of(self, identity):
         """What pressing a button would send: method, path and body."""

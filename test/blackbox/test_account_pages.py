@@ -242,11 +242,88 @@ def test_an_app_is_set_up_used_renamed_and_removed(new_server):
     assert HOSTILE[0] in person.text and b"<script>alert" not in person.answer.body
     person.press("remove-factor-1")
     assert "last second factor" in person.text
-    person.press("ok")
+    person.fill("password", BOB[1]).press("ok")
     assert "is removed." in person.text and show(server, BOB[0])["second_factor"] is False
     assert first.open("/account").has("username"), "SE-06"
     Person(server).sign_in(BOB)
     assert len(events(server, "factor_changed")) == 3
+
+
+def second_factor(person):
+    """An app, set up in the pages; its key."""
+    person.open("/account/factors/new")
+    key = key_of(person)
+    wait_step()
+    person.fill("code", totp(key)).press("confirm")
+    assert person.path.startswith(("/account/recovery-codes", "/account?")), person.answer
+    return key
+
+
+def test_pw_01_the_last_factor_stays_while_the_password_is_short(new_server):
+    """Eight characters are enough beside a second factor, and not alone."""
+    server, short_one = new_server(), "k7 Gp! zQ"
+    person = Person(server).sign_in(BOB)
+    second_factor(person)
+    person.open("/account/password").fill("current-password", BOB[1])
+    person.fill("password", short_one).press("save")
+    assert "The password is changed." in person.text
+    person.open("/account").press("remove-factor-1")
+    assert "at least 15 characters" in person.text and person.has("change-password")
+    person.fill("password", "not it at all").press("ok")
+    assert person.status == 403 and show(server, BOB[0])["second_factor"] is True
+    person.fill("password", short_one).press("ok")
+    assert person.status == 409 and "fewer than 15 characters" in person.text
+    assert show(server, BOB[0])["second_factor"] is True
+    person.press("change-password").fill("current-password", short_one)
+    person.fill("password", BOB[1]).press("save")
+    person.open("/account").press("remove-factor-1").fill("password", BOB[1]).press("ok")
+    assert "is removed." in person.text and show(server, BOB[0])["second_factor"] is False
+
+
+def test_one_of_two_factors_goes_without_the_password(new_server):
+    server = new_server()
+    person = Person(server).sign_in(BOB)
+    second_factor(person)
+    second_factor(person)
+    person.open("/account").press("remove-factor-2")
+    assert not person.has("password")
+    late = once(person, *person.post_of("ok")[:2], {"csrf": csrf_of(person)})
+    assert late.status == 303 and show(server, BOB[0])["second_factor"] is True
+    # The form for one of two does not take away the last one.
+    person.open("/account").press("remove-factor-1")
+    answer = once(person, *person.post_of("ok")[:2], {"csrf": csrf_of(person)})
+    assert answer.status == 403 and show(server, BOB[0])["second_factor"] is True
+
+
+def test_an_administrator_removes_the_last_factor_of_any_password(new_server):
+    server = new_server()
+    server.cli("user", "passwd", BOB[0], stdin="short\n")
+    person = Person(server)
+    enrol(server, BOB)
+    server.cli("user", "totp", BOB[0], "--remove")
+    person.sign_in((BOB[0], "short"))
+
+
+@pytest.mark.parametrize("way", ["page", "command line"])
+def test_se_06_a_change_of_the_factors_ends_other_sessions(new_server, way):
+    """Those of other browsers, unfinished sign-ins, and Spectrum's, by page as by command line."""
+    server = new_server(args=SPECTRUM)
+    browser = session_token(server, user=BOB)
+    person, other = Person(server).sign_in(BOB), Person(server).sign_in(BOB)
+    assert use(server, *browser).status == 200
+    if way == "command line":
+        enrol(server, BOB)
+    else:
+        second_factor(person)
+        assert person.open("/account").has("sign-out"), "the one that did it goes on"
+    assert other.open("/account").has("username")
+    assert use(server, *browser).status != 200
+    waiting = at_code(server, BOB)
+    if way == "command line":
+        server.cli("user", "totp", BOB[0], "--remove")
+    else:
+        person.open("/account").press("remove-factor-1").fill("password", BOB[1]).press("ok")
+    assert waiting.open("/sign-in/code").has("username"), "an unfinished one, too"
 
 
 def test_an_enrolment_is_for_one_account_and_not_for_ever(faked_time):

@@ -186,6 +186,28 @@ def test_policy_holds_for_the_api(new_server):
         problem(answer, 422, "invalid_field", "expires_in_days")
 
 
+def test_a_rotation_is_held_to_the_policy_of_today(new_server):
+    """By the API and in the pages; the reason is said, and the old token stays as it is."""
+    jeton = new_server()
+    caller = Caller(jeton, manager(jeton, ALICE))
+    endless, month, week = (caller.make(scopes=(UAUTH,), name=name, expires_in_days=days)
+                            for name, days in (("endless", None), ("month", 30), ("week", 7)))
+    jeton.stop()
+    jeton.args = ["--permanent-lifetime-max", "10"]
+    jeton.start()
+    for body in (endless, month):
+        answer = caller.call("POST", f"{ROOT}/{body['id']}/rotate")
+        problem(answer, 422, "invalid_field", "expires_in_days")
+        assert caller.show(body["id"])["replaced_by"] is None
+    assert caller.call("POST", f"{ROOT}/{week['id']}/rotate").status == 201
+    person = Person(jeton).sign_in(ALICE).open("/tokens")
+    row, = [n for n in range(1, 6) if person.has(f"token-{n}")
+            and person.text_of(f"token-{n}").startswith("month")]
+    person.press(f"rotate-{row}").press("rotate")
+    assert person.status == 422 and "at most 10 days" in person.text, person.text
+    assert caller.show(month["id"])["state"] == "active"
+
+
 def test_expired_token_shows_as_expired(faked_time):
     jeton, set_time = faked_time
     add_open_service(jeton)

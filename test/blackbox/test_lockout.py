@@ -1,11 +1,14 @@
 """Rows of failures that end in a lock, and what forgives them, on a clock that stands still."""
 
 import json
+import re
 import time
 
 import pytest
 
-from harness import ALICE, API, BOB, C1, P1, uauth_form
+from harness import ALICE, API, BOB, C1, P1, free_port, uauth_form
+from link_people import FROM, NEW, add_person, can_sign_in, choose, reset_link
+from smtp_server import SmtpServer
 from threedm_calls import BOTH_GRANTS, WEB, ask, enrol, password_form, totp
 
 FREE_COUNT = 5
@@ -125,6 +128,33 @@ def test_wrong_codes_disable_too(still_time):
     assert ask(server, password_form(BOB, twofactor=right)).status == 200, "codes are forgiven too"
 
 
+def test_pw_07_the_last_failure_costs_the_same_for_all(still_time):
+    """One commit, whether the name is unknown, or an account is locked and loses its grants."""
+    server, _ = still_time
+    port = free_port()
+    configured(server, lockout_mode="disable", metrics_listen=f"127.0.0.1:{port}")
+    for scope in ("read", "write", "read write"):
+        server.user_token(C1, BOB, scope)
+
+    def commits():
+        text, _ = server.raw(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                             port=port)
+        return {name: float(value) for name, value in
+                re.findall(r"^(jeton_store_\w+) (\S+)$", text.decode(), re.M)}
+
+    costs = {}
+    for name in (BOB[0], "nobody at all", ADMIN[0]):
+        fail_in_a_row(server, name, FREE_COUNT - 1)
+        before = commits()
+        fail_in_a_row(server, name, 1)
+        after = commits()
+        costs[name] = [after[key] - before[key]
+                       for key in ("jeton_store_units_total", "jeton_store_unit_refusals_total")]
+    assert is_disabled(server, BOB[0])
+    assert set(map(tuple, costs.values())) == {(1, 0)}, costs
+    assert count_events(server, "grant_ended") == 1
+
+
 @pytest.mark.parametrize("mode", ["timed", "disable"])
 def test_an_administrator_is_held_up_and_never_locked(still_time, mode):
     server, stand_at = still_time
@@ -157,6 +187,21 @@ def test_a_timed_lock_ends_by_itself(still_time):
     fail_in_a_row(server, "bob", FREE_COUNT - 1)
     assert server.token(uauth_form(BOB)).status == 200, "the row began anew"
     assert count_events(server, "account_locked") == 0
+
+
+@pytest.mark.parametrize("mode", ["throttle", "timed"])
+def test_a_reset_forgives_the_failures_of_the_old_password(still_time, mode):
+    """Whoever reads the mail of the account is not held up by others' guesses."""
+    server, stand_at = still_time
+    with SmtpServer() as smtp:
+        configured(server, lockout_mode=mode, smtp_url=smtp.url, mail_from=FROM)
+        user, email = add_person(server)
+        path = reset_link(server, smtp, user, email)
+        stand_at(10)
+        fail_in_a_row(server, user[0], 2 * FREE_COUNT)
+        assert not can_sign_in(server, *user), "held up"
+        assert choose(server, path).status == 200
+        assert can_sign_in(server, user[0], NEW)
 
 
 def test_a_timed_lock_is_unlocked(still_time):

@@ -251,11 +251,12 @@ def test_an_address_may_ask_for_few(shared):
 
 
 def test_pw_08_the_same_time_for_all(shared, smtp):
-    """Interleaved; a difference of a commit would be a multiple."""
+    """Interleaved, each as often first: a mail that is sent slows what comes after. A difference of
+    a commit would be a multiple."""
     people = [add_person(shared)[0][0] for _ in range(20)]
     taken = {True: [], False: []}
     for number, name in enumerate(people * 2):
-        for is_one in (True, False):
+        for is_one in (number % 2 == 0, number % 2 == 1):
             person = Person(shared, source=f"127.0.1.{number}").open("/password-forgotten")
             person.fill("login", name if is_one else f"nobody{number}")
             sending = person.post_of("send")
@@ -263,8 +264,8 @@ def test_pw_08_the_same_time_for_all(shared, smtp):
             person.send(*sending)
             taken[is_one].append(time.monotonic() - begun)
             assert person.status == 200
-    medians = {is_one: statistics.median(times) for is_one, times in taken.items()}
-    assert 0.6 < medians[True] / medians[False] < 1.7, medians
+    quick = {is_one: statistics.quantiles(times, n=4)[0] for is_one, times in taken.items()}
+    assert 0.6 < quick[True] / quick[False] < 1.7, quick
 
 
 # -- without mail ---------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ import time
 
 START_S = 120  # a browser's first start on a busy machine takes its time
 WAIT_S = 60
-KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), "Escape": (27, ""), "ArrowDown": (40, "")}
+KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), "Escape": (27, ""), "ArrowDown": (40, ""),
+        "Delete": (46, "")}
 
 
 class Refused(Exception):
@@ -107,8 +108,10 @@ class Browser:
         message, self.unread = self.unread.split(b"\0", 1)
         return json.loads(message)
 
-    def new_page(self, scripts=True):
-        target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
+    def new_page(self, scripts=True, stranger=False):
+        """A tab; a stranger's shares no cookies with any other."""
+        where = self.call("Target.createBrowserContext") if stranger else {}
+        target = self.call("Target.createTarget", {"url": "about:blank", **where})["targetId"]
         session = self.call("Target.attachToTarget",
                             {"targetId": target, "flatten": True})["sessionId"]
         return Page(self, session, scripts)
@@ -126,6 +129,12 @@ class Page:
 
     def call(self, method, params=None, timeout_s=WAIT_S):
         return self.browser.call(method, params, self.session, timeout_s)
+
+    def close(self):
+        """Closes the tab, and forgets what happened in it."""
+        self.call("Page.close")
+        self.browser.events = [event for event in self.browser.events
+                               if event.get("sessionId") != self.session]
 
     def seen(self, method):
         """Parameters of all events of that name so far."""
@@ -228,6 +237,18 @@ class Page:
         self.call("DOM.focus", {"nodeId": self.find(selector)})
         self.call("Input.insertText", {"text": text})
 
+    def fill(self, selector, text):
+        """Types in place of what is there."""
+        self.call("DOM.focus", {"nodeId": self.find(selector)})
+        self.call("Input.dispatchKeyEvent", {"type": "rawKeyDown", "commands": ["selectAll"]})
+        self.press("Delete")
+        self.call("Input.insertText", {"text": text})
+
+    def set_attribute(self, selector, name, value=""):
+        """What the page itself does not do: a browser that does not check, a forged field."""
+        self.call("DOM.setAttributeValue",
+                  {"nodeId": self.find(selector), "name": name, "value": value})
+
     def press(self, key):
         code, text = KEYS[key]
         what = {"key": key, "code": key, "windowsVirtualKeyCode": code}
@@ -237,12 +258,20 @@ class Page:
 
     # -- what the browser noticed --------------------------------------------------------------
 
-    def evaluate(self, expression):
+    def evaluate(self, expression, **where):
         """For what a test asks of the browser itself, such as its clipboard."""
         answer = self.call("Runtime.evaluate", {"expression": expression, "awaitPromise": True,
-                                                "returnByValue": True, "userGesture": True})
+                                                "returnByValue": True, "userGesture": True,
+                                                **where})
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def own_world(self):
+        """Like evaluate(), in a world of its own: there the page's policy does not reach, and the
+        page notices nothing. It lasts as long as the document."""
+        frame = self.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
+        world = self.call("Page.createIsolatedWorld", {"frameId": frame})["executionContextId"]
+        return lambda expression: self.evaluate(expression, contextId=world)
 
     def dialogs(self):
         """Messages of alert() and its like."""

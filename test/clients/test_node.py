@@ -1,10 +1,5 @@
-"""openid-client and oauth4webapi, from npm at the versions in package-lock.json.
+"""openid-client and oauth4webapi, from npm; they need Node.js 18 or newer."""
 
-They need Node.js 18 or newer. Their three packages are installed beside this file by npm when they
-are missing; without npm or a registry the tests are skipped.
-"""
-
-import fcntl
 import json
 import os
 import pathlib
@@ -14,12 +9,13 @@ import subprocess
 import pytest
 
 from harness import ALICE, API, C1, JWTS
+from npm_packages import npm_package
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory):
+def node():
     """The command that runs a script, once the packages are there."""
     if shutil.which("node") is None:
         pytest.skip("node is not installed")
@@ -27,16 +23,7 @@ def node(tmp_path_factory):
     major = int(version.stdout.lstrip("v").split(".")[0])
     if major < 18:
         pytest.skip(f"node {major} is older than these clients take")
-    lock_path = tmp_path_factory.getbasetemp().parent / "npm.lock"
-    with open(lock_path, "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (FOLDER / "node_modules" / "openid-client").is_dir():
-            if shutil.which("npm") is None:
-                pytest.skip("npm is not installed")
-            done = subprocess.run(["npm", "ci"], cwd=FOLDER, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
-            if done.returncode != 0:
-                pytest.skip("npm ci could not fetch the packages: " + done.stdout[-500:])
+    npm_package("openid-client")
     return ["node"] + (["--experimental-global-webcrypto"] if major < 20 else [])
 
 

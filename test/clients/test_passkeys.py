@@ -164,6 +164,7 @@ def test_pw_12_removed_passkey_is_refused(chromium, site):
     make_passkey(page, site)
     page.open(site.url + "/account")
     page.follow("#remove-passkey-1")
+    page.fill("#password", ALICE[1])
     page.follow("#ok")
     assert not page.has("#remove-passkey-1")
     page.follow("#sign-out")

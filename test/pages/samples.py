@@ -55,16 +55,22 @@ TEXTS = {
     "back_in": ["accounts"], "back_id": ["101"], "onward": ["sign-in"],
     "addresses": ["192.0.2.0/24"],
     "grant_types": ["password client_credentials"], "next": ["/tokens"], "q": [""],
+    "uri": ["https://dashboard.example.com/callback", "http://127.0.0.1/callback"],
+    "auth_method": [""], "other_method": [""], "refresh_lifetime": ["2592000"],
+    "refresh_idle_lifetime": ["1209600"],
     "token_id": ["jtp_4711"], "pending_email": [""],
 }
 NUMBERS = {"days": [30, 90, 365, 0], "hours": [24, 168, 0], "password_min": [15], "status": [404],
-           "recovery_left": [8], "code_count": [10], "factor_count": [1]}
+           "recovery_left": [8], "code_count": [10], "factor_count": [1],
+           "lifetime_s": [3600], "refresh_lifetime_s": [2592000],
+           "refresh_idle_lifetime_s": [1209600]}
 TIMES = {"expires_at": [BIG + 7776000, 0, BIG - 86400, BIG + 86400], "last_used_at": [
     BIG - 3600, 0, BIG - 864000, BIG], "replaced_until": [0, BIG + 172800, 0, 0], "old_until": [
-        BIG + 604800], "retires_at": [0, 0, BIG + 864000]}
+        BIG + 604800], "old_secret_until": [BIG + 86400], "retires_at": [0, 0, BIG + 864000]}
 TRUE = {"has_people", "may_create", "may_rotate", "may_register", "may_reset", "has_others",
         "has_password", "has_second_factor", "is_admin", "asks_password", "asks_code",
-        "has_recovery_codes", "has_app", "has_secret", "allows_password", "may_mail"}
+        "has_recovery_codes", "has_app", "has_secret", "allows_password", "may_mail",
+        "is_confidential", "may_overlap"}
 LISTS = {"factors": 1, "passkeys": 2, "codes": 10, "errors": 0, "scopes": 2, "lifetimes": 4,
          "overlaps": 3}
 SPECIAL = {("tokens", "is_revoked"): [2], ("tokens", "is_over"): [2], ("sessions", "is_this"): [0],

@@ -10,6 +10,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 CHAPTER = "/*\n * {0}: a chapter.\n */\n#ifndef {1}\n#define {1}\n#endif\n"
+CALLABLE = CHAPTER.format("base/a.h", "JETON_BASE_A_H").replace(
+    "#endif", "struct a_box {\n    int b;\n};\nenum rc a_make(struct a_box *box,\n"
+    "               int c);\n#endif")
 BODY = "int f(void)\n{\n" + "    ;\n" * 71 + "}\n"
 
 GOOD = {
@@ -26,6 +29,12 @@ GOOD = {
 BROKEN = {
     "circle": ({"src/LAYERS": "base: upper\nupper: base\n"}, "does not stand above it"),
     "room": ({"src/base/a.c": '#include "upper/b.h"\n'}, "base may not include upper"),
+    "use": ({"src/LAYERS": "base:\nmiddle: base\nupper: middle\n",
+             "src/middle/meson.build": "", "src/upper/b.c": "int b = a_make(1);\n",
+             "src/base/a.h": CALLABLE}, "upper may not use base's a_make"),
+    "struct": ({"src/LAYERS": "base:\nmiddle: base\nupper: middle\n",
+                "src/middle/meson.build": "", "src/upper/b.c": "struct a_box box;\n",
+                "src/base/a.h": CALLABLE}, "upper may not use base's struct a_box"),
     "foreign": ({"src/base/a.c": "#include <openssl/evp.h>\n"}, "belongs in src/crypto/"),
     "body": ({"src/base/a.c": BODY}, "a body of 71 lines"),
     "file": ({"src/base/a.c": "int x;\n" * 601}, "601 lines"),

@@ -236,16 +236,22 @@ static void test_password_change(void **state)
     struct secret new_password = secret_of("new");
     struct secret empty = { 0 };
 
-    assert_int_equal(account_change_password(fixture->store, id, &empty, CHEAP, STR("changed"),
-                                             NOON, &fixture->error_text),
-                     RC_INVALID);
-    assert_int_equal(account_change_password(fixture->store, 999999, &new_password, CHEAP,
-                                             STR("changed"), NOON, &fixture->error_text),
-                     RC_NOT_FOUND);
+    assert_int_equal(
+        account_change_password(fixture->store, id, &empty, CHEAP,
+                                &(struct act_note){ .detail = STR("changed"), .now = NOON },
+                                &fixture->error_text),
+        RC_INVALID);
+    assert_int_equal(
+        account_change_password(fixture->store, 999999, &new_password, CHEAP,
+                                &(struct act_note){ .detail = STR("changed"), .now = NOON },
+                                &fixture->error_text),
+        RC_NOT_FOUND);
     assert_int_equal(check(fixture, "ada", "right", NOON, NULL), SIGN_IN_OK);
-    assert_int_equal(account_change_password(fixture->store, id, &new_password, CHEAP,
-                                             STR("changed"), NOON, &fixture->error_text),
-                     RC_OK);
+    assert_int_equal(
+        account_change_password(fixture->store, id, &new_password, CHEAP,
+                                &(struct act_note){ .detail = STR("changed"), .now = NOON },
+                                &fixture->error_text),
+        RC_OK);
     assert_int_equal(check(fixture, "ada", "right", NOON, NULL), SIGN_IN_WRONG);
     assert_int_equal(check(fixture, "ada", "new", NOON, NULL), SIGN_IN_OK);
 }

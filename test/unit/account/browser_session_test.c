@@ -252,9 +252,11 @@ static void change_password(struct fixture *fixture, int64_t account_id)
 {
     struct secret password = secret_of("another");
 
-    assert_int_equal(account_change_password(fixture->store, account_id, &password, CHEAP,
-                                             STR("changed"), START, &fixture->error_text),
-                     RC_OK);
+    assert_int_equal(
+        account_change_password(fixture->store, account_id, &password, CHEAP,
+                                &(struct act_note){ .detail = STR("changed"), .now = START },
+                                &fixture->error_text),
+        RC_OK);
 }
 
 static void disable(struct fixture *fixture, int64_t account_id)
@@ -275,7 +277,10 @@ static void enrol_another(struct fixture *fixture, int64_t account_id)
 
 static void remove_factors(struct fixture *fixture, int64_t account_id)
 {
-    assert_int_equal(factor_remove_all(fixture->store, account_id, STR("removed"), START), RC_OK);
+    assert_int_equal(
+        factor_remove_all(fixture->store, account_id,
+                          &(struct act_note){ .detail = STR("removed"), .now = START }),
+        RC_OK);
 }
 
 /* A hundred wrong passwords, each from where nothing is held up. */

@@ -71,7 +71,9 @@ static void test_enrolment_has_an_end(void **state)
     for (int i = 1; i < FACTOR_COUNT_MAX; i++)
         last = enrol(fixture, id);
     assert_int_equal(factor_enrol_totp(&fixture->door.factor_keys, fixture->store, &account,
-                                       STR("Jeton"), STR("one more"), STR("enrolled"), NOON, &uri),
+                                       STR("Jeton"), STR("one more"),
+                                       &(struct act_note){ .detail = STR("enrolled"), .now = NOON },
+                                       &uri),
                      RC_EXISTS);
     assert_int_equal(uri.len, 0);
     /* Any of them will do. */
@@ -94,7 +96,8 @@ static void test_longest_uri_fits(void **state)
     account = read_account(fixture, make_account(fixture, name, "right", false));
     assert_int_equal(factor_enrol_totp(&fixture->door.factor_keys, fixture->store, &account,
                                        (struct str){ issuer, sizeof(issuer) }, STR(""),
-                                       STR("enrolled"), NOON, &uri),
+                                       &(struct act_note){ .detail = STR("enrolled"), .now = NOON },
+                                       &uri),
                      RC_OK);
     assert_false(uri.overflow);
 }
@@ -300,9 +303,10 @@ static struct recovery make_recovery(struct fixture *fixture, int64_t id)
     struct recovery made = { 0 };
     struct buffer text = buffer_over(made.text, sizeof(made.text));
 
-    assert_int_equal(factor_make_recovery_codes(&fixture->door.factor_keys, fixture->store, id,
-                                                STR("made"), NOON, &text),
-                     RC_OK);
+    assert_int_equal(
+        factor_make_recovery_codes(&fixture->door.factor_keys, fixture->store, id,
+                                   &(struct act_note){ .detail = STR("made"), .now = NOON }, &text),
+        RC_OK);
     assert_int_equal(text.len, RECOVERY_CODE_COUNT * (RECOVERY_CODE_TEXT_BYTES + 1));
     for (size_t i = 0; i < RECOVERY_CODE_COUNT; i++) {
         const char *line = made.text + i * (RECOVERY_CODE_TEXT_BYTES + 1);
@@ -383,7 +387,9 @@ static void test_removal(void **state)
     struct recovery codes = make_recovery(fixture, id);
 
     assert_int_equal(sign_in(fixture, "right", NULL, NOON), SIGN_IN_CODE_MISSING);
-    assert_int_equal(factor_remove_all(fixture->store, id, STR("removed"), NOON), RC_OK);
+    assert_int_equal(factor_remove_all(fixture->store, id,
+                                       &(struct act_note){ .detail = STR("removed"), .now = NOON }),
+                     RC_OK);
     assert_int_equal(last_event(fixture).kind, EVENT_FACTOR_CHANGED);
     assert_false(read_account(fixture, id).has_second_factor);
     assert_int_equal(check_code(fixture, id, authenticator_code(&made, NOON).text, NOON),

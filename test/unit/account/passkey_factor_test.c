@@ -3,6 +3,7 @@
  * refused, and what is left behind. The recorded ceremonies of test/vectors cannot be used here, as
  * their challenges are theirs: an authenticator of software answers what was asked.
  */
+#include "account/profile.h"
 #include "passkey_guest.h"
 
 /* ---- the usual ------------------------------------------------------------------------------- */
@@ -159,9 +160,11 @@ static void test_registration_after_a_new_password_is_refused(void **state)
     device_init(&second, 'b');
     assert_int_equal(ask_new(guest), RC_OK);
     answer = new_of(guest, &second, &texts);
-    assert_int_equal(account_change_password(guest->fixture->store, scene->alice, &password, CHEAP,
-                                             STR("changed"), NOON, &guest->fixture->error_text),
-                     RC_OK);
+    assert_int_equal(
+        account_change_password(guest->fixture->store, scene->alice, &password, CHEAP,
+                                &(struct act_note){ .detail = STR("changed"), .now = NOON },
+                                &guest->fixture->error_text),
+        RC_OK);
     assert_int_equal(send_new(guest, &answer, &why), RC_REFUSED);
     assert_string_equal(why, "the account was changed meanwhile");
     signer_free(second.signer);
@@ -334,11 +337,22 @@ static void test_removed_passkey(void **state)
     struct scene *scene = scene_open(state);
     struct guest *guest = &scene->guest;
     struct credential_record record = record_of(guest, &scene->device);
+    const struct factor_removal removal = { .account_id = scene->alice,
+                                            .factor_id = record.id,
+                                            .session_id = guest->session.id };
+    struct factor_removal_result removed;
+    struct secret password = secret_of(PASSWORD);
     struct browser_result result;
 
-    assert_int_equal(
-        factor_remove(guest->fixture->store, scene->alice, record.id, guest->session.id, NOON),
-        RC_OK);
+    /* The last one is not removed without a word. */
+    assert_int_equal(factor_remove(guest->fixture->store, &removal, NOON), RC_NOT_FOUND);
+    assert_true(read_account(*state, scene->alice).has_second_factor);
+    assert_int_equal(profile_remove_last_factor(&guest->fixture->door, &guest->visitor.browser,
+                                                &guest->account, &password, &removal,
+                                                &guest->fixture->arena, &removed),
+                     RC_OK);
+    assert_int_equal(removed.verdict, SIGN_IN_OK);
+    assert_false(removed.is_password_short);
     assert_false(read_account(*state, scene->alice).has_second_factor);
     assert_int_equal(ask(guest), RC_NOT_FOUND);
     guest_leave(guest);
@@ -348,7 +362,8 @@ static void test_removed_passkey(void **state)
     /* It may be registered anew. */
     guest_enter(guest, scene->alice, STAGE_SIGNED_IN);
     must_make(guest, &scene->device);
-    assert_int_equal(factor_remove_all(guest->fixture->store, scene->alice, STR("all"), NOON),
+    assert_int_equal(factor_remove_all(guest->fixture->store, scene->alice,
+                                       &(struct act_note){ .detail = STR("all"), .now = NOON }),
                      RC_OK);
     guest_leave(guest);
     result = use(guest, &scene->device);
@@ -468,7 +483,8 @@ static void test_doors_that_cannot_ask(void **state)
     /* With an app besides, a door that asks for codes does. */
     assert_int_equal(factor_enrol_totp(&fixture->door.factor_keys, fixture->store,
                                        &scene->guest.account, STR("Jeton"), STR("app"),
-                                       STR("added"), NOON, &uri),
+                                       &(struct act_note){ .detail = STR("added"), .now = NOON },
+                                       &uri),
                      RC_OK);
     entry.is_dumb = false;
     entry.code = NULL;

@@ -134,6 +134,52 @@ static void test_made_form_is_keyed(void **state)
                      RC_REFUSED);
 }
 
+/* The secret before is as good as the one in force; what is wrong waits for one hash (CA-05). */
+static void test_either_of_two(void **state)
+{
+    struct checker_fixture *fixture = *state;
+    struct secret chosen = secret_of("a secret that somebody chose");
+    struct secret made = secret_of("BtVRkW3vbw0EqfKXn6oWgLOlm0PpXx1nHhO1S4bJ2q8");
+    struct secret wrong = secret_of("neither of them");
+    struct secret_memory memories[2] = { { 0 } };
+    char stored[2][PASSWORD_HASH_BYTES_MAX];
+    struct secret_form forms[2];
+
+    assert_int_equal(password_hash(&chosen, CHEAP, stored[0]), RC_OK);
+    secret_store_made(&fixture->checker, &made, stored[1]);
+    for (int i = 0; i < 2; i++)
+        forms[i] = (struct secret_form){ str_of(stored[i]), &memories[i] };
+    for (int i = 0; i < 2; i++) {
+        const struct secret_form *current = &forms[i];
+        const struct secret_form *previous = &forms[1 - i];
+
+        memset(memories, 0, sizeof(memories));
+        assert_int_equal(secret_check_either(&fixture->checker, &made, current, previous, false),
+                         RC_OK);
+        assert_int_equal(secret_check_either(&fixture->checker, &chosen, current, previous, false),
+                         RC_WOULD_BLOCK);
+        assert_int_equal(secret_check_either(&fixture->checker, &chosen, current, previous, true),
+                         RC_OK);
+        assert_int_equal(secret_check_either(&fixture->checker, &chosen, current, previous, false),
+                         RC_OK);
+        assert_int_equal(secret_check_either(&fixture->checker, &wrong, current, previous, false),
+                         RC_WOULD_BLOCK);
+        assert_int_equal(secret_check_either(&fixture->checker, &wrong, current, previous, true),
+                         RC_REFUSED);
+    }
+    assert_true(secret_may_overlap(str_of(stored[0]), str_of(stored[1])));
+    assert_true(secret_may_overlap(str_of(stored[0]), STR("")));
+    assert_false(secret_may_overlap(str_of(stored[0]), str_of(stored[0])));
+    /* No more than one hash, even where the store says otherwise. */
+    memset(memories, 0, sizeof(memories));
+    assert_int_equal(password_hash(&made, CHEAP, stored[1]), RC_OK);
+    forms[1].stored_hash = str_of(stored[1]);
+    assert_int_equal(secret_check_either(&fixture->checker, &chosen, &forms[0], &forms[1], true),
+                     RC_OK);
+    assert_int_equal(secret_check_either(&fixture->checker, &made, &forms[0], &forms[1], true),
+                     RC_REFUSED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +188,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_memory_is_keyed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_client, setup, teardown),
         cmocka_unit_test_setup_teardown(test_made_form_is_keyed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_either_of_two, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

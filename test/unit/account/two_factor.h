@@ -41,7 +41,9 @@ static inline struct authenticator enrol(struct fixture *fixture, int64_t accoun
     struct buffer secret = buffer_over(made.secret, sizeof(made.secret));
 
     assert_int_equal(factor_enrol_totp(&fixture->door.factor_keys, fixture->store, &account,
-                                       STR("Jeton"), STR("phone"), STR("enrolled"), NOON, &uri),
+                                       STR("Jeton"), STR("phone"),
+                                       &(struct act_note){ .detail = STR("enrolled"), .now = NOON },
+                                       &uri),
                      RC_OK);
     assert_false(uri.overflow);
     assert_int_equal(base32_decode(uri_parameter(buffer_str(&uri), "secret"), &secret), RC_OK);

@@ -97,6 +97,27 @@ static void test_grant_types_and_algorithms_are_read_as_written(void **state)
     }
 }
 
+/* RFC 7591 2, but for the one that is ours. */
+static void test_authentication_methods_are_read_as_written(void **state)
+{
+    static const char *const texts[AUTH_METHOD_COUNT] = {
+        "client_secret",   "client_secret_basic", "client_secret_post",
+        "private_key_jwt", "tls_client_auth",     "self_signed_tls_client_auth",
+    };
+    enum client_auth_method method;
+
+    (void)state;
+    for (int number = 0; number < AUTH_METHOD_COUNT; number++) {
+        struct str text = client_auth_method_format((enum client_auth_method)number);
+
+        assert_true(str_equal(text, str_of(texts[number])));
+        assert_int_equal(client_auth_method_parse(text, &method), RC_OK);
+        assert_int_equal(method, number);
+    }
+    assert_int_equal(client_auth_method_parse(STR("none"), &method), RC_NOT_FOUND);
+    assert_int_equal(client_auth_method_parse(STR(""), &method), RC_NOT_FOUND);
+}
+
 static void test_token_kinds_have_a_letter(void **state)
 {
     int number;
@@ -119,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_format_is_not_found),
         cmocka_unit_test(test_event_kinds_have_the_number_and_the_text_they_were_given),
         cmocka_unit_test(test_grant_types_and_algorithms_are_read_as_written),
+        cmocka_unit_test(test_authentication_methods_are_read_as_written),
         cmocka_unit_test(test_token_kinds_have_a_letter),
     };
 

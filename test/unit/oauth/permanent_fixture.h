@@ -72,11 +72,11 @@ static inline struct made wish_for(struct oauth_fixture *fixture, struct wish wi
     struct str value = STR("");
     struct made made = { .problem = PERMANENT_PROBLEM_COUNT };
 
-    made.rc =
-        wish.rotated_id != 0
-            ? permanent_rotate(&asking->call, &account, wish.rotated_id, &permanent, &value, &fault)
-            : permanent_create(&asking->call, &account, &demand, wish.lifetime_s_max, &permanent,
-                               &value, &fault);
+    made.rc = wish.rotated_id != 0
+                  ? permanent_rotate(&asking->call, &account, wish.rotated_id, wish.lifetime_s_max,
+                                     &permanent, &value, &fault)
+                  : permanent_create(&asking->call, &account, &demand, wish.lifetime_s_max,
+                                     &permanent, &value, &fault);
     if (made.rc == RC_REFUSED) {
         made.problem = fault.problem;
         keep(fault.value, made.fault_value, sizeof(made.fault_value));

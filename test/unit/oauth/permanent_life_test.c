@@ -173,6 +173,22 @@ static void test_rotated_what_lives(void **state)
 }
 
 /* What its owner may have today decides. */
+/* The policy of today, and the reason. */
+static void test_rotated_under_a_tighter_policy(void **state)
+{
+    struct oauth_fixture *fixture = *state;
+    struct made endless = make(fixture, (struct wish){ 0 });
+    struct made month = make(fixture, (struct wish){ .lifetime_s = 30 * 86400 });
+
+    assert_problem(
+        wish_for(fixture, (struct wish){ .rotated_id = endless.id, .lifetime_s_max = 30 * 86400 }),
+        PERMANENT_LIFETIME_NEEDED, "");
+    assert_problem(
+        wish_for(fixture, (struct wish){ .rotated_id = month.id, .lifetime_s_max = 29 * 86400 }),
+        PERMANENT_LIFETIME_TOO_LONG, "");
+    make(fixture, (struct wish){ .rotated_id = month.id, .lifetime_s_max = 30 * 86400 });
+}
+
 static void test_rotated_without_the_right(void **state)
 {
     struct oauth_fixture *fixture = *state;
@@ -226,6 +242,7 @@ int main(void)
         WITH_OWNERS(test_ended_by_another_road),
         WITH_OWNERS(test_rotated_with_overlap),
         WITH_OWNERS(test_rotated_what_lives),
+        WITH_OWNERS(test_rotated_under_a_tighter_policy),
         WITH_OWNERS(test_rotated_without_the_right),
         WITH_OWNERS(test_rt_10_an_account_that_was_disabled),
         WITH_OWNERS(test_a_password_that_was_changed),

@@ -18,11 +18,14 @@ static void enrol(struct oauth_fixture *fixture,
     struct buffer uri = buffer_over(uri_bytes, sizeof(uri_bytes));
     struct buffer codes = buffer_over(out_codes, RECOVERY_CODE_COUNT * CODE_LINE_BYTES);
 
-    assert_int_equal(factor_enrol_totp(&fixture->door.factor_keys, fixture->room->store, &alice,
-                                       STR("Jeton"), STR("phone"), STR("test"), fixture->now, &uri),
-                     RC_OK);
-    assert_int_equal(factor_make_recovery_codes(&fixture->door.factor_keys, fixture->room->store,
-                                                alice.id, STR("test"), fixture->now, &codes),
+    assert_int_equal(
+        factor_enrol_totp(&fixture->door.factor_keys, fixture->room->store, &alice, STR("Jeton"),
+                          STR("phone"),
+                          &(struct act_note){ .detail = STR("test"), .now = fixture->now }, &uri),
+        RC_OK);
+    assert_int_equal(factor_make_recovery_codes(
+                         &fixture->door.factor_keys, fixture->room->store, alice.id,
+                         &(struct act_note){ .detail = STR("test"), .now = fixture->now }, &codes),
                      RC_OK);
     assert_false(codes.overflow);
     for (size_t i = 0; i < codes.len; i++)

@@ -231,6 +231,26 @@ static void test_account_knows_whether_it_has_a_factor(void **state)
     expect_second_factor(fixture, &ada, false);
 }
 
+/* PW-01: one statement decides that it is not the last. */
+static void test_a_spare_factor_leaves_and_the_last_one_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account ada = insert_account(fixture, "ada");
+    struct factor one = sample_factor(fixture, ada.id);
+    struct factor two = sample_factor(fixture, ada.id);
+    struct factor of_bob = sample_factor(fixture, ada.id + 1);
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_factor, &one), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_factor, &of_bob), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_delete_spare_factor, one.id, ada.id), RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_factor, &two), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_delete_spare_factor, of_bob.id, ada.id),
+                     RC_NOT_FOUND);
+    assert_int_equal(COMMIT_ONE(fixture, store_delete_spare_factor, one.id, ada.id), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_delete_spare_factor, two.id, ada.id), RC_NOT_FOUND);
+    expect_second_factor(fixture, &ada, true);
+}
+
 static void test_factor_leaves_only_from_its_account(void **state)
 {
     struct fixture *fixture = *state;
@@ -507,6 +527,7 @@ int main(void)
         ON_STORE(test_touch_only_moves_forward),
         ON_STORE(test_factor_comes_back_as_it_went),
         ON_STORE(test_account_knows_whether_it_has_a_factor),
+        ON_STORE(test_a_spare_factor_leaves_and_the_last_one_stays),
         ON_STORE(test_factor_leaves_only_from_its_account),
         ON_STORE(test_all_factors_leave_with_the_recovery_codes),
         ON_STORE(test_step_is_spent_once_and_never_backwards),

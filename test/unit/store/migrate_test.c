@@ -196,7 +196,7 @@ static void expect_gains_of_version_3(struct fixture *fixture)
     ASSERT_STR(read_permanent(fixture, made.grant.id).name, "nightly reports");
     assert_int_equal(store_find_grant(fixture->store, made.grant.id, &fixture->arena, &grant),
                      RC_OK);
-    assert_true(grant.is_permanent);
+    assert_true(grant.is_permanent && grant.last_used_at == 0);
     assert_int_equal(
         store_list_sessions(fixture->store, 41, INT64_MAX, &fixture->arena, rows, 2, &count),
         RC_OK);

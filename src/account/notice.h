@@ -1,0 +1,35 @@
+/*
+ * account/notice.h: mails that acts bring along.
+ *
+ * This room knows no mail. Whoever calls an act has its mail written and sealed before
+ * (outbox_draft of mail/outbox.h) and hands over the row: it goes into the unit of the act, so that
+ * both are there, or neither. An act that comes to nothing drops it.
+ */
+#ifndef JETON_ACCOUNT_NOTICE_H
+#define JETON_ACCOUNT_NOTICE_H
+
+#include "store/store.h"
+
+/* What an act leaves behind. */
+struct act_note {
+    struct str detail;         /* the audit event's: who did it, in a few words */
+    const struct mail *notice; /* that tells of it; NULL: nobody is told */
+    int64_t now;
+};
+
+/* One step, or none for NULL: nobody is told. */
+static inline void notice_add(const struct mail *notice, struct store_unit *unit)
+{
+    if (notice != NULL)
+        store_insert_mail(unit, notice);
+}
+
+/* The same work for somebody who does not exist: the mail leaves with the unit that it came in, so
+ * how long an answer took says nothing (PW-08). Two steps. */
+static inline void notice_add_for_nobody(const struct mail *notice, struct store_unit *unit)
+{
+    store_insert_mail(unit, notice);
+    store_delete_mail(unit, notice->id);
+}
+
+#endif
