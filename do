@@ -362,6 +362,17 @@ test_python() {
     python=$build/venv/bin/python
 }
 
+# Schemathesis goes into a folder of its own as well.
+test_openapi_tool() {
+    if [ ! -e build/openapi/complete ]; then
+        rm -rf build/openapi
+        $python -m venv build/openapi &&
+            build/openapi/bin/python -m pip install -q --no-input -r test/requirements-openapi.txt >&2 &&
+            touch build/openapi/complete ||
+            say "do: no Schemathesis: its tests will be skipped"
+    fi
+}
+
 phase() {
     say ""
     say "== $*"
@@ -406,6 +417,7 @@ do_test() {
     started=$(date +%s)
     install_packages build run test
     mkdir -p "$build"
+    test_openapi_tool
     test_python
     results=$build/results
     rm -rf "$results"

@@ -21,7 +21,7 @@ PLAIN = {"title", "textarea", "option"}  # text in them holds no elements
 URLS = {"action", "formaction", "href", "src"}
 TOKEN = re.compile(r"\{\{(.*?)\}\}(?!\})", re.S)
 NAME = r"(?:\.\./)*[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?"
-KINDS = {"": "text", "%": "number", "@": "time", "*": "secret", "&": "words"}
+KINDS = {"": "text", "%": "number", "@": "time", "*": "secret", "&": "words", "!": "uri"}
 IN_TEXT = re.compile(r"\{([%@]?)(" + NAME + r")\}")
 
 
@@ -63,6 +63,7 @@ class Html:
         self.attributes = {}    # of the tag that is being read; "\0" stands for a value of ours
         self.after_word = False  # a space has to come before the next attribute
         self.lacks_csrf = False
+        self.leads_away = False  # in a form that goes to a client
 
     def copy(self):
         other = Html((self.file, self.line))
@@ -75,7 +76,7 @@ class Html:
         attribute = self.word if self.mode == "value" else ""
         # How a URL began decides what may follow.
         begin = self.attributes[attribute][:2] if attribute in URLS else ""
-        return self.mode, element, self.lacks_csrf, attribute, len(begin)
+        return self.mode, element, self.lacks_csrf, self.leads_away, attribute, len(begin)
 
     def join(self, other):
         """Another way that led to the same state."""
@@ -104,6 +105,8 @@ class Html:
         """Something is written here at run time; returns where: text, plain, lines,
         attribute or url."""
         self.file, self.line = place
+        if kind == "uri" and self.mode != "value":
+            raise self.wrong("the URI of a client is the whole action of a form")
         if self.mode == "text":
             if self.element == "textarea" and kind == "text":
                 return "lines"
@@ -113,6 +116,10 @@ class Html:
         attribute = self.word
         begun = self.attributes[attribute]
         self.attributes[attribute] += "\0"
+        if kind == "uri":
+            if self.element != "form" or attribute != "action" or begun:
+                raise self.wrong("the URI of a client is the whole action of a form")
+            return "elsewhere"
         if attribute not in URLS:
             return "attribute"
         if kind == "file":
@@ -191,6 +198,8 @@ class Html:
                 raise self.wrong(f"{self.word} is empty")
             self.mode, self.after_word = "tag", True
             return
+        if self.word == "action" and text == "\0":
+            raise self.wrong("the URI of a client is the whole action of a form")
         if self.word in URLS:
             if text == "" and char not in "/?#":
                 raise self.wrong(f"{self.word} has to begin with a literal /, ? or #")
@@ -204,10 +213,13 @@ class Html:
         if self.element == "form":
             if method not in ("get", "post"):
                 raise self.wrong("a form has to say its method")
-            self.lacks_csrf = method == "post"
+            self.leads_away = self.attributes.get("action") == "\0"
+            self.lacks_csrf = method == "post" and not self.leads_away
         elif self.element == "/form":
-            self.lacks_csrf = False
+            self.lacks_csrf = self.leads_away = False
         elif self.element == "input" and self.attributes.get("name") == "csrf":
+            if self.leads_away:
+                raise self.wrong("a form that leads to a client tells it no csrf")
             self.lacks_csrf = False
         elif self.element == "script":
             if not self.attributes.get("src"):
@@ -320,7 +332,7 @@ class Template:
             return [self.words(place, text[1:])]
         if sigil == "=":
             return [self.constant(place, text[1:])]
-        match = re.fullmatch(r"([%@*&]?)(" + NAME + r")(?: +(.+))?", text, re.S)
+        match = re.fullmatch(r"([%@*&!]?)(" + NAME + r")(?: +(.+))?", text, re.S)
         if not match or match.group(3) and match.group(1) != "@":
             raise Wrong(place, f"{{{{{text}}}}} is not a form that templates have")
         kind = KINDS[match.group(1)]

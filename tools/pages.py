@@ -158,15 +158,16 @@ class Writer:
                 self.declare(items)
                 lines += [f"const struct {items.name} *{name};", f"size_t {name}_count;"]
             else:
-                lines.append({"text": "struct str ", "number": "int64_t ", "time": "int64_t ",
-                              "secret": "const struct secret *", "words": "struct page_words ",
-                              None: "bool "}[kind] + name + ";")
+                lines.append({"text": "struct str ", "uri": "struct str ", "number": "int64_t ",
+                              "time": "int64_t ", "secret": "const struct secret *",
+                              "words": "struct page_words ", None: "bool "}[kind] + name + ";")
         self.head.append(f"struct {struct.name} {{\n" + "".join(f"    {line}\n" for line in lines)
                          + ("" if lines else "    bool has_nothing;\n") + "};\n")
 
     def truth(self, found):
         place, (kind, _, _) = found
-        return {"text": f"{place}.len > 0", "number": f"{place} != 0", "time": f"{place} != 0",
+        return {"text": f"{place}.len > 0", "uri": f"{place}.len > 0",
+                "number": f"{place} != 0", "time": f"{place} != 0",
                 "secret": f"{place} != NULL", "words": f"{place}.text != PAGE_TEXT_NONE",
                 "list": f"{place}_count > 0", None: place}[kind]
 
@@ -180,7 +181,7 @@ class Writer:
         if where == "mail" and kind == "secret":
             return [f"    if ({place} != NULL)",
                     f"        page_plain_render(secret_expose({place}), to);"]
-        if kind == "text":
+        if kind in ("text", "uri"):
             writer = {"url": "uri_encode", "lines": "page_lines_render"}.get(where, "html_escape")
             return [f"    {writer}({place}, to);"]
         if kind == "time":

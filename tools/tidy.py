@@ -20,7 +20,8 @@ COLUMNS_MAX = 100
 TEXT_SUFFIXES = {".c", ".h", ".def", ".py", ".md", ".txt", ".build", ".html", ".css", ".js", ".mjs",
                  ".go", ".service", ".socket", ".conf", ".sql", ".sh", ".yaml", ".yml"}
 C_SUFFIXES = {".c", ".h", ".def"}
-SKIPPED_FOLDERS = {".git", "var", "node_modules", "__pycache__", ".cache", ".pytest_cache"}
+SKIPPED_FOLDERS = {".git", "var", "node_modules", "target", "__pycache__", ".cache",
+                   ".pytest_cache"}
 # Files that others wrote, kept as they came.
 VERBATIM = ("test/vectors/", "test/fuzz/corpus/", "test/clients/package-lock.json", "LICENSE")
 
@@ -36,7 +37,7 @@ FOREIGN = [
     (r"qrencode\.h", r"src/codec/qr\.c"),
     (r"fido(\.h|/)", r"src/crypto/passkey\.c"),
     (r"cbor\.h", r"src/crypto/cbor_view\.c"),
-    (r"curl/", r"src/fetch/smtp\.c"),
+    (r"curl/", r"src/fetch/(https|smtp)\.c"),
     (r"sys/epoll\.h", r"src/http/"),
 ]
 

@@ -4,9 +4,7 @@ enum {
     EVENTS_PER_READ = 16,
     EVENT_BYTES_MAX = 16 * 1024, /* the longest detail that the store has */
     ACCOUNT_BYTES_MAX = 4 * 1024,
-    /* Of a client: its scope, services and redirect URIs. */
-    NAMES_BYTES_MAX = 2 * SCOPE_BYTES_MAX + SCOPE_WORD_COUNT_MAX * (SERVICE_ID_BYTES_MAX + 1) +
-                      REDIRECT_URI_COUNT_MAX * (REDIRECT_URI_BYTES_MAX + 1) + ACCOUNT_BYTES_MAX
+    NAMES_BYTES_MAX = CLIENT_TEXTS_BYTES_MAX + SCOPE_BYTES_MAX + ACCOUNT_BYTES_MAX
 };
 
 /* ---- from names to numbers ------------------------------------------------------------------- */

@@ -28,6 +28,7 @@ enum rc browser_session_begin(struct store *store, const struct browser_begin *b
     struct browser_session session = {
         .account_id = begin->account_id,
         .stage = begin->stage,
+        .methods = begin->methods,
         .device = begin->device,
         .created_at = begin->now,
         .proved_at = is_signed_in ? begin->now : 0,
@@ -38,6 +39,7 @@ enum rc browser_session_begin(struct store *store, const struct browser_begin *b
 
     if (rc != RC_OK)
         return rc;
+    session.login_id = begin->login_id != 0 ? begin->login_id : session.id;
     make_value(out_value);
     digest_sha256((struct str){ out_value, BROWSER_VALUE_BYTES }, session.digest);
     memcpy(session.address, begin->address, sizeof(session.address));

@@ -33,6 +33,8 @@ struct browser_begin {
     struct str password_hash; /* that a password was checked against for this; empty: none was */
     int64_t now;
     int64_t replaces_id; /* the session that it takes the place of; 0: none */
+    int64_t login_id;    /* of a session of the same account that it goes on from; 0: its own id */
+    unsigned methods;    /* bits of enum sign_in_method, also those of that session */
 };
 
 /*

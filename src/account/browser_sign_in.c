@@ -40,7 +40,7 @@ static enum rc commit_session(const struct account_door *door, const struct brow
 }
 
 static struct browser_begin begin_of(const struct browser *browser, const struct account *account,
-                                     enum session_stage stage, int64_t replaces_id)
+                                     enum session_stage stage, unsigned methods)
 {
     return (struct browser_begin){ .account_id = account->id,
                                    .stage = stage,
@@ -48,7 +48,15 @@ static struct browser_begin begin_of(const struct browser *browser, const struct
                                    .device = browser->device,
                                    .password_hash = account->password_hash,
                                    .now = browser->now,
-                                   .replaces_id = replaces_id };
+                                   .methods = methods };
+}
+
+/* Takes the place of a session, whose sign-in goes on: what was proven there counts, too. */
+static void follow(const struct browser_session *session, struct browser_begin *begin)
+{
+    begin->replaces_id = session->id;
+    begin->login_id = session->login_id;
+    begin->methods |= session->methods;
 }
 
 static struct browser_result result_of(const struct sign_in_result *checked)
@@ -59,8 +67,9 @@ static struct browser_result result_of(const struct sign_in_result *checked)
 }
 
 enum rc browser_sign_in(const struct account_door *door, const struct browser *browser,
-                        struct str name, const struct secret *password, int64_t replaces_id,
-                        struct arena *arena, struct browser_result *out_result)
+                        struct str name, const struct secret *password,
+                        const struct browser_session *replaces, struct arena *arena,
+                        struct browser_result *out_result)
 {
     struct sign_in sign_in = { .name = name,
                                .password = password,
@@ -84,10 +93,13 @@ enum rc browser_sign_in(const struct account_door *door, const struct browser *b
         return RC_OK;
     if (needs_code)
         store_unit_init(&unit); /* what the check left there is not to be committed */
-    begin = begin_of(browser, &checked.account, needs_code ? STAGE_NEEDS_CODE : STAGE_SIGNED_IN, 0);
+    begin = begin_of(browser, &checked.account, needs_code ? STAGE_NEEDS_CODE : STAGE_SIGNED_IN,
+                     METHOD_PASSWORD);
     /* A session of another that has ended meanwhile must not stop this one. */
-    if (replaces_id != 0)
-        store_delete_browser_session(&unit, replaces_id);
+    if (replaces != NULL)
+        store_delete_browser_session(&unit, replaces->id);
+    if (replaces != NULL && replaces->account_id == checked.account.id)
+        begin.login_id = replaces->login_id;
     return commit_session(door, &begin, browser, STR("in a browser, with a password"), &unit,
                           out_result);
 }
@@ -98,7 +110,7 @@ enum rc browser_sign_in_code(const struct account_door *door, const struct brows
                              struct browser_result *out_result)
 {
     struct sign_in sign_in = { .code = &code, .address = browser->address, .now = browser->now };
-    struct browser_begin begin = begin_of(browser, account, STAGE_SIGNED_IN, waiting->id);
+    struct browser_begin begin = begin_of(browser, account, STAGE_SIGNED_IN, METHOD_CODE);
     struct sign_in_result checked;
     UNINITIALIZED struct store_unit unit;
     enum rc rc;
@@ -110,6 +122,7 @@ enum rc browser_sign_in_code(const struct account_door *door, const struct brows
     *out_result = result_of(&checked);
     if (checked.verdict != SIGN_IN_OK)
         return RC_OK;
+    follow(waiting, &begin);
     return commit_session(door, &begin, browser, STR("in a browser, with a password and a code"),
                           &unit, out_result);
 }
@@ -138,7 +151,10 @@ enum rc browser_prove(const struct account_door *door, const struct browser *bro
     *out_result = result_of(&checked);
     if (checked.verdict != SIGN_IN_OK)
         return RC_OK;
-    begin = begin_of(browser, &checked.account, STAGE_SIGNED_IN, session->id);
+    begin = begin_of(browser, &checked.account, STAGE_SIGNED_IN, METHOD_PASSWORD);
+    if (checked.account.has_second_factor) /* then the code was asked for, and right */
+        begin.methods |= METHOD_CODE;
+    follow(session, &begin);
     return commit_session(door, &begin, browser, STR("in a browser, once more"), &unit, out_result);
 }
 

@@ -35,13 +35,15 @@ struct browser_result {
  * Checks a name and its password, on the hash lane. SIGN_IN_OK begins a session, and
  * SIGN_IN_CODE_MISSING one that waits for the code.
  *
- * replaces_id   a session of this browser that ends with it, whoever's it is; 0: none
+ * replaces   a session of this browser that ends with it, whoever's it is; NULL: none. Where it is
+ *            the same account's, the new one is the same sign-in to clients (login_id)
  *
  * Answers: RC_OK with out_result filled.  Faults: as account_authenticate
  */
 enum rc browser_sign_in(const struct account_door *door, const struct browser *browser,
-                        struct str name, const struct secret *password, int64_t replaces_id,
-                        struct arena *arena, struct browser_result *out_result) MUST_CHECK;
+                        struct str name, const struct secret *password,
+                        const struct browser_session *replaces, struct arena *arena,
+                        struct browser_result *out_result) MUST_CHECK;
 
 /* Checks the code for a session that waits for it; SIGN_IN_OK begins one that is signed in. */
 enum rc browser_sign_in_code(const struct account_door *door, const struct browser *browser,

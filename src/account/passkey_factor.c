@@ -427,12 +427,15 @@ static enum rc commit_success(struct attempt *attempt, struct browser_result *re
                                    .stage = STAGE_SIGNED_IN,
                                    .address = browser->address,
                                    .device = browser->device,
-                                   .now = browser->now };
+                                   .now = browser->now,
+                                   .methods = METHOD_PASSKEY };
     UNINITIALIZED struct store_unit unit;
     enum rc rc;
 
     if (visitor->session != NULL) {
         begin.replaces_id = visitor->session->id;
+        begin.login_id = visitor->session->login_id;
+        begin.methods |= visitor->session->methods;
         begin.password_hash = visitor->account->password_hash;
     }
     store_unit_init(&unit);

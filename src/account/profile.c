@@ -53,7 +53,9 @@ static enum rc commit_change(const struct account_door *door, const struct brows
                                          .address = browser->address,
                                          .device = browser->device,
                                          .now = browser->now,
-                                         .replaces_id = change->session_id };
+                                         .replaces_id = change->session->id,
+                                         .login_id = change->session->login_id,
+                                         .methods = change->session->methods | METHOD_PASSWORD };
     struct browser_session session;
     enum rc rc;
 

@@ -22,9 +22,9 @@ enum rc profile_update(struct store *store, const struct browser *browser, int64
 struct password_change {
     const struct secret *current; /* proves it; with a second factor the session has to, besides */
     const struct secret *wanted;
-    bool ends_sessions;        /* of other browsers */
-    int64_t session_id;        /* of this browser */
-    const struct mail *notice; /* that tells of it; NULL: none */
+    bool ends_sessions;                    /* of other browsers */
+    const struct browser_session *session; /* of this browser, signed in */
+    const struct mail *notice;             /* that tells of it; NULL: none */
 };
 
 struct password_change_result {

@@ -133,6 +133,35 @@ void throttle_count_mail(struct throttle_book *book, struct str whom,
                          const unsigned char address[static 16], int64_t now,
                          struct store_unit *unit);
 
+enum {
+    THROTTLE_GUESS_S = 300,
+    THROTTLE_GUESS_COUNT_MAX = 9,           /* user codes that one person may try in that time */
+    THROTTLE_GUESS_ADDRESS_COUNT_MAX = 100, /* and all persons at one address */
+    THROTTLE_GUESS_OVERALL_COUNT_MAX = 2000 /* and everybody */
+};
+
+/*
+ * Counts a try of a short code that anybody might guess, a device's (RFC 8628 5.1, DV-02): three
+ * steps, before it is known whether the code is one. Right ones count as well: whoever has one of
+ * their own must not win tries by it. The commit answers RC_TOO_LARGE to whoever has to wait until
+ * THROTTLE_GUESS_S after the last one.
+ *
+ * whose   the account that is signed in
+ */
+void throttle_count_guess(struct throttle_book *book, struct str whose,
+                          const unsigned char address[static 16], int64_t now,
+                          struct store_unit *unit);
+
+enum {
+    THROTTLE_REGISTRATION_S = 3600,
+    THROTTLE_REGISTRATION_COUNT_MAX = 60 /* tries to register a client, from one address */
+};
+
+/* Counts a client that somebody registers who is not known: one step. The commit answers
+ * RC_TOO_LARGE when the address has to wait, until an hour after the last one. */
+void throttle_count_registration(struct throttle_book *book, const unsigned char address[static 16],
+                                 int64_t now, struct store_unit *unit);
+
 /*
  * Forgets the failures of a name, those from its known addresses included (an administrator's
  * unlock). Adds at most three steps to `unit`.

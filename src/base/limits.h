@@ -20,6 +20,10 @@ enum {
     HTTP_ANSWER_BYTES_MAX = 256 * 1024,
     HTTP_ANSWER_HEADER_BYTES_MAX = 4 * 1024,
 
+    /* HTTP: what a request's typed forms and its answer's parts may take; pages are touched only
+     * when they are used. */
+    HTTP_ARENA_BYTES = 1024 * 1024,
+
     /* HTTP: total deadlines, not inactivity: one byte a second does not hold a connection. */
     HTTP_HANDSHAKE_TIMEOUT_MS = 10 * 1000,
     HTTP_HEAD_TIMEOUT_MS = 10 * 1000,
@@ -54,6 +58,11 @@ enum {
     SCOPE_WORD_COUNT_MAX = 128, /* keeps every check linear and small */
     REDIRECT_URI_BYTES_MAX = 2048,
     REDIRECT_URI_COUNT_MAX = 32,
+    CLIENT_METADATA_BYTES_MAX = 32 * 1024, /* JSON of what has no column */
+    /* All texts of a client; names, hashes and the digest fit the last of it. */
+    CLIENT_TEXTS_BYTES_MAX = SCOPE_BYTES_MAX + SCOPE_WORD_COUNT_MAX * (SERVICE_ID_BYTES_MAX + 1) +
+                             REDIRECT_URI_COUNT_MAX * (REDIRECT_URI_BYTES_MAX + 1) +
+                             CLIENT_METADATA_BYTES_MAX + 4 * 1024,
     PASSWORD_BYTES_MAX = 1024,
     DEVICE_BYTES_MAX = 255, /* of a User-Agent: more says nothing to its owner */
     FACTOR_NAME_BYTES_MAX = 255,

@@ -74,12 +74,12 @@ static const unsigned char b64token_bytes[256] = {
     ['~'] = ALPHABET_MEMBER, ['+'] = ALPHABET_MEMBER, ['/'] = ALPHABET_MEMBER,
 };
 
-enum rc bearer_parse(struct str header_value, struct str *out_token)
+static enum rc token_parse(struct str scheme, struct str header_value, struct str *out_token)
 {
     size_t end = 0;
     enum rc rc;
 
-    rc = take_scheme(STR("Bearer"), &header_value);
+    rc = take_scheme(scheme, &header_value);
     if (rc != RC_OK)
         return rc;
     while (end < header_value.len && b64token_bytes[(unsigned char)header_value.at[end]] != 0)
@@ -92,4 +92,23 @@ enum rc bearer_parse(struct str header_value, struct str *out_token)
         return RC_INVALID;
     *out_token = header_value;
     return RC_OK;
+}
+
+enum rc bearer_parse(struct str header_value, struct str *out_token)
+{
+    return token_parse(STR("Bearer"), header_value, out_token);
+}
+
+enum rc access_token_parse(struct str header_value, struct str *out_token, bool *out_is_dpop)
+{
+    enum rc rc = bearer_parse(header_value, out_token);
+
+    if (rc == RC_OK)
+        *out_is_dpop = false;
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    rc = token_parse(STR("DPoP"), header_value, out_token);
+    if (rc == RC_OK)
+        *out_is_dpop = true;
+    return rc;
 }

@@ -1,5 +1,6 @@
 /*
- * codec/basic.h: the Authorization header: Basic (RFC 7617) and Bearer (RFC 6750 2.1).
+ * codec/basic.h: the Authorization header: Basic (RFC 7617), Bearer (RFC 6750 2.1), DPoP (RFC 9449
+ * 7.1).
  */
 #ifndef JETON_CODEC_BASIC_H
 #define JETON_CODEC_BASIC_H
@@ -24,5 +25,15 @@ enum rc basic_parse(struct str header_value, struct arena *arena, struct str *ou
  * Source:  RFC 6750 2.1
  */
 enum rc bearer_parse(struct str header_value, struct str *out_token) MUST_CHECK;
+
+/*
+ * The same of "DPoP <token>", too.
+ *
+ * out_is_dpop  which of the two schemes it is
+ *
+ * Source:  RFC 9449 7.1
+ */
+enum rc access_token_parse(struct str header_value, struct str *out_token,
+                           bool *out_is_dpop) MUST_CHECK;
 
 #endif

@@ -119,6 +119,44 @@ const struct str *form_find(const struct form *form, struct str name)
     return NULL;
 }
 
+bool form_has_repeated(const struct form *form, struct str repeatable)
+{
+    for (size_t i = 1; form->has_duplicate && i < form->field_count; i++) {
+        struct str name = form->fields[i].name;
+
+        if (form_find(form, name) != &form->fields[i].value && !str_has_word(repeatable, name))
+            return true;
+    }
+    return false;
+}
+
+enum rc form_join(const struct form *form, struct str name, struct arena *arena,
+                  struct str *out_joined)
+{
+    size_t bytes = 0;
+    char *text;
+    size_t len = 0;
+
+    for (size_t i = 0; i < form->field_count; i++)
+        if (str_equal(form->fields[i].name, name))
+            bytes += form->fields[i].value.len + 1;
+    text = arena_alloc(arena, bytes);
+    for (size_t i = 0; i < form->field_count; i++) {
+        struct str value = form->fields[i].value;
+
+        if (!str_equal(form->fields[i].name, name) || value.len == 0)
+            continue;
+        if (str_index_of(value, ' ') < value.len)
+            return RC_INVALID;
+        if (len > 0)
+            text[len++] = ' ';
+        memcpy(text + len, value.at, value.len);
+        len += value.len;
+    }
+    *out_joined = (struct str){ text, len };
+    return RC_OK;
+}
+
 /* RFC 6749 3.1 and 3.2: a parameter that stands twice makes the request invalid; the caller says
  * so. */
 static enum rc add_field(struct form *form, struct str name, struct str value)

@@ -47,6 +47,15 @@ enum rc form_parse_json(struct str body, struct arena *arena, struct form *out_f
 /* The field's value, or NULL when it was not sent. */
 const struct str *form_find(const struct form *form, struct str name);
 
+/* Whether a name other than these space-separated ones stands twice (RFC 8707 2 has one that may).
+ */
+bool form_has_repeated(const struct form *form, struct str repeatable);
+
+/* All values of a name with spaces between them, empty ones left out; in the arena. RC_INVALID: a
+ * value holds a space. */
+enum rc form_join(const struct form *form, struct str name, struct arena *arena,
+                  struct str *out_joined) MUST_CHECK;
+
 /*
  * Decodes one name or value: '%' escapes, and '+' as a space. The text is the view itself when
  * there is nothing to decode, and lives in the arena otherwise.

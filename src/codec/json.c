@@ -370,6 +370,16 @@ enum rc json_format_scalar(const struct json_value *value, struct arena *arena,
     return RC_OK;
 }
 
+struct str json_format(const struct json_value *value, struct arena *arena)
+{
+    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
+    size_t len = json_dumpb(jansson_of(value), NULL, 0, flags);
+    char *text = arena_alloc(arena, len);
+
+    ASSERT(len > 0 && json_dumpb(jansson_of(value), text, len, flags) == len);
+    return (struct str){ text, len };
+}
+
 size_t json_count(const struct json_value *array_or_object)
 {
     if (json_is_array(array_or_object))

@@ -90,6 +90,9 @@ enum rc json_get_bool(const struct json_value *value, bool *out_value) MUST_CHEC
 enum rc json_format_scalar(const struct json_value *value, struct arena *arena,
                            struct str *out_text) MUST_CHECK;
 
+/* Any value as JSON text without white space, members in the order sent; in the arena. */
+struct str json_format(const struct json_value *value, struct arena *arena);
+
 bool json_is_string(const struct json_value *value);
 bool json_is_null(const struct json_value *value); /* the literal null, not absence */
 

@@ -182,6 +182,115 @@ void uri_encode(struct str text, struct buffer *to)
     }
 }
 
+/* ---- one form for all that are equal --------------------------------------------------------- */
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static unsigned hex_value(char c)
+{
+    return kind_of(c) == '0' ? (unsigned)(c - '0') : (unsigned)(lower(c) - 'a' + 10);
+}
+
+/* RFC 3986 6.2.2.1 and 6.2.2.2. The part was parsed, so that every '%' begins an escape. */
+static void append_unescaped(struct str part, bool is_host, struct buffer *to)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < part.len; i++) {
+        unsigned byte;
+        char kind;
+
+        if (part.at[i] != '%') {
+            buffer_append_byte(to, is_host ? lower(part.at[i]) : part.at[i]);
+            continue;
+        }
+        byte = hex_value(part.at[i + 1]) << 4 | hex_value(part.at[i + 2]);
+        kind = kind_of((char)byte);
+        i += 2;
+        if (kind == 'a' || kind == '0' || kind == '-') {
+            buffer_append_byte(to, is_host ? lower((char)byte) : (char)byte);
+        } else {
+            char escape[3] = { '%', digits[byte >> 4], digits[byte & 15] };
+
+            buffer_append(to, escape, sizeof(escape));
+        }
+    }
+}
+
+/* RFC 3986 5.2.4 and 6.2.2.3, in place, on a path that begins with a slash: whole segments move to
+ * the front, and ".." takes the last one back. */
+static void remove_dot_segments(struct buffer *path, size_t start)
+{
+    struct str rest = str_from(buffer_str(path), start);
+    size_t len = start;
+
+    while (rest.len > 0) {
+        struct str tail = str_from(rest, 1);
+        struct str segment = { tail.at, str_index_of(tail, '/') };
+        bool is_last = segment.len == tail.len;
+        bool is_up = str_equal(segment, STR(".."));
+
+        rest = str_from(tail, segment.len);
+        if (is_up) {
+            while (len > start && path->at[len - 1] != '/')
+                len--;
+            if (len > start)
+                len--;
+        }
+        if (is_up || str_equal(segment, STR("."))) {
+            if (is_last)
+                path->at[len++] = '/';
+            continue;
+        }
+        path->at[len] = '/';
+        memmove(path->at + len + 1, segment.at, segment.len);
+        len += 1 + segment.len;
+    }
+    path->len = len;
+}
+
+static bool is_default_port(struct str scheme, struct str port)
+{
+    uint64_t number;
+
+    return port.len == 0 || (str_parse_u64(port, UINT16_MAX, &number) &&
+                             number == (str_equal_nocase(scheme, STR("https")) ? 443 : 80));
+}
+
+static void append_port(struct str port, struct buffer *to)
+{
+    while (port.len > 1 && port.at[0] == '0')
+        port = str_from(port, 1);
+    buffer_append_byte(to, ':');
+    buffer_append_str(to, port);
+}
+
+enum rc uri_normalise(struct str text, struct buffer *to)
+{
+    struct uri uri;
+    size_t path_start;
+    enum rc rc = uri_parse(text, &uri);
+
+    if (rc != RC_OK || !is_http(uri.scheme) || uri.has_userinfo)
+        return RC_INVALID;
+    append_unescaped(uri.scheme, true, to);
+    BUFFER_APPEND_LITERAL(to, "://");
+    append_unescaped(uri.host, true, to);
+    if (!is_default_port(uri.scheme, uri.port)) /* RFC 3986 6.2.3 */
+        append_port(uri.port, to);
+    path_start = to->len;
+    if (uri.path.len == 0)
+        buffer_append_byte(to, '/');
+    append_unescaped(uri.path, false, to);
+    if (to->overflow)
+        return RC_TOO_LARGE;
+    remove_dot_segments(to, path_start);
+    return RC_OK;
+}
+
 /* RFC 8252 7.3 and 8.3: the loopback addresses, and the name that stands for them. */
 static bool is_loopback(struct str host)
 {

@@ -29,6 +29,16 @@ struct uri {
  */
 enum rc uri_parse(struct str text, struct uri *out_uri) MUST_CHECK;
 
+/*
+ * Appends an http or https URI as its equals are all written: scheme and host in lower case, no
+ * default port, escapes in upper case and only where they are needed, no dot segments, a path that
+ * is never empty; query and fragment are left away. For comparing.
+ *
+ * Answers: RC_OK · RC_INVALID another scheme, or userinfo · RC_TOO_LARGE
+ * Source:  RFC 3986 6.2.2, 6.2.3
+ */
+enum rc uri_normalise(struct str text, struct buffer *to) MUST_CHECK;
+
 /* Appends text with everything but RFC 3986's unreserved characters percent-encoded. */
 void uri_encode(struct str text, struct buffer *to);
 

@@ -1,6 +1,7 @@
 #include "crypto/digest.h"
 
 #include <openssl/core_names.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "crypto/library.h"
@@ -19,6 +20,11 @@ void digest_sha256(struct str message, unsigned char out_digest[static SHA256_BY
     ASSERT(EVP_DigestInit_ex2(context, NULL, NULL) == 1);
     ASSERT(EVP_DigestUpdate(context, message.at, message.len) == 1);
     ASSERT(EVP_DigestFinal_ex(context, out_digest, NULL) == 1);
+}
+
+void digest_sha512(struct str message, unsigned char out_digest[static SHA512_BYTES])
+{
+    ASSERT(crypto_hash_sha512(out_digest, str_bytes(message), message.len) == 0);
 }
 
 static EVP_MAC_CTX *new_context(const unsigned char key[static HMAC_KEY_BYTES])

@@ -1,5 +1,5 @@
 /*
- * crypto/digest.h: SHA-256, HMAC-SHA-256 and HKDF (FIPS 180-4, RFC 2104, RFC 5869).
+ * crypto/digest.h: SHA-256, SHA-512, HMAC-SHA-256 and HKDF (FIPS 180-4, RFC 2104, RFC 5869).
  *
  * Algorithms are fetched once per process and contexts are kept per thread: that is four times the
  * speed of the one-shot calls, and scales over threads. All calls may come from any thread.
@@ -10,13 +10,16 @@
 #include "base/secret.h"
 #include "base/str.h"
 
-enum { SHA256_BYTES = 32 };
+enum { SHA256_BYTES = 32, SHA512_BYTES = 64 };
 
 /* Fetches the algorithms of this room and starts libsodium. Call once, first thing; aborts when the
  * libraries lack them. */
 void crypto_init(void);
 
 void digest_sha256(struct str message, unsigned char out_digest[static SHA256_BYTES]);
+
+/* For what is not asked for often. */
+void digest_sha512(struct str message, unsigned char out_digest[static SHA512_BYTES]);
 
 /* A keyed MAC whose key schedule is kept; one object may be used by many threads. What a thread
  * keeps of it outlives the object, until newer keys push it out or the thread ends. */

@@ -211,6 +211,8 @@ static int cose_alg_of(const struct public_key *key)
         return COSE_EDDSA;
     case SIGNER_RS256:
         return COSE_RS256;
+    case SIGNER_PS256: /* parse_key makes none */
+        break;
     }
     return COSE_UNSPEC;
 }
@@ -321,6 +323,8 @@ static int verify_with(const fido_assert_t *assertion, const struct public_key *
         return verify_eddsa(assertion, key);
     case SIGNER_RS256:
         return verify_rs256(assertion, key);
+    case SIGNER_PS256:
+        break;
     }
     return FIDO_ERR_INTERNAL;
 }

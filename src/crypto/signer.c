@@ -31,8 +31,8 @@ enum {
  */
 struct signer {
     enum signer_kind kind;
-    EVP_PKEY_CTX *ready;           /* ES256, RS256 */
-    EVP_PKEY *pkey;                /* ES256, RS256 */
+    EVP_PKEY_CTX *ready;           /* ES256, RS256, PS256 */
+    EVP_PKEY *pkey;                /* ES256, RS256, PS256 */
     unsigned char *ed25519_secret; /* EdDSA: seed and public key, guarded */
     struct public_key public_key;
 };
@@ -50,6 +50,12 @@ static bool make_ready(EVP_PKEY *pkey, enum signer_kind kind, int (*init)(EVP_PK
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
     bool is_ready = context != NULL && init(context) == 1;
 
+    /* RFC 7518 3.5: MGF1 and a salt of the digest's length. */
+    if (is_ready && kind == SIGNER_PS256)
+        is_ready = EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+                   EVP_PKEY_CTX_set_signature_md(context, library_algorithms()->sha256) == 1 &&
+                   EVP_PKEY_CTX_set_rsa_mgf1_md(context, library_algorithms()->sha256) == 1 &&
+                   EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
     if (is_ready && kind == SIGNER_RS256)
         is_ready = EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
                    EVP_PKEY_CTX_set_signature_md(context, library_algorithms()->sha256) == 1;
@@ -517,6 +523,7 @@ enum rc verifier_verify(const struct verifier *verifier, struct str message, str
                     is_signed_by(verifier, message, der, der_bytes);
         break;
     case SIGNER_RS256:
+    case SIGNER_PS256:
         is_signed = signature.len == (size_t)EVP_PKEY_get_size(verifier->pkey) &&
                     is_signed_by(verifier, message, str_bytes(signature), signature.len);
         break;

@@ -3,8 +3,8 @@
  *
  * A signer is an immutable key pair that many threads may use at once: each call works on its own
  * copy of a prepared context, so no thread keeps anything of a key. ES256 (P-256, RFC 7518 3.4) and
- * RS256 by OpenSSL, EdDSA (Ed25519, RFC 8037) by libsodium. Signatures are in JOSE form: ES256 is
- * r ‖ s, 64 bytes.
+ * RS256 and PS256 by OpenSSL, EdDSA (Ed25519, RFC 8037) by libsodium. Signatures are in JOSE form:
+ * ES256 is r ‖ s, 64 bytes.
  */
 #ifndef JETON_CRYPTO_SIGNER_H
 #define JETON_CRYPTO_SIGNER_H
@@ -14,7 +14,8 @@
 #include "base/secret.h"
 #include "base/str.h"
 
-enum signer_kind { SIGNER_ES256, SIGNER_EDDSA, SIGNER_RS256 };
+/* PS256 is what clients may sign with; no key of ours is of that kind. */
+enum signer_kind { SIGNER_ES256, SIGNER_EDDSA, SIGNER_RS256, SIGNER_PS256 };
 
 enum {
     SIGNER_SIGNATURE_BYTES_MAX = 512, /* RSA 4096 */
@@ -48,9 +49,9 @@ enum rc signer_sign(const struct signer *signer, struct str message,
 struct public_key {
     enum signer_kind kind;
     unsigned char x[32], y[32]; /* ES256: coordinates; EdDSA: x is the key */
-    unsigned char n[512];       /* RS256: modulus  */
+    unsigned char n[512];       /* RS256, PS256: modulus */
     size_t n_bytes;
-    unsigned char e[8]; /* RS256: exponent */
+    unsigned char e[8]; /* the same: exponent */
     size_t e_bytes;
 };
 

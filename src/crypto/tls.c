@@ -228,6 +228,18 @@ static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     return SSL_TLSEXT_ERR_OK;
 }
 
+/*
+ * RFC 8705 2.2: a certificate may be one that signed itself, so that none ends the handshake. The
+ * verdict on the chain stands in the context, from where the library takes it into the session.
+ */
+static int judge_chain(X509_STORE_CTX *chain, void *context)
+{
+    (void)context;
+    (void)X509_verify_cert(chain);
+    ERR_clear_error();
+    return 1;
+}
+
 /* RFC 9325 3.1, 3.3, 3.5, 4.1: versions, no compression or renegotiation, forward secrecy, AEAD. */
 static bool set_up(SSL_CTX *ssl_ctx)
 {
@@ -242,6 +254,8 @@ static bool set_up(SSL_CTX *ssl_ctx)
     SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_OFF); /* tickets only */
     SSL_CTX_set_alpn_select_cb(ssl_ctx, select_protocol, NULL);
     SSL_CTX_set_default_passwd_cb(ssl_ctx, no_passphrase);
+    SSL_CTX_set_cert_verify_callback(ssl_ctx, judge_chain, NULL);
+    SSL_CTX_set_max_cert_list(ssl_ctx, 2 * CERTIFICATE_BYTES_MAX);
     SSL_CTX_set_read_ahead(ssl_ctx, 1); /* one recv for a record, not one for its header too */
     return SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(ssl_ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
@@ -292,6 +306,11 @@ enum rc tls_context_new(const char *certificate_file, const char *key_file,
     return RC_OK;
 }
 
+void tls_context_trust(struct tls_context *context, const struct certificate_trust *trust)
+{
+    ASSERT(SSL_CTX_set1_verify_cert_store(context->ssl_ctx, certificate_trust_store(trust)) == 1);
+}
+
 void tls_context_free(struct tls_context *context)
 {
     if (context == NULL)
@@ -339,6 +358,33 @@ static enum tls_progress progress_of(struct tls_stream *stream, int result)
         ERR_clear_error();
         return TLS_FAILED;
     }
+}
+
+void tls_stream_ask_certificate(struct tls_stream *stream)
+{
+    /* Tickets of listeners that do not ask are good for nothing here. */
+    static const unsigned char SESSION_CONTEXT[] = "jeton clients";
+
+    SSL_set_verify(stream->ssl, SSL_VERIFY_PEER, NULL);
+    ASSERT(SSL_set_session_id_context(stream->ssl, SESSION_CONTEXT, sizeof(SESSION_CONTEXT) - 1) ==
+           1);
+}
+
+enum rc tls_stream_certificate(const struct tls_stream *stream, struct buffer *out_der,
+                               bool *out_is_trusted)
+{
+    X509 *certificate = SSL_get0_peer_certificate(stream->ssl);
+    unsigned char *at = (unsigned char *)out_der->at + out_der->len;
+    int len = certificate == NULL ? 0 : i2d_X509(certificate, NULL);
+
+    if (certificate == NULL)
+        return RC_NOT_FOUND;
+    if (len <= 0 || (size_t)len > out_der->max_bytes - out_der->len)
+        return RC_TOO_LARGE;
+    ASSERT(i2d_X509(certificate, &at) == len);
+    out_der->len += (size_t)len;
+    *out_is_trusted = SSL_get_verify_result(stream->ssl) == X509_V_OK;
+    return RC_OK;
 }
 
 enum tls_progress tls_handshake(struct tls_stream *stream)

@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/rc.h"
+#include "crypto/certificate.h"
 
 struct tls_context;
 struct tls_stream;
@@ -21,6 +22,9 @@ struct tls_stream;
  */
 enum rc tls_context_new(const char *certificate_file, const char *key_file,
                         struct tls_context **out_context, struct buffer *out_error) MUST_CHECK;
+
+/* Whose chains a client's certificate may end in; the context keeps a reference of its own. */
+void tls_context_trust(struct tls_context *context, const struct certificate_trust *trust);
 
 /* Drops one reference; streams keep theirs. */
 void tls_context_free(struct tls_context *context);
@@ -35,6 +39,22 @@ enum rc tls_stream_new(struct tls_context *context, int fd,
                        struct tls_stream **out_stream) MUST_CHECK;
 
 void tls_stream_free(struct tls_stream *stream);
+
+/*
+ * Before the handshake: asks the client for a certificate. It may send none, and any is let
+ * through that it has the key of: what a certificate is worth is for others to decide.
+ */
+void tls_stream_ask_certificate(struct tls_stream *stream);
+
+/*
+ * The certificate that the client sent.
+ *
+ * out_is_trusted   its chain ended in one that is trusted, for a client, when it was sent
+ *
+ * Answers: RC_OK · RC_NOT_FOUND none · RC_TOO_LARGE for the buffer
+ */
+enum rc tls_stream_certificate(const struct tls_stream *stream, struct buffer *out_der,
+                               bool *out_is_trusted) MUST_CHECK;
 
 /* What the stream waits for, or that it has ended. */
 enum tls_progress { TLS_DONE, TLS_WANTS_READ, TLS_WANTS_WRITE, TLS_CLOSED, TLS_FAILED };

@@ -1,6 +1,8 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "daemon/change.h"
+#include "daemon/client_options.h"
+#include "oauth/client_metadata.h"
 
 enum {
     ROW_JSON_BYTES = 1024 * 1024,
@@ -11,6 +13,21 @@ static const char *const client_type_texts[] = {
     [CLIENT_CONFIDENTIAL] = "confidential",
     [CLIENT_PUBLIC] = "public",
     [CLIENT_EMPTY_SECRET] = "empty secret",
+};
+
+/* As RFC 7591 and its extensions name them, where they do. */
+static const struct {
+    enum client_policy bit;
+    const char *text;
+} client_policy_texts[] = {
+    { CLIENT_IS_TRUSTED, "trusted" },
+    { CLIENT_REQUIRES_PUSHED, "require_pushed_authorization_requests" },
+    { CLIENT_REQUIRES_SIGNED, "require_signed_request_object" },
+    { CLIENT_BINDS_DPOP, "dpop_bound_access_tokens" },
+    { CLIENT_BINDS_TLS, "tls_client_certificate_bound_access_tokens" },
+    { CLIENT_IS_PAIRWISE, "pairwise" },
+    { CLIENT_IS_REGISTERED, "registered_by_itself" },
+    { CLIENT_IS_DOCUMENT, "metadata_document" },
 };
 
 static int find_client(struct command_context *context, const char *client_id,
@@ -58,8 +75,8 @@ static int read_grants(struct command_context *context, const struct options *op
     for (size_t i = 0; (text = options_find_nth(options, "grant", i)) != NULL; i++) {
         if (grant_type_parse(str_of(text), &type) != RC_OK)
             return command_refuse(context,
-                                  "the grant '%s' is not offered by this version; there are "
-                                  "password, client_credentials and refresh_token",
+                                  "the grant '%s' is not offered by this version; jeton(1) "
+                                  "lists them",
                                   text);
         grant_types |= 1u << type;
     }
@@ -71,20 +88,18 @@ static int read_grants(struct command_context *context, const struct options *op
     return STATUS_DONE;
 }
 
+/* Any way to send a secret: a word of ours, and what a new client has. The registered methods are
+ * read with the other members of metadata. */
 static int read_auth_method(struct command_context *context, const struct options *options,
                             struct client *client)
 {
     const char *text = options_find(options, "auth-method");
-    enum client_auth_method method;
 
-    if (text == NULL)
+    if (text == NULL || !str_equal(str_of(text), STR("client_secret")))
         return STATUS_DONE;
     if (client->type != CLIENT_CONFIDENTIAL)
-        return command_refuse(context, "--auth-method is for clients with a secret");
-    if (client_auth_method_parse(str_of(text), &method) != RC_OK || method > AUTH_SECRET_POST)
-        return command_usage(context, "--auth-method is 'client_secret', 'client_secret_basic' or "
-                                      "'client_secret_post'");
-    client->auth_method = method;
+        return command_refuse(context, "this --auth-method is for clients with a secret");
+    client->auth_method = AUTH_SECRET;
     return STATUS_DONE;
 }
 
@@ -145,6 +160,9 @@ static int read_options(struct command_context *context, const struct options *o
         return status;
     client->name = change_option(options, "name", client->name);
     client->scope = change_option(options, "scope", client->scope);
+    status = client_options_apply(context, options, client);
+    if (status != STATUS_DONE)
+        return status;
     rc = registry_check_client(context->catalog, context->arena, client, &faults);
     if (rc == RC_REFUSED)
         return change_refuse_faults(context, &faults);
@@ -183,11 +201,12 @@ static int run_add(struct command_context *context, const struct options *option
     enum rc rc;
     int status = read_type(context, options, &client);
 
-    if (status == STATUS_DONE && client.type == CLIENT_CONFIDENTIAL)
+    if (status == STATUS_DONE && client.type == CLIENT_CONFIDENTIAL &&
+        !options_has(options, "metadata")) /* it says, or has the default of RFC 7591 2 */
         client.grant_types = 1u << GRANT_TYPE_CLIENT_CREDENTIALS; /* unless the options say */
     if (status == STATUS_DONE)
         status = read_options(context, options, &client);
-    if (status == STATUS_DONE && client.type == CLIENT_CONFIDENTIAL)
+    if (status == STATUS_DONE && client_has_secret(&client))
         status = change_secret(context, options_has(options, "secret-stdin"), &client.secret_hash,
                                &made);
     if (status != STATUS_DONE)
@@ -201,10 +220,12 @@ static int run_add(struct command_context *context, const struct options *option
     return show_done(context, &made, options->arguments[0], "added");
 }
 
+/* What is not named stays as it is. A client that shall have a secret from now on is made one. */
 static int run_set(struct command_context *context, const struct options *options)
 {
     const struct admin admin = change_admin(context);
     const struct registry_desk desk = change_desk(context, &admin);
+    AUTO(secret) made = { 0 };
     struct client before;
     struct client after;
     int status = find_client(context, options->arguments[0], &before);
@@ -213,11 +234,13 @@ static int run_set(struct command_context *context, const struct options *option
         return status;
     after = before;
     status = read_options(context, options, &after);
+    if (status == STATUS_DONE && client_has_secret(&after) && after.secret_hash.len == 0)
+        status = change_secret(context, false, &after.secret_hash, &made);
     if (status == STATUS_DONE)
         status = change_answer(context, registry_change_client(&desk, &before, &after));
-    if (status == STATUS_DONE)
-        command_note(context, "client '%s' is changed", options->arguments[0]);
-    return status;
+    if (status != STATUS_DONE)
+        return status;
+    return show_done(context, &made, options->arguments[0], "is changed");
 }
 
 static int end_overlap(struct command_context *context, const struct registry_desk *desk,
@@ -275,7 +298,7 @@ static int run_secret(struct command_context *context, const struct options *opt
 
     if (status != STATUS_DONE)
         return status;
-    if (client.type != CLIENT_CONFIDENTIAL)
+    if (!client_has_secret(&client))
         return command_refuse(context, "'%s' is a client without a secret (%s)",
                               options->arguments[0], client_type_texts[client.type]);
     if (!options_has(options, "end-overlap"))
@@ -341,6 +364,27 @@ static struct str format_grants(struct command_context *context, const struct cl
     return buffer_str(&text);
 }
 
+static struct str format_policy(struct command_context *context, const struct client *client)
+{
+    struct buffer text = buffer_over(arena_alloc(context->arena, 512), 512);
+
+    for (size_t i = 0; i < sizeof(client_policy_texts) / sizeof(client_policy_texts[0]); i++) {
+        if ((client->policy & client_policy_texts[i].bit) == 0)
+            continue;
+        if (text.len > 0)
+            buffer_append_byte(&text, ' ');
+        buffer_append_str(&text, str_of(client_policy_texts[i].text));
+    }
+    return buffer_str(&text);
+}
+
+/* RFC 7591 2: "none" is how a public client authenticates. */
+static struct str format_auth_method(const struct client *client)
+{
+    return client->type == CLIENT_PUBLIC ? STR("none")
+                                         : client_auth_method_format(client->auth_method);
+}
+
 static void write_json(struct command_context *context, const struct client *client)
 {
     struct buffer text = buffer_over(arena_alloc(context->arena, ROW_JSON_BYTES), ROW_JSON_BYTES);
@@ -350,9 +394,8 @@ static void write_json(struct command_context *context, const struct client *cli
     json_member_string(&json, STR("id"), client->client_id);
     json_member_string(&json, STR("name"), client->name);
     json_member_string(&json, STR("type"), str_of(client_type_texts[client->type]));
-    if (client->type == CLIENT_CONFIDENTIAL)
-        json_member_string(&json, STR("auth_method"),
-                           client_auth_method_format(client->auth_method));
+    json_member_string(&json, STR("auth_method"), format_auth_method(client));
+    json_member_words(&json, STR("policies"), format_policy(context, client));
     if (registry_overlap_until(client, clock_now_s()) != 0)
         json_member_number(&json, STR("previous_secret_until"), client->previous_secret_until);
     json_member_words(&json, STR("grants"), format_grants(context, client));
@@ -361,6 +404,10 @@ static void write_json(struct command_context *context, const struct client *cli
     json_member_string(&json, STR("redirect_uris"), client->redirect_uris);
     json_member_number(&json, STR("refresh_lifetime"), client->refresh_lifetime_s);
     json_member_number(&json, STR("refresh_idle_lifetime"), client->refresh_idle_lifetime_s);
+    if (client->metadata.len > 0) {
+        json_name(&json, STR("metadata"));
+        json_raw(&json, client->metadata);
+    }
     json_member_bool(&json, STR("disabled"), client->is_disabled);
     json_member_number(&json, STR("created_at"), client->created_at);
     json_end_object(&json);
@@ -371,10 +418,15 @@ static void write_json(struct command_context *context, const struct client *cli
 static void write_row(struct command_context *context, const struct client *client)
 {
     struct sink *out = context->out;
+    struct str origin = (client->policy & CLIENT_IS_DOCUMENT) != 0     ? STR("document")
+                        : (client->policy & CLIENT_IS_REGISTERED) != 0 ? STR("itself")
+                                                                       : STR("operator");
 
     sink_column(out, client->client_id, 32);
     sink_column(out, client->is_disabled ? STR("disabled") : STR("enabled"), 10);
+    sink_column(out, origin, 12);
     sink_column(out, str_of(client_type_texts[client->type]), 14);
+    sink_column(out, format_auth_method(client), 28);
     sink_column(out, format_grants(context, client), 40);
     sink_column(out, client->service_ids.len > 0 ? client->service_ids : STR("-"), 32);
     sink_str(out, client->scope.len > 0 ? client->scope : STR("-"));
@@ -391,9 +443,11 @@ static int run_list(struct command_context *context, const struct options *optio
     enum rc rc;
 
     if (!is_json)
-        sink_text(context->out, "ID                              STATE     TYPE          GRANTS"
-                                "                                  SERVICES                        "
-                                "SCOPE\n");
+        sink_text(
+            context->out,
+            "ID                              STATE     MADE BY     TYPE          AUTHENTICATION"
+            "              GRANTS                                  "
+            "SERVICES                        SCOPE\n");
     do {
         command_rewind(context, mark);
         rc = store_list_clients(context->store, after_id, context->arena, rows, CLIENT_ROW_COUNT,
@@ -412,17 +466,25 @@ static int run_list(struct command_context *context, const struct options *optio
     return STATUS_DONE;
 }
 
-static void show_secrets(const struct client *client, struct sink *out)
+/* What not every client has. */
+static void show_extras(struct command_context *context, const struct client *client)
 {
+    struct sink *out = context->out;
+    struct str policy = format_policy(context, client);
     int64_t until = registry_overlap_until(client, clock_now_s());
     char at[SINK_TIME_BYTES];
 
-    if (client->type == CLIENT_CONFIDENTIAL)
-        sink_format(out, "authenticates by       %.*s\n",
-                    STR_ARGS(client_auth_method_format(client->auth_method)));
+    sink_format(out, "authentication         %.*s\n", STR_ARGS(format_auth_method(client)));
     sink_time_format(until, at);
     if (until != 0)
         sink_format(out, "secret before until    %s\n", at);
+    if (policy.len > 0)
+        sink_format(out, "policies               %.*s\n", STR_ARGS(policy));
+    if (client->metadata.len > 0) {
+        sink_text(out, "metadata               ");
+        sink_str(out, client->metadata);
+        sink_text(out, "\n");
+    }
 }
 
 static int run_show(struct command_context *context, const struct options *options)
@@ -446,7 +508,7 @@ static int run_show(struct command_context *context, const struct options *optio
                 "type                   %s\ngrants                 %.*s\n",
                 STR_ARGS(client.client_id), STR_ARGS(client.name), client_type_texts[client.type],
                 STR_ARGS(format_grants(context, &client)));
-    show_secrets(&client, out);
+    show_extras(context, &client);
     sink_format(out, "scope                  %.*s\nservices               ",
                 STR_ARGS(client.scope));
     sink_str(out, client.service_ids);
@@ -470,22 +532,20 @@ static const struct option_spec options_add[] = {
     { "secret-stdin", NULL, "read a chosen secret from standard input; else one is made", false },
     { "no-secret", NULL, "authenticates with an empty secret, as some old clients do", false },
     { "public", NULL, "a public client: only its id (RFC 6749 2.1)", false },
-    { "grant", "GRANT", "password, client_credentials or refresh_token", true },
-    { "auth-method", "METHOD", "client_secret (default), client_secret_basic or client_secret_post",
-      false },
+    { "grant", "GRANT", "what it may ask for, such as authorization_code", true },
     { "scope", "WORDS", "scope words it may be granted beyond its services'", false },
     { "service", "ID", "a service whose whole scope it may be granted", true },
     { "redirect-uri", "URI", "where its authorization responses may go", true },
     { "refresh-lifetime", "SECONDS", "of a family of refresh tokens; 30 days if not given", false },
     { "refresh-idle-lifetime", "SECONDS", "of an unused refresh token; 14 days if not given",
       false },
+    CLIENT_OPTIONS,
     { 0 },
 };
 
 static const struct option_spec options_set[] = {
     { "name", "TEXT", "for people", false },
-    { "grant", "GRANT", "password, client_credentials or refresh_token", true },
-    { "auth-method", "METHOD", "client_secret, client_secret_basic or client_secret_post", false },
+    { "grant", "GRANT", "what it may ask for, instead of what it could", true },
     { "scope", "WORDS", "scope words it may be granted beyond its services'", false },
     { "service", "ID", "a service whose whole scope it may be granted", true },
     { "no-service", NULL, "none", false },
@@ -493,6 +553,7 @@ static const struct option_spec options_set[] = {
     { "no-redirect-uri", NULL, "nowhere", false },
     { "refresh-lifetime", "SECONDS", "of a family of refresh tokens", false },
     { "refresh-idle-lifetime", "SECONDS", "of an unused refresh token", false },
+    CLIENT_OPTIONS,
     { 0 },
 };
 

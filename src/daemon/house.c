@@ -91,6 +91,9 @@ static enum rc open_keys(struct house *house, struct str data, const char *maste
     hkdf_sha256((struct str){ (const char *)house->master_key.bytes, MASTER_KEY_BYTES },
                 STR("recovery codes"), key);
     house->code_key = hmac_key_new(key);
+    hkdf_sha256((struct str){ (const char *)house->master_key.bytes, MASTER_KEY_BYTES },
+                STR("subjects"), key);
+    house->subject_key = hmac_key_new(key);
     explicit_bzero(key, sizeof(key));
     return RC_OK;
 }
@@ -153,6 +156,8 @@ void house_close(struct house *house)
         store_close(house->store);
     if (house->catalog != NULL)
         catalog_free(house->catalog);
+    if (house->subject_key != NULL)
+        hmac_key_free(house->subject_key);
     if (house->code_key != NULL)
         hmac_key_free(house->code_key);
     if (house->throttle_key != NULL)

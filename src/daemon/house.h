@@ -22,7 +22,8 @@ struct house {
     struct hmac_key *memory_key;
     struct hmac_key *stored_key;
     struct hmac_key *throttle_key;
-    struct hmac_key *code_key; /* of recovery codes */
+    struct hmac_key *code_key;    /* of recovery codes */
+    struct hmac_key *subject_key; /* of pairwise subjects and session ids */
     struct secret_checker checker;
     struct throttle_book *throttle;
     struct account_door door;

@@ -1,21 +1,16 @@
 #include "daemon/mailer.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/queue_thread.h"
 
 enum {
-    LOOK_INTERVAL_MS = 5 * 1000,
     SETTLE_MS = 50, /* before a mail that was just queued: the answer to who asked for it is out by
                        then, and took no longer than that to who gets none (PW-08) */
     AWAY_PAUSE_MS = 10 * 1000,  /* between tries while there is no server     */
-    FAULT_PAUSE_MS = 60 * 1000, /* while the store cannot be written, or read */
+    FAULT_PAUSE_MS = 60 * 1000, /* while the store cannot be read             */
     EXPIRY_INTERVAL_MS = 3600 * 1000,
     ARENA_BYTES = 64 * 1024
 };
@@ -29,36 +24,13 @@ struct mailer {
     const struct outbox *outbox;
     struct mail_meters *meters;
     struct helper *helper;
-    int wake_fd; /* eventfds */
-    int stop_fd;
-    _Atomic bool is_hastened; /* somebody says that there is a server again */
-    int64_t paused_until_ms;
     const struct letter_head *head;
     int64_t expiry_at_ms; /* when it next looks at tokens */
     struct arena arena;
     char memory[OUTBOX_CONTENT_BYTES_MAX]; /* of the open mail; wiped */
-    pthread_t thread;
-    bool has_thread;
+    struct queue_work work;
+    struct queue_thread *thread;
 };
-
-static void raise_fd(int fd)
-{
-    const uint64_t one = 1;
-    ssize_t written = write(fd, &one, sizeof(one));
-
-    (void)written; /* it is raised already */
-}
-
-static void on_change(void *context, const struct store_change *change)
-{
-    struct mailer *mailer = context;
-
-    if (change->kind != CHANGE_MAIL)
-        return;
-    if (change->key == 0)
-        atomic_store(&mailer->is_hastened, true);
-    raise_fd(mailer->wake_fd);
-}
 
 /* ---- one mail ---- */
 
@@ -143,7 +115,7 @@ static enum rc settle(struct mailer *mailer, const struct mail *mail,
     case FETCH_NEVER:
         return give_up(mailer, mail, "the server refuses it", answer->code);
     case FETCH_AWAY:
-        mailer->paused_until_ms = clock_monotonic_ms() + AWAY_PAUSE_MS;
+        queue_thread_rest(mailer->thread, AWAY_PAUSE_MS);
         return postpone(mailer, mail, answer->code);
     case FETCH_LATER:
         return postpone(mailer, mail, answer->code);
@@ -177,9 +149,9 @@ static enum rc send_claimed(struct mailer *mailer, const struct mail *mail)
     return rc == RC_OK ? settle(mailer, mail, &answer) : rc;
 }
 
-/* RC_OK: one was dealt with, there may be more. RC_NOT_FOUND: none is due. */
-static enum rc send_next(struct mailer *mailer)
+static enum rc send_next(void *context)
 {
+    struct mailer *mailer = context;
     int64_t now = clock_now_s();
     struct mail mail;
     enum rc rc;
@@ -195,46 +167,23 @@ static enum rc send_next(struct mailer *mailer)
 
 /* ---- the thread ---- */
 
-static bool is_raised(int fd, int timeout_ms)
+static void look_at_queue(void *context)
 {
-    struct pollfd raised = { .fd = fd, .events = POLLIN };
-
-    return poll(&raised, 1, timeout_ms) > 0;
-}
-
-static void look_at_queue(struct mailer *mailer)
-{
+    struct mailer *mailer = context;
     size_t queued_count;
 
     if (store_count_mails(mailer->outbox->store, &queued_count) == RC_OK)
         atomic_store_explicit(&mailer->meters->queued, queued_count, memory_order_relaxed);
 }
 
-static void drain(struct mailer *mailer)
+static void queue_expiry_mails(void *context)
 {
-    enum rc rc = RC_OK;
-
-    if (atomic_exchange(&mailer->is_hastened, false))
-        mailer->paused_until_ms = 0;
-    while (rc == RC_OK && clock_monotonic_ms() >= mailer->paused_until_ms &&
-           !is_raised(mailer->stop_fd, 0)) {
-        look_at_queue(mailer);
-        rc = send_next(mailer);
-    }
-    look_at_queue(mailer);
-    if (!rc_is_fault(rc))
-        return;
-    mailer->paused_until_ms = clock_monotonic_ms() + FAULT_PAUSE_MS;
-    log_event(LOG_ERROR, "outbox_fault", LOG_TEXT("fault", rc_name(rc)));
-}
-
-static void queue_expiry_mails(struct mailer *mailer)
-{
+    struct mailer *mailer = context;
     enum rc rc = RC_OK;
 
     if (clock_monotonic_ms() < mailer->expiry_at_ms)
         return;
-    while (rc == RC_OK && !is_raised(mailer->stop_fd, 0))
+    while (rc == RC_OK && !queue_thread_is_stopping(mailer->thread))
         rc = expiry_mails_queue_next(mailer->outbox->store, mailer->head, clock_now_s());
     mailer->expiry_at_ms =
         clock_monotonic_ms() + (rc_is_fault(rc) ? FAULT_PAUSE_MS : EXPIRY_INTERVAL_MS);
@@ -242,34 +191,10 @@ static void queue_expiry_mails(struct mailer *mailer)
         log_event(LOG_ERROR, "expiry_mails_fault", LOG_TEXT("fault", rc_name(rc)));
 }
 
-static void *mailer_main(void *context)
+/* On the thread, for the helper dies with the one that started it. */
+static void close_helper(void *context)
 {
-    struct mailer *mailer = context;
-    uint64_t raised;
-
-    while (!is_raised(mailer->stop_fd, 0)) {
-        struct pollfd fds[2] = { { .fd = mailer->wake_fd, .events = POLLIN },
-                                 { .fd = mailer->stop_fd, .events = POLLIN } };
-
-        queue_expiry_mails(mailer);
-        drain(mailer);
-        if (poll(fds, 2, LOOK_INTERVAL_MS) <= 0 || fds[0].revents == 0)
-            continue;
-        if (read(mailer->wake_fd, &raised, sizeof(raised)) < 0 && errno != EAGAIN)
-            break;
-        (void)is_raised(mailer->stop_fd, SETTLE_MS);
-    }
-    /* Here, for the helper dies with the thread that started it. */
-    helper_close(mailer->helper);
-    return NULL;
-}
-
-static void mailer_free(struct mailer *mailer)
-{
-    close(mailer->wake_fd);
-    close(mailer->stop_fd);
-    arena_deinit(&mailer->arena);
-    free(mailer);
+    helper_close(((struct mailer *)context)->helper);
 }
 
 enum rc mailer_open(struct mail_route *route, const struct outbox *outbox,
@@ -283,17 +208,22 @@ enum rc mailer_open(struct mail_route *route, const struct outbox *outbox,
     mailer->route = route;
     mailer->outbox = outbox;
     mailer->meters = meters;
-    arena_init(&mailer->arena, ARENA_BYTES);
-    mailer->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    mailer->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    ASSERT(mailer->wake_fd >= 0 && mailer->stop_fd >= 0);
     rc = helper_open(&route->helper, &mailer->helper, out_error);
     if (rc != RC_OK) {
-        mailer_free(mailer);
+        free(mailer);
         return rc;
     }
-    route->stop_fd = mailer->stop_fd;
-    store_listen(outbox->store, on_change, mailer);
+    arena_init(&mailer->arena, ARENA_BYTES);
+    mailer->work = (struct queue_work){ .kind = CHANGE_MAIL,
+                                        .fault_event = "outbox_fault",
+                                        .next = send_next,
+                                        .count = look_at_queue,
+                                        .tend = queue_expiry_mails,
+                                        .settle_ms = SETTLE_MS,
+                                        .end = close_helper,
+                                        .context = mailer };
+    mailer->thread = queue_thread_new(outbox->store, &mailer->work);
+    route->stop_fd = queue_thread_stop_fd(mailer->thread);
     *out_mailer = mailer;
     return RC_OK;
 }
@@ -301,21 +231,17 @@ enum rc mailer_open(struct mail_route *route, const struct outbox *outbox,
 enum rc mailer_start(struct mailer *mailer, const struct letter_head *head)
 {
     mailer->head = head;
-    mailer->has_thread = pthread_create(&mailer->thread, NULL, mailer_main, mailer) == 0;
-    return mailer->has_thread ? RC_OK : RC_SYSTEM;
+    return queue_thread_start(mailer->thread);
 }
 
 void mailer_begin_stop(struct mailer *mailer)
 {
-    raise_fd(mailer->stop_fd);
+    queue_thread_begin_stop(mailer->thread);
 }
 
 void mailer_close(struct mailer *mailer)
 {
-    mailer_begin_stop(mailer);
-    if (mailer->has_thread)
-        pthread_join(mailer->thread, NULL);
-    else
-        helper_close(mailer->helper);
-    mailer_free(mailer);
+    queue_thread_free(mailer->thread);
+    arena_deinit(&mailer->arena);
+    free(mailer);
 }

@@ -1,11 +1,10 @@
 /*
  * daemon/mailer.h: the thread that sends what is in the outbox (mail/outbox.h).
  *
- * One mail at a time, the one first that has been due for longest. It is woken by the change feed
- * when a mail is queued, and looks for itself every few seconds. No request ever waits for it. A
- * mail that a server will not take is given up, with a line in the log that has its id and the
- * server's code, and never its text or address; every other failure is tried again, later and
- * later, until its time is over. While there is no server at all, one mail is tried now and then.
+ * One mail at a time (daemon/queue_thread.h). A mail that a server will not take is given up, with
+ * a line in the log that has its id and the server's code, and never its text or address; every
+ * other failure is tried again, later and later, until its time is over. While there is no server
+ * at all, one mail is tried now and then.
  *
  * Every hour it also queues what people are to be told before their tokens expire.
  */

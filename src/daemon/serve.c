@@ -10,14 +10,16 @@
 #include "codec/uri.h"
 #include "daemon/control.h"
 #include "daemon/house.h"
+#include "daemon/logout_sender.h"
 #include "daemon/mailer.h"
 #include "daemon/process.h"
 #include "daemon/settings.h"
 #include "http/http.h"
+#include "oauth/proof.h"
 #include "web/web.h"
 
 enum {
-    LISTENER_COUNT_MAX = 2 * SETTINGS_LIST_COUNT_MAX + 1,
+    LISTENER_COUNT_MAX = 3 * SETTINGS_LIST_COUNT_MAX + 1,
     ERROR_BYTES = 512,
     ADDRESS_BYTES = 512
 };
@@ -34,11 +36,16 @@ struct server {
     char address[ADDRESS_BYTES]; /* "http://127.0.0.1:8080" */
     char issuer[ADDRESS_BYTES];
     struct oauth oauth;
+    struct proof_book *proofs;
+    struct outside outside;
+    struct newcomers newcomers;
     struct web *web;
     struct outbox outbox;
     struct mail_route mail_route;
     struct mail_meters mail_meters;
     struct mailer *mailer; /* NULL: no mail is sent */
+    struct logout_meters logout_meters;
+    struct logout_sender *logout_sender;
     struct letter_head letters;
     struct control_server *control;
     pthread_t signal_thread;
@@ -59,7 +66,7 @@ static void add_listener(struct server *server, const char *address, bool is_tls
 {
     ASSERT(server->listener_count < LISTENER_COUNT_MAX);
     server->listeners[server->listener_count++] =
-        (struct http_listener){ str_of(address), is_tls, tag };
+        (struct http_listener){ .address = str_of(address), .is_tls = is_tls, .tag = tag };
 }
 
 /* What the service manager hands over stands in for a missing --listen. */
@@ -73,6 +80,11 @@ static void add_inherited(struct server *server)
     }
 }
 
+static bool has_tls(const struct settings *settings)
+{
+    return settings->tls_listen_count > 0 || settings->outside.client_listens.count > 0;
+}
+
 static void add_listeners(struct server *server)
 {
     const struct settings *settings = &server->settings;
@@ -81,6 +93,10 @@ static void add_listeners(struct server *server)
         add_listener(server, settings->listen[i], false, WEB_LISTENER_PUBLIC);
     for (size_t i = 0; i < settings->tls_listen_count; i++)
         add_listener(server, settings->tls_listen[i], true, WEB_LISTENER_PUBLIC);
+    for (size_t i = 0; i < settings->outside.client_listens.count; i++) {
+        add_listener(server, settings->outside.client_listens.at[i], true, WEB_LISTENER_PUBLIC);
+        server->listeners[server->listener_count - 1].asks_certificate = true;
+    }
     if (server->listener_count == 0)
         add_inherited(server);
     if (server->listener_count == 0)
@@ -121,6 +137,7 @@ static void blame_listener(struct server *server, struct str words)
     for (size_t i = 0; i < server->listener_count; i++) {
         const struct http_listener *listener = &server->listeners[i];
         const char *key = listener->tag == WEB_LISTENER_METRICS ? "metrics-listen"
+                          : listener->asks_certificate          ? "tls-client-listen"
                           : listener->is_tls                    ? "tls-listen"
                                                                 : "listen";
 
@@ -141,6 +158,8 @@ static enum rc open_http(struct server *server)
         .trusted_proxy_count = settings->trusted_proxy_count,
         .tls_certificate_file = settings->tls_certificate,
         .tls_key_file = settings->tls_key,
+        .client_trust = server->outside.trust,
+        .certificate_header = str_of(server->outside.header),
         .loop_count = settings->loops,
         .work_thread_count = settings->work_threads,
         .hash_thread_count = settings->hash_threads,
@@ -157,7 +176,7 @@ static enum rc open_http(struct server *server)
         return rc;
     add_listeners(server);
     config.listener_count = server->listener_count;
-    if (settings->tls_listen_count == 0)
+    if (!has_tls(settings))
         config.tls_certificate_file = config.tls_key_file = NULL;
     rc = http_server_open(&config, &server->http, &words);
     if (rc != RC_OK) {
@@ -265,7 +284,7 @@ static void reload_tls(struct server *server)
     char bytes[ERROR_BYTES];
     struct buffer error = buffer_over(bytes, sizeof(bytes));
 
-    if (server->settings.tls_listen_count == 0)
+    if (!has_tls(&server->settings))
         return;
     if (http_server_reload_tls(server->http, &error) == RC_OK)
         log_event(LOG_INFO, "certificate_reloaded",
@@ -293,6 +312,7 @@ static void *signal_main(void *context)
         web_begin_drain(server->web);
         if (server->mailer != NULL)
             mailer_begin_stop(server->mailer);
+        logout_sender_begin_stop(server->logout_sender);
         http_server_stop(server->http);
         return NULL;
     }
@@ -350,20 +370,34 @@ static enum rc open_web(struct server *server)
                                  .dialects = &server->settings.dialects,
                                  .permanent_days_max = server->settings.permanent_days_max,
                                  .mail = server->mailer != NULL ? &server->mail_meters : NULL,
+                                 .logouts = &server->logout_meters,
                                  .registration = &server->settings.registration,
                                  .brand = server->settings.brand,
                                  .outbox = server->mailer != NULL ? &server->outbox : NULL };
     enum rc rc;
 
+    server->logout_sender =
+        logout_sender_new(server->house.store, &server->oauth, &server->logout_meters);
+    newcomers_init(&server->settings.newcomers, &server->newcomers);
     rc = house_open_room(&server->house, str_of(server->issuer));
     if (rc != RC_OK)
         return fault(server, rc, "the keys and tokens cannot be read");
+    rc = proof_book_new(server->house.master_key.bytes,
+                        server->settings.dpop_nonce == DPOP_NONCE_REQUIRED, &server->proofs);
+    if (rc != RC_OK)
+        return fault(server, rc, "the keys of nonces");
     server->oauth = (struct oauth){ .store = server->house.store,
                                     .catalog = server->house.catalog,
                                     .tokens = server->house.room,
                                     .secrets = &server->house.checker,
                                     .door = &server->house.door,
-                                    .issuer = str_of(server->issuer) };
+                                    .issuer = str_of(server->issuer),
+                                    .root = oauth_root_of(str_of(server->issuer)),
+                                    .subject_key = server->house.subject_key,
+                                    .proofs = server->proofs,
+                                    .fetcher = server->outside.fetcher,
+                                    .admission = &server->newcomers.admission,
+                                    .client_trust = server->outside.trust };
     rc = oauth_prepare(&server->oauth);
     if (rc != RC_OK)
         return fault(server, rc, "the store cannot be written");
@@ -384,6 +418,8 @@ static enum rc open_all(struct server *server)
 
     rc = open_house(server);
     if (rc == RC_OK)
+        rc = outside_open(&server->settings.outside, &server->outside, server->error);
+    if (rc == RC_OK)
         rc = open_http(server);
     if (rc != RC_OK)
         return fault(server, rc, "the server cannot start");
@@ -393,8 +429,9 @@ static enum rc open_all(struct server *server)
         rc = open_mailer(server);
     if (rc == RC_OK)
         rc = open_web(server);
-    if (rc == RC_OK && server->mailer != NULL &&
-        mailer_start(server->mailer, &server->letters) != RC_OK)
+    if (rc == RC_OK && ((server->mailer != NULL &&
+                         mailer_start(server->mailer, &server->letters) != RC_OK) ||
+                        logout_sender_start(server->logout_sender) != RC_OK))
         return fault(server, RC_SYSTEM, "a thread");
     if (rc == RC_OK)
         rc = control_server_open(server->settings.data, &server->house, &server->control,
@@ -416,6 +453,10 @@ static void close_all(struct server *server)
         http_server_close(server->http);
     if (server->web != NULL)
         web_close(server->web);
+    if (server->logout_sender != NULL)
+        logout_sender_free(server->logout_sender);
+    proof_book_free(server->proofs);
+    outside_close(&server->outside);
     if (server->mailer != NULL)
         mailer_close(server->mailer);
     if (server->house.store != NULL)

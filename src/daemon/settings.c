@@ -5,8 +5,14 @@
 
 #include "daemon/config.h"
 
-#define LOCKOUT_MODES "throttle|timed|disable"
-enum { LOCKOUT_DURATION_S = 1800, PERMANENT_DAY_COUNT_MAX = 36500 };
+#define LOCKOUT_MODES      "throttle|timed|disable"
+#define DPOP_NONCE_MODES   "offered|required"
+#define REGISTRATION_MODES "off|token|open"
+enum {
+    LOCKOUT_DURATION_S = 1800,
+    PERMANENT_DAY_COUNT_MAX = 36500,
+    CLIENT_REGISTRATION_COUNT_MAX = 1000000 /* each is in memory, as all clients are */
+};
 
 #define WORD_OF(standard) WORD_OF_##standard
 #define WORD_OF_true      "on"
@@ -31,6 +37,24 @@ const struct option_spec settings_options[] = {
     { "lockout-duration", "SECONDS", "how long a timed lock lasts (default: 1800)", false },
     { "permanent-lifetime-max", "DAYS", "how long permanent tokens may live (default: 0, no limit)",
       false },
+    { "dpop-nonce", DPOP_NONCE_MODES, "whether DPoP proofs need a nonce of ours (default: offered)",
+      false },
+    { "tls-client-listen", "HOST:PORT", "HTTPS that asks clients for a certificate (RFC 8705)",
+      true },
+    { "tls-client-ca", "FILE", "whose certificates clients may authenticate with, PEM", false },
+    { "tls-client-certificate-header", "NAME",
+      "of trusted proxies, with their client's certificate", false },
+    { "fetch-network", "NETWORK", "a private one that clients' documents may be fetched from",
+      true },
+    { "fetch-ca-file", "FILE", "certificates to trust for that beside the system's, PEM", false },
+    { "client-registration", REGISTRATION_MODES,
+      "whether programs may register themselves as clients (default: off)", false },
+    { "client-registration-max", "N", "how many such clients there may be (default: 10000)",
+      false },
+    { "client-registration-service", "SERVICE", "one that such clients may be for", true },
+    { "client-id-documents", "on|off",
+      "a client's id may be the URL of its metadata (default: off)", false },
+    { "client-document-host", "HOST", "of such URLs; '*' for any", true },
     { "smtp-url", "URL", "smtp://HOST:PORT or smtps://HOST, which takes our mail", false },
     { "smtp-password-file", "FILE", "two lines, user and password, for that server", false },
     { "smtp-ca-file", "FILE", "certificates to trust there instead of the system's, PEM", false },
@@ -197,6 +221,41 @@ static const struct row rows[] = {
       .max = THROTTLE_LOCK_S_MAX },
     { "permanent-lifetime-max", ROW_NUMBER, AT(permanent_days_max), IN_FILE(permanent_lifetime_max),
       .min = 0, .max = PERMANENT_DAY_COUNT_MAX },
+    { "dpop-nonce", ROW_CHOICE, AT(dpop_nonce), IN_FILE(dpop_nonce), .choices = DPOP_NONCE_MODES },
+    { .name = "tls-client-listen",
+      .kind = ROW_TEXTS,
+      AT(outside.client_listens),
+      IN_FILE(tls_client_listen),
+      IN_FILE(tls_client_listen_count) },
+    { .name = "tls-client-ca", .kind = ROW_TEXT, AT(outside.client_ca), IN_FILE(tls_client_ca) },
+    { .name = "tls-client-certificate-header",
+      .kind = ROW_TEXT,
+      AT(outside.certificate_header),
+      IN_FILE(tls_client_certificate_header) },
+    { .name = "fetch-network",
+      .kind = ROW_TEXTS,
+      AT(outside.networks),
+      IN_FILE(fetch_network),
+      IN_FILE(fetch_network_count) },
+    { .name = "fetch-ca-file", .kind = ROW_TEXT, AT(outside.fetch_ca), IN_FILE(fetch_ca_file) },
+    { "client-registration", ROW_CHOICE, AT(newcomers.registration), IN_FILE(client_registration),
+      .choices = REGISTRATION_MODES },
+    { "client-registration-max", ROW_NUMBER, AT(newcomers.count_max),
+      IN_FILE(client_registration_max), .min = 1, .max = CLIENT_REGISTRATION_COUNT_MAX },
+    { .name = "client-registration-service",
+      .kind = ROW_TEXTS,
+      AT(newcomers.services),
+      IN_FILE(client_registration_service),
+      IN_FILE(client_registration_service_count) },
+    { .name = "client-id-documents",
+      .kind = ROW_SWITCH,
+      AT(newcomers.takes_documents),
+      IN_FILE(client_id_documents) },
+    { .name = "client-document-host",
+      .kind = ROW_TEXTS,
+      AT(newcomers.hosts),
+      IN_FILE(client_document_host),
+      IN_FILE(client_document_host_count) },
     { .name = "smtp-url", .kind = ROW_TEXT, AT(mail.smtp_url), IN_FILE(smtp_url) },
     { .name = "smtp-password-file",
       .kind = ROW_TEXT,
@@ -374,6 +433,8 @@ static enum rc check_groups(struct settings *settings, const struct options *opt
     if (rc == RC_OK)
         rc = registration_check(settings, &words);
     if (rc == RC_OK)
+        rc = newcomers_settings_check(&settings->newcomers, &words);
+    if (rc == RC_OK)
         rc = brand_open(&settings->brand_settings, &settings->brand, &words);
     if (rc == RC_OK)
         return RC_OK;
@@ -388,6 +449,7 @@ static enum rc take_rows(const struct options *options, const struct config_file
 {
     settings->dialects = dialect_settings_default;
     settings->lockout = (struct lockout){ LOCKOUT_THROTTLE, LOCKOUT_DURATION_S };
+    settings->newcomers.count_max = ADMISSION_COUNT_DEFAULT;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         enum rc rc = take_row(&rows[i], options, file, settings, out_error);
 
@@ -406,6 +468,16 @@ static enum rc check_whole(const struct settings *settings, struct buffer *out_e
     if (settings->tls_listen_count > 0 &&
         (settings->tls_certificate == NULL || settings->tls_key == NULL)) {
         buffer_append_str(out_error, STR("tls-listen needs tls-certificate and tls-key"));
+        return RC_INVALID;
+    }
+    if (settings->outside.client_listens.count > 0 &&
+        (settings->tls_certificate == NULL || settings->tls_key == NULL)) {
+        buffer_append_str(out_error, STR("tls-client-listen needs tls-certificate and tls-key"));
+        return RC_INVALID;
+    }
+    /* CA-09: nobody else is believed about whose certificate this is. */
+    if (settings->outside.certificate_header.len > 0 && settings->trusted_proxy_count == 0) {
+        buffer_append_str(out_error, STR("tls-client-certificate-header needs trusted-proxy"));
         return RC_INVALID;
     }
     return RC_OK;

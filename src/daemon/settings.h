@@ -11,10 +11,15 @@
 #include "account/throttle.h"
 #include "base/log.h"
 #include "daemon/mail_route.h"
+#include "daemon/newcomers.h"
 #include "daemon/options.h"
+#include "daemon/outside.h"
 #include "web/web.h"
 
 enum { SETTINGS_LIST_COUNT_MAX = 16 };
+
+/* Whether DPoP proofs may carry a nonce of ours, or must (RFC 9449 8). */
+enum dpop_nonce { DPOP_NONCE_OFFERED, DPOP_NONCE_REQUIRED };
 
 struct settings {
     const char *data;
@@ -36,6 +41,9 @@ struct settings {
     unsigned loops;
     struct lockout lockout;
     int64_t permanent_days_max; /* of permanent tokens' life; 0: no limit */
+    unsigned dpop_nonce;        /* enum dpop_nonce */
+    struct outside_settings outside;
+    struct newcomers_settings newcomers;
     struct mail_settings mail;
     struct web_registration registration;
     struct brand_settings brand_settings;

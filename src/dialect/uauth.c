@@ -23,7 +23,7 @@ static void format(const struct token_answer *answer, struct buffer *out_json)
     struct json_out json = json_out_over(out_json);
 
     json_begin_object(&json);
-    json_member_string(&json, STR("token_type"), STR("Bearer"));
+    json_member_string(&json, STR("token_type"), token_type_of(answer->binding));
     json_member_string(&json, STR("scope"), answer->scope);
     json_member_string(&json, STR("access_token"), answer->access_token);
     format_expiry(answer, &json);

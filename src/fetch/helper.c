@@ -211,9 +211,9 @@ static int above_wire(int fd)
     return moved;
 }
 
-static struct wire_wait patience(int stop_fd)
+static struct wire_wait patience(int64_t patience_ms, int stop_fd)
 {
-    return (struct wire_wait){ .deadline_ms = clock_monotonic_ms() + FETCH_PATIENCE_MS,
+    return (struct wire_wait){ .deadline_ms = clock_monotonic_ms() + patience_ms,
                                .stop_fd = stop_fd,
                                .stop_ms = HELPER_STOP_MS };
 }
@@ -237,8 +237,10 @@ static bool send_setup(struct helper *helper)
     field_put(&body, secret_expose(&user));
     field_put(&body, secret_expose(&password));
     field_put(&body, config->smtp_ca_file != NULL ? str_of(config->smtp_ca_file) : STR(""));
-    is_sent =
-        !body.overflow && wire_write(helper->fd, FETCH_SETUP, 0, buffer_str(&body), patience(-1));
+    field_put(&body, config->networks);
+    field_put(&body, config->fetch_ca_file != NULL ? str_of(config->fetch_ca_file) : STR(""));
+    is_sent = !body.overflow && wire_write(helper->fd, FETCH_SETUP, 0, buffer_str(&body),
+                                           patience(FETCH_DOCUMENT_PATIENCE_MS, -1));
     explicit_bzero(helper->body, body.len);
     return is_sent;
 }
@@ -272,22 +274,23 @@ static bool take_answer(struct str body, struct helper_answer *out_answer)
     uint32_t outcome;
     uint32_t code;
     struct str words;
+    struct str content;
 
     if (!field_take_number(&body, &outcome) || outcome > FETCH_AWAY ||
         !field_take_number(&body, &code) || !field_take(&body, &words) ||
-        words.len > WIRE_WORDS_BYTES_MAX || body.len > 0)
+        words.len > WIRE_WORDS_BYTES_MAX || !field_take(&body, &content) || body.len > 0)
         return false;
     out_answer->outcome = (enum fetch_outcome)outcome;
     out_answer->code = (int32_t)code;
+    out_answer->content = content;
     snprintf(out_answer->words, sizeof(out_answer->words), "%.*s", STR_ARGS(words));
     return true;
 }
 
-static bool ask(struct helper *helper, enum fetch_kind kind, size_t body_bytes, int stop_fd,
-                struct helper_answer *out_answer)
+static bool ask(struct helper *helper, enum fetch_kind kind, size_t body_bytes,
+                struct wire_wait wait, struct helper_answer *out_answer)
 {
     struct str body = { helper->body, body_bytes };
-    struct wire_wait wait = patience(stop_fd);
     uint32_t id = ++helper->last_id;
     struct wire_head head;
     bool is_answered;
@@ -299,24 +302,50 @@ static bool ask(struct helper *helper, enum fetch_kind kind, size_t body_bytes, 
            take_answer((struct str){ helper->body, head.len }, out_answer);
 }
 
+/* What there is to say when nothing is heard; false: there is nobody to ask. */
+static bool begin(struct helper *helper, struct helper_answer *out_answer)
+{
+    *out_answer = (struct helper_answer){ .outcome = FETCH_AWAY,
+                                          .code = TROUBLE_HELPER,
+                                          .words = "the helper process broke off" };
+    if (start(helper))
+        return true;
+    snprintf(out_answer->words, sizeof(out_answer->words), "%s",
+             "the helper process could not be started");
+    return false;
+}
+
+void helper_fetch(struct helper *helper, struct str url, const struct str *form,
+                  struct helper_answer *out_answer)
+{
+    struct buffer body = buffer_over(helper->body, WIRE_BODY_BYTES_MAX);
+
+    if (!begin(helper, out_answer))
+        return;
+    field_put(&body, url);
+    if (form != NULL)
+        field_put(&body, *form);
+    ASSERT(!body.overflow);
+    if (!ask(helper, form != NULL ? FETCH_POST : FETCH_GET, body.len,
+             patience(FETCH_DOCUMENT_PATIENCE_MS, -1), out_answer)) {
+        bury(helper);
+        return;
+    }
+    helper->pause_ms = PAUSE_MS;
+}
+
 void helper_send_mail(struct helper *helper, const struct helper_mail *mail, int stop_fd,
                       struct helper_answer *out_answer)
 {
     struct buffer body = buffer_over(helper->body, WIRE_BODY_BYTES_MAX);
 
-    *out_answer = (struct helper_answer){ .outcome = FETCH_AWAY,
-                                          .code = TROUBLE_HELPER,
-                                          .words = "the helper process broke off" };
-    if (!start(helper)) {
-        snprintf(out_answer->words, sizeof(out_answer->words), "%s",
-                 "the helper process could not be started");
+    if (!begin(helper, out_answer))
         return;
-    }
     field_put(&body, mail->sender);
     field_put(&body, mail->recipient);
     field_put(&body, mail->message);
     ASSERT(!body.overflow);
-    if (!ask(helper, FETCH_MAIL, body.len, stop_fd, out_answer)) {
+    if (!ask(helper, FETCH_MAIL, body.len, patience(FETCH_PATIENCE_MS, stop_fd), out_answer)) {
         bury(helper);
         return;
     }

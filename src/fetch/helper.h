@@ -22,6 +22,8 @@ struct helper_config {
     struct str greeting;            /* our domain, or an address in brackets                */
     const char *smtp_password_file; /* NULL: no sign-in                                     */
     const char *smtp_ca_file;       /* NULL: the system's certificates                      */
+    struct str networks;            /* private ones that may be asked, with spaces between  */
+    const char *fetch_ca_file;      /* for documents, beside the system's; NULL: none       */
 };
 
 /*
@@ -46,6 +48,7 @@ struct helper_answer {
     enum fetch_outcome outcome;
     int64_t code; /* see fetch/wire.h */
     char words[WIRE_WORDS_BYTES_MAX + 1];
+    struct str content; /* of a document, in the helper's memory until the next request */
 };
 
 /*
@@ -55,6 +58,15 @@ struct helper_answer {
  */
 void helper_send_mail(struct helper *helper, const struct helper_mail *mail, int stop_fd,
                       struct helper_answer *out_answer);
+
+/*
+ * Fetches the document at a URL, or sends a form to one, and waits for the outcome, at most
+ * FETCH_DOCUMENT_PATIENCE_MS (fetch/https.h).
+ *
+ * form   NULL: GET
+ */
+void helper_fetch(struct helper *helper, struct str url, const struct str *form,
+                  struct helper_answer *out_answer);
 
 enum { HELPER_STOP_MS = 5 * 1000 };
 

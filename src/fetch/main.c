@@ -14,7 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "codec/field.h"
+#include "codec/uri.h"
+#include "fetch/https.h"
 #include "fetch/smtp.h"
 
 enum { SETUP_BYTES_MAX = 8 * 1024 };
@@ -25,6 +28,7 @@ static const struct wire_wait for_ever = { .deadline_ms = INT64_MAX, .stop_fd = 
 struct setup {
     char bytes[SETUP_BYTES_MAX];
     struct smtp_setup smtp;
+    struct https_setup https;
     bool is_there;
 };
 
@@ -59,9 +63,9 @@ static const char *take_text(struct str *rest, struct buffer *memory)
 static bool take_setup(struct str body, struct setup *out_setup)
 {
     struct buffer memory = buffer_over(out_setup->bytes, sizeof(out_setup->bytes));
-    const char *texts[5];
+    const char *texts[7];
 
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 7; i++) {
         texts[i] = take_text(&body, &memory);
         if (texts[i] == NULL)
             return false;
@@ -71,12 +75,14 @@ static bool take_setup(struct str body, struct setup *out_setup)
                                            .user = texts[2][0] != '\0' ? texts[2] : NULL,
                                            .password = texts[3],
                                            .ca_file = texts[4][0] != '\0' ? texts[4] : NULL };
+    out_setup->https.ca_file = texts[6][0] != '\0' ? texts[6] : NULL;
     out_setup->is_there = true;
-    return body.len == 0;
+    return body.len == 0 && reach_parse(str_of(texts[5]), &out_setup->https.reach) == RC_OK;
 }
 
-static bool send_mail(const struct setup *setup, struct str body, struct smtp_result *out_result)
+static bool send_mail(const struct setup *setup, struct str body, struct https_result *out_result)
 {
+    struct smtp_result result;
     static char bytes[1024];
     struct buffer memory = buffer_over(bytes, sizeof(bytes));
     struct smtp_mail mail;
@@ -86,27 +92,59 @@ static bool send_mail(const struct setup *setup, struct str body, struct smtp_re
     if (!setup->is_there || mail.sender == NULL || mail.recipient == NULL ||
         !field_take(&body, &mail.message) || body.len > 0)
         return false;
-    smtp_send(&setup->smtp, &mail, out_result);
+    smtp_send(&setup->smtp, &mail, &result);
+    *out_result = (struct https_result){ .outcome = result.outcome, .code = result.code };
+    memcpy(out_result->words, result.words, sizeof(result.words));
     return true;
 }
 
-static bool answer(uint32_t id, const struct smtp_result *result)
+static void log_failure(const char *url, const struct https_result *result)
 {
-    char bytes[WIRE_WORDS_BYTES_MAX + 16];
+    char memory[16];
+    struct uri uri;
+
+    if (uri_parse(str_of(url), &uri) != RC_OK)
+        return;
+    log_event(LOG_INFO, "fetch_failed", LOG_STR("host", uri.host),
+              LOG_STR("code", fetch_code_format(result->code, memory)),
+              LOG_TEXT("why", result->words));
+}
+
+static bool fetch_document(const struct setup *setup, enum fetch_kind kind, struct str body,
+                           struct https_result *out_result)
+{
+    static char bytes[4096];
+    struct buffer memory = buffer_over(bytes, sizeof(bytes));
+    struct https_request request = { .is_post = kind == FETCH_POST };
+
+    request.url = take_text(&body, &memory);
+    if (!setup->is_there || request.url == NULL ||
+        (request.is_post && !field_take(&body, &request.form)) || body.len > 0)
+        return false;
+    https_perform(&setup->https, &request, out_result);
+    if (out_result->outcome != FETCH_DONE)
+        log_failure(request.url, out_result);
+    return true;
+}
+
+static bool answer(uint32_t id, const struct https_result *result)
+{
+    static char bytes[FETCH_DOCUMENT_BYTES_MAX + WIRE_WORDS_BYTES_MAX + 32];
     struct buffer body = buffer_over(bytes, sizeof(bytes));
 
     field_put_number(&body, (uint32_t)result->outcome);
     field_put_number(&body, (uint32_t)result->code);
     field_put(&body, str_of(result->words));
+    field_put(&body, result->content);
     return wire_write(WIRE_FD, FETCH_RESULT, id, buffer_str(&body), for_ever);
 }
 
 /* One frame; false: there is nothing more to say. */
 static bool serve_one(struct setup *setup, char *body)
 {
-    struct smtp_result result = { .outcome = FETCH_AWAY,
-                                  .code = TROUBLE_HELPER,
-                                  .words = "this request is not known to the helper" };
+    struct https_result result = { .outcome = FETCH_AWAY,
+                                   .code = TROUBLE_HELPER,
+                                   .words = "this request is not known to the helper" };
     struct wire_head head;
     bool is_good = true;
 
@@ -116,6 +154,9 @@ static bool serve_one(struct setup *setup, char *body)
         is_good = take_setup((struct str){ body, head.len }, setup);
     else if (head.kind == FETCH_MAIL)
         is_good = send_mail(setup, (struct str){ body, head.len }, &result);
+    else if (head.kind == FETCH_GET || head.kind == FETCH_POST)
+        is_good = fetch_document(setup, (enum fetch_kind)head.kind, (struct str){ body, head.len },
+                                 &result);
     explicit_bzero(body, head.len);
     return is_good && (head.kind == FETCH_SETUP || answer(head.id, &result));
 }

@@ -1,5 +1,6 @@
 /*
- * fetch/smtp.h: one message to one SMTP server, in the helper's process. The only user of libcurl.
+ * fetch/smtp.h: one message to one SMTP server, in the helper's process. It and fetch/https.h alone
+ * use libcurl.
  *
  * The server's certificate is verified, and TLS is not left out except towards this very machine.
  * Nothing is kept from one message to the next.

@@ -115,6 +115,10 @@ struct str fetch_code_format(int64_t code, char memory[static 16])
         return STR("no login");
     case TROUBLE_TIMEOUT:
         return STR("timeout");
+    case TROUBLE_CLOSED_OFF:
+        return STR("closed off");
+    case TROUBLE_TOO_LARGE:
+        return STR("too large");
     case TROUBLE_PROTOCOL:
         return STR("broken off");
     default:

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "http/address.h"
+#include "http/certificate.h"
 #include "http/server.h"
 
 /* What a read or a write came to. */
@@ -259,6 +260,7 @@ static void complete_request(struct http_loop *loop, struct connection *connecti
     public->request.is_tls = connection->listener->is_tls;
     public->request.listener_tag = connection->listener->tag;
     address_resolve_client(&public->request, config->trusted_proxies, config->trusted_proxy_count);
+    certificate_resolve(config, connection, &public->request);
     format_id(loop->server->id_base + loop->index + loop->request_count * config->loop_count,
               public->request.id);
     loop->request_count++;
@@ -574,7 +576,7 @@ void connection_accept(struct http_loop *loop, const struct listener *listener, 
     connection->state = listener->is_tls ? CONNECTION_HANDSHAKE : CONNECTION_READING;
     event.data.u64 = (uint64_t)connection->generation << 32 | connection->index;
     if (listener->is_tls)
-        connection->tls = server_tls_stream_new(server, fd);
+        connection->tls = server_tls_stream_new(server, listener, fd);
     if ((listener->is_tls && connection->tls == NULL) ||
         epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         connection_close(loop, connection);

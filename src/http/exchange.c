@@ -2,15 +2,17 @@
 
 #include <sys/mman.h>
 
+#include "crypto/certificate.h"
 #include "http/message.h"
 
 enum {
     PAGE_BYTES = 4096,
     /* What serve() may allocate: copies of head and body, and typed forms of both. */
-    ARENA_BYTES = 512 * 1024,
+    ARENA_BYTES = HTTP_ARENA_BYTES,
     SELF_BYTES = (sizeof(struct exchange) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES,
     INPUT_AT = SELF_BYTES,
-    HEADERS_AT = INPUT_AT + PARSE_INPUT_BYTES_MAX,
+    CERTIFICATE_AT = INPUT_AT + PARSE_INPUT_BYTES_MAX,
+    HEADERS_AT = CERTIFICATE_AT + CERTIFICATE_BYTES_MAX,
     BODY_ROOM_AT = HEADERS_AT + HTTP_ANSWER_HEADER_BYTES_MAX,
     /* The head is put in front of the body. */
     BODY_AT = BODY_ROOM_AT + 2 * PAGE_BYTES,
@@ -19,8 +21,6 @@ enum {
 };
 
 _Static_assert(MESSAGE_HEAD_BYTES_MAX <= BODY_AT - BODY_ROOM_AT, "a head fits before the body");
-_Static_assert(ARENA_BYTES >= 4 * (HTTP_HEAD_BYTES_MAX + HTTP_BODY_BYTES_MAX),
-               "arena_alloc never fails");
 
 struct exchange *exchange_new(void)
 {
@@ -34,6 +34,7 @@ struct exchange *exchange_new(void)
      */
     (void)mlock2(memory, EXCHANGE_BYTES, MLOCK_ONFAULT);
     exchange->input = memory + INPUT_AT;
+    exchange->certificate_memory = memory + CERTIFICATE_AT;
     exchange->body_memory = memory + BODY_AT;
     exchange->arena = (struct arena){ .slab = memory + ARENA_AT, .slab_bytes = ARENA_BYTES };
     exchange->public.arena = &exchange->arena;

@@ -31,6 +31,7 @@ struct exchange {
     bool sent_continue;
     struct arena arena;
     char *body_memory;
+    char *certificate_memory; /* CERTIFICATE_BYTES_MAX */
 };
 
 /* Maps a new one; NULL when there is no memory. */

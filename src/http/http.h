@@ -76,8 +76,12 @@ struct http_request {
     struct http_address peer;   /* the socket's other end */
     bool is_tls;                /* on this connection */
     bool is_from_trusted_proxy;
-    int listener_tag; /* struct http_listener.tag */
-    char id[17];      /* 16 hex digits and a NUL: log lines and X-Request-Id */
+    /* What the client showed in its TLS handshake, or what a trusted proxy says that it showed. */
+    bool has_certificate;
+    struct str certificate;      /* DER, of CERTIFICATE_BYTES_MAX at most */
+    bool is_certificate_trusted; /* its chain, as this handshake brought it, ends in a client CA */
+    int listener_tag;            /* struct http_listener.tag */
+    char id[17];                 /* 16 hex digits and a NUL: log lines and X-Request-Id */
 };
 
 struct http_response {
@@ -124,7 +128,8 @@ struct http_listener {
     /* "127.0.0.1:8080", "[::1]:8080", "*:8080" (both families), "unix:/path", "fd:3" */
     struct str address;
     bool is_tls;
-    int tag; /* the caller's own; a request carries it */
+    int tag;               /* the caller's own; a request carries it */
+    bool asks_certificate; /* is_tls: asks clients for one; they need not have any */
 };
 
 /* A network whose forwarding headers are believed. */
@@ -140,6 +145,8 @@ struct http_network {
  */
 enum rc http_network_parse(struct str text, struct http_network *out_network) MUST_CHECK;
 
+struct certificate_trust; /* crypto/certificate.h */
+
 struct http_config {
     const struct http_listener *listeners;
     size_t listener_count;
@@ -147,10 +154,15 @@ struct http_config {
     size_t trusted_proxy_count;
     const char *tls_certificate_file; /* PEM chain; NULL when no listener is TLS */
     const char *tls_key_file;         /* PEM */
-    unsigned loop_count;              /* 0: half the cores, at least one */
-    unsigned work_thread_count;       /* 0: LANE_WORK_THREAD_COUNT */
-    unsigned hash_thread_count;       /* 0: cores - 1, at least one */
-    unsigned connection_count_max;    /* 0: the limit of that name; lowered to fit RLIMIT_NOFILE */
+    /* Whose certificates are trusted of clients; outlives the server. NULL: nobody's. */
+    const struct certificate_trust *client_trust;
+    /* The header, in lower case, by which trusted proxies hand on their clients' certificates
+       (codec/client_cert.h); empty: none does. Whoever else sends it is not listened to. */
+    struct str certificate_header;
+    unsigned loop_count;           /* 0: half the cores, at least one */
+    unsigned work_thread_count;    /* 0: LANE_WORK_THREAD_COUNT */
+    unsigned hash_thread_count;    /* 0: cores - 1, at least one */
+    unsigned connection_count_max; /* 0: the limit of that name; lowered to fit RLIMIT_NOFILE */
     unsigned connection_per_address_max; /* 0: the limit of that name; not for trusted proxies;
                                             an IPv6 /64 counts as one address */
     /* Deadlines in milliseconds; 0 means the limit of that name. Tests shorten them. */

@@ -222,7 +222,10 @@ static enum rc open_inherited(const struct http_listener *setting, struct str nu
 enum rc listener_open(const struct http_listener *setting, struct listener *out_listener,
                       struct buffer *out_error)
 {
-    struct listener listener = { .fd = -1, .is_tls = setting->is_tls, .tag = setting->tag };
+    struct listener listener = { .fd = -1,
+                                 .is_tls = setting->is_tls,
+                                 .asks_certificate = setting->asks_certificate,
+                                 .tag = setting->tag };
     struct str address = setting->address;
     enum rc rc;
 

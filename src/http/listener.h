@@ -15,6 +15,7 @@
 struct listener {
     int fd; /* -1 when closed                                  */
     bool is_tls;
+    bool asks_certificate;
     int tag;
     unsigned port;     /* 0 for a Unix socket                             */
     char *unix_path;   /* to be removed in the end; NULL when not ours    */

@@ -129,6 +129,17 @@ static enum rc open_lanes(struct http_server *server, struct buffer *out_error)
     return RC_OK;
 }
 
+static enum rc new_tls(const struct http_server *server, struct tls_context **out_context,
+                       struct buffer *out_error)
+{
+    enum rc rc =
+        tls_context_new(server->certificate_file, server->key_file, out_context, out_error);
+
+    if (rc == RC_OK && server->config.client_trust != NULL)
+        tls_context_trust(*out_context, server->config.client_trust);
+    return rc;
+}
+
 static enum rc open_tls(struct http_server *server, struct buffer *out_error)
 {
     bool is_needed = false;
@@ -141,7 +152,7 @@ static enum rc open_tls(struct http_server *server, struct buffer *out_error)
         BUFFER_APPEND_LITERAL(out_error, "TLS: a certificate file and a key file are needed");
         return RC_INVALID;
     }
-    return tls_context_new(server->certificate_file, server->key_file, &server->tls, out_error);
+    return new_tls(server, &server->tls, out_error);
 }
 
 static enum rc open_listeners(struct http_server *server, const struct http_listener *settings,
@@ -181,6 +192,10 @@ static struct http_server *server_new(const struct http_config *config)
         server->networks[i] = config->trusted_proxies[i];
     server->certificate_file = copy_text(config->tls_certificate_file);
     server->key_file = copy_text(config->tls_key_file);
+    if (config->certificate_header.len > 0)
+        server->certificate_header =
+            strndup(config->certificate_header.at, config->certificate_header.len);
+    server->config.certificate_header.at = server->certificate_header;
     server->config.listeners = NULL; /* what they became stands in listeners */
     server->config.trusted_proxies = server->networks;
     server->config.tls_certificate_file = server->certificate_file;
@@ -291,7 +306,8 @@ void server_loop_has_stopped_listening(struct http_server *server)
         listener_close(&server->listeners[i]);
 }
 
-struct tls_stream *server_tls_stream_new(struct http_server *server, int fd)
+struct tls_stream *server_tls_stream_new(struct http_server *server,
+                                         const struct listener *listener, int fd)
 {
     struct tls_stream *stream = NULL;
     enum rc rc;
@@ -299,7 +315,11 @@ struct tls_stream *server_tls_stream_new(struct http_server *server, int fd)
     pthread_mutex_lock(&server->tls_mutex);
     rc = tls_stream_new(server->tls, fd, &stream);
     pthread_mutex_unlock(&server->tls_mutex);
-    return rc == RC_OK ? stream : NULL;
+    if (rc != RC_OK)
+        return NULL;
+    if (listener->asks_certificate)
+        tls_stream_ask_certificate(stream);
+    return stream;
 }
 
 enum rc http_server_reload_tls(struct http_server *server, struct buffer *out_error)
@@ -314,7 +334,7 @@ enum rc http_server_reload_tls(struct http_server *server, struct buffer *out_er
     pthread_mutex_unlock(&server->tls_mutex);
     if (!is_needed)
         return RC_OK;
-    rc = tls_context_new(server->certificate_file, server->key_file, &fresh, out_error);
+    rc = new_tls(server, &fresh, out_error);
     if (rc != RC_OK)
         return rc;
     pthread_mutex_lock(&server->tls_mutex);
@@ -342,6 +362,7 @@ void http_server_close(struct http_server *server)
     lane_close(server->lanes[LANE_HASH]);
     for (size_t i = 0; i < server->config.listener_count; i++)
         listener_close(&server->listeners[i]);
+    free(server->certificate_header);
     tls_context_free(server->tls);
     pthread_mutex_destroy(&server->tls_mutex);
     caps_free(server->caps);

@@ -16,6 +16,7 @@ struct http_server {
     struct http_network *networks;
     char *certificate_file;
     char *key_file;
+    char *certificate_header;
     struct caps *caps;
     struct http_loop *loops;
     unsigned started_loop_count;
@@ -29,7 +30,8 @@ struct http_server {
 };
 
 /* A stream made from the certificate that is current now; NULL when that fails. */
-struct tls_stream *server_tls_stream_new(struct http_server *server, int fd);
+struct tls_stream *server_tls_stream_new(struct http_server *server,
+                                         const struct listener *listener, int fd);
 
 /* The loop has stopped accepting; the last one closes the listeners. */
 void server_loop_has_stopped_listening(struct http_server *server);

@@ -1,6 +1,5 @@
 #include "codec/base64url.h"
 #include "codec/json.h"
-#include "crypto/digest.h"
 #include "jose/jose.h"
 
 enum { P256_BYTES = 32, ED25519_BYTES = 32 };
@@ -14,6 +13,7 @@ struct str jose_alg_format(enum signer_kind kind)
         [SIGNER_ES256] = { "ES256", 5 }, /* RFC 7518 3.4 */
         [SIGNER_EDDSA] = { "EdDSA", 5 }, /* RFC 8037 3.1 */
         [SIGNER_RS256] = { "RS256", 5 }, /* RFC 7518 3.3 */
+        [SIGNER_PS256] = { "PS256", 5 }, /* RFC 7518 3.5 */
     };
 
     return names[kind];
@@ -48,6 +48,7 @@ static void append_key_members(struct json_out *json, const struct public_key *k
         append_number(json, STR("x"), key->x, ED25519_BYTES);
         break;
     case SIGNER_RS256:
+    case SIGNER_PS256:
         append_number(json, STR("e"), key->e, key->e_bytes);
         json_member_string(json, STR("kty"), STR("RSA"));
         append_number(json, STR("n"), key->n, key->n_bytes);
@@ -67,19 +68,26 @@ void jwk_format_public(const struct public_key *key, struct str kid, struct buff
     json_end_object(&json);
 }
 
-void jwk_thumbprint(const struct public_key *key, char out_text[static JWK_THUMBPRINT_TEXT_BYTES])
+void jwk_thumbprint_digest(const struct public_key *key,
+                           unsigned char out_digest[static SHA256_BYTES])
 {
     char memory[THUMBPRINT_INPUT_BYTES_MAX];
     struct buffer input = buffer_over(memory, sizeof(memory));
-    struct buffer text = buffer_over(out_text, JWK_THUMBPRINT_TEXT_BYTES);
     struct json_out json = json_out_over(&input);
-    unsigned char digest[SHA256_BYTES];
 
     json_begin_object(&json);
     append_key_members(&json, key);
     json_end_object(&json);
     ASSERT(!input.overflow);
-    digest_sha256(buffer_str(&input), digest);
+    digest_sha256(buffer_str(&input), out_digest);
+}
+
+void jwk_thumbprint(const struct public_key *key, char out_text[static JWK_THUMBPRINT_TEXT_BYTES])
+{
+    struct buffer text = buffer_over(out_text, JWK_THUMBPRINT_TEXT_BYTES);
+    unsigned char digest[SHA256_BYTES];
+
+    jwk_thumbprint_digest(key, digest);
     base64url_encode((struct str){ (const char *)digest, sizeof(digest) }, &text);
     ASSERT(!text.overflow);
 }
@@ -174,31 +182,35 @@ static bool read_key_members(const struct json_value *jwk, struct public_key *ke
         return read_exactly(jwk, STR("x"), ED25519_BYTES, key->x);
     }
     if (member_is(jwk, STR("kty"), STR("RSA"))) {
-        key->kind = SIGNER_RS256;
+        key->kind = member_is(jwk, STR("alg"), STR("PS256")) ? SIGNER_PS256 : SIGNER_RS256;
         return read_minimal(jwk, STR("n"), key->n, sizeof(key->n), &key->n_bytes) &&
                read_minimal(jwk, STR("e"), key->e, sizeof(key->e), &key->e_bytes);
     }
     return false;
 }
 
+enum rc jwk_read_public(const struct json_value *jwk, struct public_key *out_key)
+{
+    struct public_key key = { 0 };
+
+    /* RFC 8725 3.1: a key is for one algorithm. */
+    if (!json_is_object(jwk) || has_private_member(jwk) || !read_key_members(jwk, &key) ||
+        !member_allows(jwk, STR("alg"), jose_alg_format(key.kind)) ||
+        !member_allows(jwk, STR("use"), STR("sig")) || !operations_allow_verify(jwk))
+        return RC_INVALID;
+    *out_key = key;
+    return RC_OK;
+}
+
 enum rc jwk_parse_public(struct str json, struct public_key *out_key)
 {
     struct json_document *document = NULL;
-    const struct json_value *jwk;
-    struct public_key key = { 0 };
     enum rc rc;
 
     rc = json_parse(json, &document);
     if (rc != RC_OK)
         return rc;
-    jwk = json_root(document);
-    /* RFC 8725 3.1: a key is for one algorithm. */
-    if (!json_is_object(jwk) || has_private_member(jwk) || !read_key_members(jwk, &key) ||
-        !member_allows(jwk, STR("alg"), jose_alg_format(key.kind)) ||
-        !member_allows(jwk, STR("use"), STR("sig")) || !operations_allow_verify(jwk))
-        rc = RC_INVALID;
+    rc = jwk_read_public(json_root(document), out_key);
     json_document_free(document);
-    if (rc == RC_OK)
-        *out_key = key;
     return rc;
 }

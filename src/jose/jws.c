@@ -78,21 +78,34 @@ static bool read_string(const struct json_value *header, struct str name, struct
     return true;
 }
 
-static bool has_refused_member(const struct json_value *header)
+static bool has_refused_member(const struct json_value *header, bool may_have_key)
 {
     /* RFC 7515 4.1.11: we know no extension, and b64 (RFC 7797) is one, crit or not.
      * RFC 8725 3.10: keys come from those we trust, never from the token. */
-    static const struct str names[] = { { "crit", 4 }, { "b64", 3 }, { "jwk", 3 }, { "jku", 3 },
+    static const struct str names[] = { { "crit", 4 }, { "b64", 3 }, { "jku", 3 },
                                         { "x5c", 3 },  { "x5u", 3 }, { "zip", 3 } };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (json_find(header, names[i]) != NULL)
             return true;
     }
-    return false;
+    return !may_have_key && json_find(header, STR("jwk")) != NULL;
 }
 
-static enum rc parse_header(struct str text, struct arena *arena, struct jws *jws)
+/* An RSA key that does not say for which of two algorithms it is, is for the header's. */
+static enum rc read_key(const struct json_value *jwk, struct str alg, struct public_key *out_key)
+{
+    enum rc rc = jwk_read_public(jwk, out_key);
+
+    if (rc == RC_OK && out_key->kind == SIGNER_RS256 && json_find(jwk, STR("alg")) == NULL &&
+        str_equal(alg, jose_alg_format(SIGNER_PS256)))
+        out_key->kind = SIGNER_PS256;
+    return rc;
+}
+
+/* out_key  NULL: there may be none; else there has to be one */
+static enum rc parse_header(struct str text, struct arena *arena, struct jws *jws,
+                            struct public_key *out_key)
 {
     struct json_document *document = NULL;
     const struct json_value *header;
@@ -103,16 +116,19 @@ static enum rc parse_header(struct str text, struct arena *arena, struct jws *jw
     if (rc != RC_OK)
         return rc;
     header = json_root(document);
-    if (!json_is_object(header) || has_refused_member(header) ||
+    if (!json_is_object(header) || has_refused_member(header, out_key != NULL) ||
         !read_string(header, STR("alg"), arena, &jws->alg) || jws->alg.len == 0 ||
         !read_string(header, STR("typ"), arena, &jws->typ) ||
         !read_string(header, STR("kid"), arena, &jws->kid))
         rc = RC_INVALID;
+    if (rc == RC_OK && out_key != NULL)
+        rc = read_key(json_find(header, STR("jwk")), jws->alg, out_key);
     json_document_free(document);
     return rc;
 }
 
-enum rc jws_parse(struct str compact, struct arena *arena, struct jws *out_jws)
+static enum rc parse_compact(struct str compact, struct arena *arena, struct jws *out_jws,
+                             struct public_key *out_key)
 {
     struct str header_text, header, payload_text, signature_text, rest;
     struct jws jws = { 0 };
@@ -138,10 +154,21 @@ enum rc jws_parse(struct str compact, struct arena *arena, struct jws *out_jws)
         decode_into(arena, payload_text, &jws.payload) != RC_OK ||
         decode_into(arena, signature_text, &jws.signature) != RC_OK)
         return RC_INVALID;
-    rc = parse_header(header, arena, &jws);
+    rc = parse_header(header, arena, &jws, out_key);
     if (rc == RC_OK)
         *out_jws = jws;
     return rc;
+}
+
+enum rc jws_parse(struct str compact, struct arena *arena, struct jws *out_jws)
+{
+    return parse_compact(compact, arena, out_jws, NULL);
+}
+
+enum rc jws_parse_proof(struct str compact, struct arena *arena, struct jws *out_jws,
+                        struct public_key *out_key)
+{
+    return parse_compact(compact, arena, out_jws, out_key);
 }
 
 /* ---- verifying ---- */

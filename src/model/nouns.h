@@ -95,6 +95,101 @@ struct client {
     int64_t created_at;
 };
 
+/* The key or certificate that a holder has to prove. */
+struct binding {
+    enum binding_kind kind;
+    unsigned char thumbprint[DIGEST_BYTES]; /* SHA-256: RFC 7638 of the key; of the certificate */
+};
+
+/*
+ * One act of a person: what they allowed a client at the authorization endpoint or for a device
+ * (RFC 6749 1.3), and how they were authenticated then. Codes, devices' requests and grants refer
+ * to it; it stays as long as one of them does.
+ */
+struct authorization {
+    int64_t id;
+    int64_t account_id;
+    int64_t client_id;
+    int64_t login_id;   /* of the browser session where it was allowed */
+    struct str subject; /* sub as this client knows it; empty: as everybody does     */
+    struct str sid;     /* of ID and logout tokens; empty: none                      */
+    struct str acr;     /* empty: none */
+    struct str amr;     /* words of RFC 8176, space-separated */
+    struct str nonce;   /* of the first ID token */
+    struct str claims;  /* JSON, the claims parameter (OpenID Connect Core 5.5); or empty */
+    struct str details; /* JSON array (RFC 9396), as it was allowed; or empty */
+    struct str actor;   /* JSON object, the claim act (RFC 8693 4.1); or empty */
+    int64_t auth_time;
+    int64_t created_at;
+    int64_t expires_at; /* may leave the store then, unless a grant refers to it */
+};
+
+/* An authorization code (RFC 6749 4.1). */
+struct code {
+    int64_t id;
+    unsigned char digest[DIGEST_BYTES]; /* SHA-256 of its value */
+    int64_t client_id;
+    int64_t authorization_id;
+    struct str redirect_uri;
+    struct str challenge; /* code_challenge of S256 (RFC 7636 4.2): 43 characters */
+    struct str scope;
+    struct str audience;
+    struct binding binding; /* dpop_jkt (RFC 9449 10); the redeemer must prove it */
+    int64_t expires_at;
+    int64_t spent_at; /* read only */
+    int64_t grant_id; /* read only: what it was redeemed for */
+};
+
+/* A pushed authorization request (RFC 9126). */
+struct pushed_request {
+    int64_t id;
+    unsigned char digest[DIGEST_BYTES]; /* SHA-256 of the random part of its request_uri */
+    int64_t client_id;
+    struct str parameters; /* as application/x-www-form-urlencoded, checked */
+    int64_t expires_at;
+};
+
+/* A device's request for authorization (RFC 8628). */
+struct device_request {
+    int64_t id;
+    unsigned char digest[DIGEST_BYTES];      /* of the device_code */
+    unsigned char user_digest[DIGEST_BYTES]; /* of the user_code, folded; unique while it lives */
+    int64_t client_id;
+    int64_t authorization_id; /* DEVICE_ALLOWED, DEVICE_SPENT */
+    enum device_state state;
+    struct str scope;
+    struct str audience;
+    struct str details;
+    struct binding binding;
+    int64_t interval_s;
+    int64_t polled_at;
+    int64_t expires_at;
+};
+
+/* What an account allowed a client, remembered: nobody is asked twice for the same. One row of an
+ * account and a client. */
+struct consent {
+    int64_t id;
+    int64_t account_id;
+    int64_t client_id;
+    struct str scope;   /* every word that was ever allowed and not revoked */
+    struct str details; /* authorization_details, likewise */
+    int64_t at;
+};
+
+/* A logout token that a client has to be told (OpenID Connect Back-Channel Logout 1.0). */
+struct delivery {
+    int64_t id;
+    int64_t client_id;
+    struct str uri;
+    struct str content; /* whose sign-in ended, JSON: what the token says (oauth/logout.h) */
+    int64_t at;
+    int64_t until;        /* when it is given up            */
+    int64_t next_at;      /* not tried before               */
+    int64_t leased_until; /* see struct mail */
+    int64_t attempt_count;
+};
+
 /*
  * What an account allowed a client, or a client itself: every token descends from one. Ending a
  * grant ends all its tokens. A standing grant is shared by all tokens of the same account, client,
@@ -102,14 +197,17 @@ struct client {
  */
 struct grant {
     int64_t id;
-    int64_t account_id;  /* 0: the client itself (RFC 6749 4.4) */
-    int64_t client_id;   /* struct client.id                    */
-    struct str scope;    /* as granted, in the order granted    */
-    struct str audience; /* space-separated service ids; empty: the issuer */
+    int64_t authorization_id; /* the struct authorization that it rests on; 0: none */
+    struct binding binding;   /* of its access tokens; a grant with one is never a standing one */
+    int64_t account_id;       /* 0: the client itself (RFC 6749 4.4) */
+    int64_t client_id;        /* struct client.id                    */
+    struct str scope;         /* as granted, in the order granted    */
+    struct str audience;      /* space-separated service ids; empty: the issuer */
     bool is_family;
     bool is_permanent; /* a family whose token is a permanent one; see struct permanent */
     bool is_session;   /* its tokens are good only together with the session of the same id */
-    int64_t parent_id; /* the family that a narrowed grant ends with; 0: none */
+    int64_t parent_id; /* the grant that this one ends with: a family that was narrowed, or that of
+                          a token that was exchanged; 0: none */
     int64_t created_at;
     int64_t expires_at;   /* when its last token has expired for certain and the record may leave
                              the store; 0: never, as for standing grants */
@@ -139,6 +237,9 @@ struct browser_session {
     int64_t account_id;
     unsigned char digest[DIGEST_BYTES]; /* SHA-256 of the cookie's value */
     enum session_stage stage;
+    int64_t login_id;          /* of the sign-in it goes back to, which a step-up does not change;
+                                  an id of ours, unlike the session's own the same for its life */
+    unsigned methods;          /* bits of enum sign_in_method, of the last full proof */
     unsigned char address[16]; /* of its beginning, as struct http_address */
     struct str device;         /* its User-Agent, cut */
     int64_t created_at;

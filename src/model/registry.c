@@ -4,6 +4,16 @@ static const struct str grant_type_texts[GRANT_TYPE_COUNT] = {
     [GRANT_TYPE_PASSWORD] = { "password", 8 },
     [GRANT_TYPE_CLIENT_CREDENTIALS] = { "client_credentials", 18 },
     [GRANT_TYPE_REFRESH_TOKEN] = { "refresh_token", 13 },
+    [GRANT_TYPE_AUTHORIZATION_CODE] = { "authorization_code", 18 },
+    [GRANT_TYPE_DEVICE_CODE] = { "urn:ietf:params:oauth:grant-type:device_code", 44 },
+    [GRANT_TYPE_TOKEN_EXCHANGE] = { "urn:ietf:params:oauth:grant-type:token-exchange", 47 },
+    [GRANT_TYPE_JWT_BEARER] = { "urn:ietf:params:oauth:grant-type:jwt-bearer", 43 },
+};
+
+static const struct str binding_kind_texts[BINDING_KIND_COUNT] = {
+    [BINDING_NONE] = { "", 0 },
+    [BINDING_DPOP] = { "jkt", 3 },
+    [BINDING_TLS] = { "x5t#S256", 8 },
 };
 
 static const struct str client_auth_method_texts[AUTH_METHOD_COUNT] = {
@@ -22,10 +32,11 @@ static const struct str token_format_texts[TOKEN_FORMAT_COUNT] = {
     [TOKEN_SPRING_JWT] = { "spring-jwt", 10 },
 };
 
-static const struct str signing_alg_texts[ALG_COUNT] = {
+static const struct str signing_alg_texts[ALG_COUNT + 1] = {
     [ALG_ES256] = { "ES256", 5 },
     [ALG_EDDSA] = { "EdDSA", 5 },
     [ALG_RS256] = { "RS256", 5 },
+    [ALG_PS256] = { "PS256", 5 },
 };
 
 static const char *const event_kind_texts[] = {
@@ -48,6 +59,9 @@ static const char *const event_kind_texts[] = {
     [EVENT_SIGNED_IN] = "signed_in",
     [EVENT_SIGNED_OUT] = "signed_out",
     [EVENT_PERMANENT_CHANGED] = "permanent_changed",
+    [EVENT_CONSENT_GIVEN] = "consent_given",
+    [EVENT_CONSENT_DENIED] = "consent_denied",
+    [EVENT_CODE_REUSED] = "authorization_code_reused",
 };
 
 static const struct str token_kind_texts[TOKEN_KIND_COUNT] = {
@@ -98,6 +112,11 @@ enum rc client_auth_method_parse(struct str text, enum client_auth_method *out_m
     return RC_OK;
 }
 
+struct str binding_kind_format(enum binding_kind kind)
+{
+    return binding_kind_texts[kind];
+}
+
 struct str token_format_format(enum token_format format)
 {
     return token_format_texts[format];
@@ -125,6 +144,16 @@ enum rc signing_alg_parse(struct str text, enum signing_alg *out_alg)
     size_t index = text_index(signing_alg_texts, ALG_COUNT, text);
 
     if (index == ALG_COUNT)
+        return RC_NOT_FOUND;
+    *out_alg = (enum signing_alg)index;
+    return RC_OK;
+}
+
+enum rc signing_alg_parse_client(struct str text, enum signing_alg *out_alg)
+{
+    size_t index = text_index(signing_alg_texts, ALG_COUNT + 1, text);
+
+    if (index > ALG_COUNT)
         return RC_NOT_FOUND;
     *out_alg = (enum signing_alg)index;
     return RC_OK;

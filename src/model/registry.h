@@ -14,6 +14,10 @@ enum grant_type {
     GRANT_TYPE_PASSWORD = 0,
     GRANT_TYPE_CLIENT_CREDENTIALS = 1,
     GRANT_TYPE_REFRESH_TOKEN = 2,
+    GRANT_TYPE_AUTHORIZATION_CODE = 3,
+    GRANT_TYPE_DEVICE_CODE = 4,    /* urn:ietf:params:oauth:grant-type:device_code (RFC 8628)    */
+    GRANT_TYPE_TOKEN_EXCHANGE = 5, /* urn:ietf:params:oauth:grant-type:token-exchange (RFC 8693) */
+    GRANT_TYPE_JWT_BEARER = 6,     /* urn:ietf:params:oauth:grant-type:jwt-bearer (RFC 7523)     */
     GRANT_TYPE_COUNT
 };
 
@@ -73,11 +77,35 @@ enum session_stage {
     STAGE_SIGNED_IN = 1
 };
 
+/* How a person was authenticated in a browser (RFC 8176 has the words). */
+enum sign_in_method {
+    METHOD_PASSWORD = 1u << 0, /* pwd */
+    METHOD_CODE = 1u << 1,     /* otp: a TOTP or recovery code */
+    METHOD_PASSKEY = 1u << 2   /* hwk, with user verification */
+};
+
+/* What a token is bound to (RFC 7800 3.1); the holder has to prove it. */
+enum binding_kind {
+    BINDING_NONE = 0,
+    BINDING_DPOP = 1, /* jkt: a public key (RFC 9449 6.1)          */
+    BINDING_TLS = 2,  /* x5t#S256: a certificate (RFC 8705 3.1)    */
+    BINDING_KIND_COUNT
+};
+
+/* How far a device's request has come (RFC 8628). */
+enum device_state { DEVICE_WAITING = 0, DEVICE_ALLOWED = 1, DEVICE_DENIED = 2, DEVICE_SPENT = 3 };
+
 /* What a second factor is. */
 enum factor_kind { FACTOR_TOTP = 0, FACTOR_PASSKEY = 1 };
 
 /* RFC 7518 3.1 and RFC 8037. */
-enum signing_alg { ALG_ES256 = 0, ALG_EDDSA = 1, ALG_RS256 = 2, ALG_COUNT };
+enum signing_alg {
+    ALG_ES256 = 0,
+    ALG_EDDSA = 1,
+    ALG_RS256 = 2,
+    ALG_COUNT,            /* of those that we sign with */
+    ALG_PS256 = ALG_COUNT /* clients may, we do not; never in a column of its own */
+};
 
 enum event_kind {
     EVENT_TOKEN_ISSUED = 1,
@@ -98,15 +126,22 @@ enum event_kind {
     EVENT_ACCOUNT_LOCKED = 16, /* too many failures in a row disabled it */
     EVENT_SIGNED_IN = 17,
     EVENT_SIGNED_OUT = 18,
-    EVENT_PERMANENT_CHANGED = 19 /* made, renamed, rotated; revoking is EVENT_GRANT_ENDED */
+    EVENT_PERMANENT_CHANGED = 19, /* made, renamed, rotated; revoking is EVENT_GRANT_ENDED */
+    EVENT_CONSENT_GIVEN = 20,     /* a person allowed a client something */
+    EVENT_CONSENT_DENIED = 21,
+    EVENT_CODE_REUSED = 22 /* an authorization code came twice; its grant was ended */
 };
 
 struct str grant_type_format(enum grant_type type);
 enum rc grant_type_parse(struct str text, enum grant_type *out_type) MUST_CHECK;
 
-/* "client_secret_basic"; "client_secret" for AUTH_SECRET, which nobody has registered. */
+/* token_endpoint_auth_method (RFC 7591 2; RFC 8705 2); "client_secret" for AUTH_SECRET, a word of
+ * ours that nobody has registered. "none" is a type of client. */
 struct str client_auth_method_format(enum client_auth_method method);
 enum rc client_auth_method_parse(struct str text, enum client_auth_method *out_method) MUST_CHECK;
+
+/* The member of cnf: "jkt", "x5t#S256"; empty for BINDING_NONE. */
+struct str binding_kind_format(enum binding_kind kind);
 
 struct str token_format_format(enum token_format format);
 /* Only the formats that a service may choose: "opaque" and "jwt". */
@@ -114,6 +149,8 @@ enum rc token_format_parse(struct str text, enum token_format *out_format) MUST_
 
 struct str signing_alg_format(enum signing_alg alg);
 enum rc signing_alg_parse(struct str text, enum signing_alg *out_alg) MUST_CHECK;
+/* The same of what clients may sign with: PS256 as well. */
+enum rc signing_alg_parse_client(struct str text, enum signing_alg *out_alg) MUST_CHECK;
 
 /* "token_issued"; "unknown" for a number that a newer version wrote. */
 struct str event_kind_format(enum event_kind kind);

@@ -1,5 +1,7 @@
 #include "oauth/applications.h"
 
+#include "store/authorized.h"
+
 enum {
     GRANTS_PER_READ = 8,
     /* One page looks at no more grants, so that it stays quick for an account with very many. */
@@ -163,6 +165,16 @@ static enum rc end_grants(struct oauth_call *call, const struct grant *grants, s
     return store_commit(call->oauth->store, &unit);
 }
 
+/* First, so that nothing is allowed anew by what is taken back. */
+static enum rc forget_consents(struct oauth_call *call, int64_t account_id, int64_t client_id)
+{
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_delete_consents(&unit, account_id, client_id);
+    return store_commit(call->oauth->store, &unit);
+}
+
 enum rc application_revoke(struct oauth_call *call, int64_t account_id, int64_t client_id)
 {
     __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
@@ -172,6 +184,9 @@ enum rc application_revoke(struct oauth_call *call, int64_t account_id, int64_t 
     enum rc rc;
 
     ASSERT(account_id != 0);
+    rc = forget_consents(call, account_id, client_id);
+    if (rc != RC_OK)
+        return rc;
     arena_init(&arena, (size_t)GRANTS_PER_READ * GRANT_BYTES_MAX);
     do {
         arena_reset(&arena);

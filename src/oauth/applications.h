@@ -36,8 +36,8 @@ enum rc applications_list(struct oauth_call *call, int64_t account_id, int64_t b
 enum rc application_find(struct oauth_call *call, int64_t client_id,
                          struct application *out_application) MUST_CHECK;
 
-/* Ends all grants of the account to the client (0: to all), and with them every token, at once;
- * again is fine. */
+/* Ends all grants of the account to the client (0: to all), and with them every token, at once, and
+ * forgets its consent; again is fine. */
 enum rc application_revoke(struct oauth_call *call, int64_t account_id,
                            int64_t client_id) MUST_CHECK;
 

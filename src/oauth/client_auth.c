@@ -1,12 +1,19 @@
 #include "oauth/client_auth.h"
 
+#include "oauth/client_find.h"
+#include "oauth/client_metadata.h"
+
 static const char *const authentication_failed = "client authentication failed";
 
-/* The one pair that counts, after the checks on how it was sent. */
+enum presented_by { BY_NOTHING, BY_HEADER, BY_BODY, BY_ASSERTION };
+
+/* The one way that counts, after the checks on how it was sent. A certificate is none of them: it
+ * may be there for the token's sake (RFC 8705 3). */
 struct presented {
     struct str id;
-    const struct secret *secret;    /* NULL: none sent */
-    enum client_auth_method method; /* AUTH_SECRET_BASIC or AUTH_SECRET_POST: how it was sent */
+    enum presented_by by;
+    const struct secret *secret; /* BY_HEADER, BY_BODY */
+    struct str assertion;
 };
 
 /* What a secret is checked against. */
@@ -15,6 +22,33 @@ struct forms {
     struct secret_form previous;
     int64_t client_id; /* for the audit trail; 0: nobody's, or a service's */
 };
+
+static bool is_sent(const struct str *parameter)
+{
+    return parameter != NULL && parameter->len > 0;
+}
+
+/* RFC 7521 4.2, 4.2.1 */
+static enum rc present_assertion(struct oauth_call *call,
+                                 const struct client_credentials *credentials,
+                                 struct presented *presented)
+{
+    if (!is_sent(credentials->assertion) || !is_sent(credentials->assertion_type))
+        return oauth_refuse(call, OAUTH_INVALID_REQUEST,
+                            "client_assertion and client_assertion_type belong together", NULL);
+    presented->by = BY_ASSERTION;
+    presented->assertion = *credentials->assertion;
+    if (!str_equal(*credentials->assertion_type,
+                   STR("urn:ietf:params:oauth:client-assertion-type:jwt-bearer")) ||
+        client_assertion_read(call, presented->assertion, &presented->id) != RC_OK)
+        return oauth_refuse_for(call, OAUTH_INVALID_CLIENT, REASON_WRONG_CLIENT,
+                                authentication_failed, "assertion: not readable");
+    /* client_id is not needed, and may not say something else. */
+    if (credentials->has_body_id && !str_equal(credentials->body_id, presented->id))
+        return oauth_refuse_for(call, OAUTH_INVALID_CLIENT, REASON_WRONG_CLIENT,
+                                authentication_failed, "assertion: sub is not client_id");
+    return RC_OK;
+}
 
 static enum rc present(struct oauth_call *call, const struct client_credentials *credentials,
                        struct presented *out_presented)
@@ -25,7 +59,10 @@ static enum rc present(struct oauth_call *call, const struct client_credentials 
             ? credentials->body_secret
             : NULL;
 
-    if (!credentials->has_basic && !credentials->has_body_id) {
+    bool has_assertion = is_sent(credentials->assertion) || is_sent(credentials->assertion_type);
+    enum rc rc;
+
+    if (!credentials->has_basic && !credentials->has_body_id && !has_assertion) {
         if (body_secret == NULL)
             return RC_NOT_FOUND;
         return oauth_refuse_for(call, OAUTH_INVALID_REQUEST, REASON_NO_CLIENT,
@@ -39,11 +76,22 @@ static enum rc present(struct oauth_call *call, const struct client_credentials 
     if (credentials->has_basic && body_secret != NULL)
         return oauth_refuse(call, OAUTH_INVALID_REQUEST,
                             "use the Authorization header or client_secret, not both", NULL);
-    if (credentials->has_basic)
-        *out_presented = (struct presented){ credentials->basic_id, credentials->basic_secret,
-                                             AUTH_SECRET_BASIC };
-    else
-        *out_presented = (struct presented){ credentials->body_id, body_secret, AUTH_SECRET_POST };
+    if (has_assertion && (credentials->has_basic || body_secret != NULL))
+        return oauth_refuse(call, OAUTH_INVALID_REQUEST,
+                            "use a secret or client_assertion, not both", NULL);
+    if (has_assertion) {
+        rc = present_assertion(call, credentials, out_presented);
+        if (rc != RC_OK)
+            return rc;
+    } else if (credentials->has_basic) {
+        *out_presented = (struct presented){ .id = credentials->basic_id,
+                                             .by = BY_HEADER,
+                                             .secret = credentials->basic_secret };
+    } else {
+        *out_presented = (struct presented){ .id = credentials->body_id,
+                                             .by = body_secret != NULL ? BY_BODY : BY_NOTHING,
+                                             .secret = body_secret };
+    }
     /* What is longer is nobody's id, and must not fill log, throttle and audit trail. */
     call->log_client_id = out_presented->id;
     if (call->log_client_id.len > CLIENT_ID_BYTES_MAX)
@@ -140,32 +188,69 @@ static enum rc check_in_vain(struct oauth_call *call, const struct secret *secre
     return check_secret(call, secret, &none);
 }
 
-/* Whether a secret that was sent so is what the client is registered to authenticate with. */
-static bool takes_method(const struct client *client, enum client_auth_method method)
+/* Whether a secret came the way that the client is registered for. */
+static bool is_registered_way(enum client_auth_method method, enum presented_by by)
 {
-    return client->auth_method == AUTH_SECRET || client->auth_method == method;
+    return (by == BY_HEADER && (method == AUTH_SECRET || method == AUTH_SECRET_BASIC)) ||
+           (by == BY_BODY && (method == AUTH_SECRET || method == AUTH_SECRET_POST));
 }
 
-static enum rc check_confidential(struct oauth_call *call, struct catalog_client *entry,
-                                  const struct presented *presented)
+/* CA-03; OpenID Connect Core 9: another method than the client's proves nothing. */
+static enum rc refuse_method(struct oauth_call *call, const struct presented *presented,
+                             const struct client *client)
+{
+    enum rc rc = check_in_vain(call, presented->secret, client->id);
+
+    if (rc == RC_REFUSED && call->refusal.error == OAUTH_INVALID_CLIENT)
+        call->refusal.log_detail = "not the client's authentication method";
+    return rc;
+}
+
+static enum rc check_client_secret(struct oauth_call *call, struct catalog_client *entry,
+                                   const struct presented *presented)
 {
     const struct client *client = &entry->client;
     struct forms forms = { .current = { client->secret_hash, &entry->memory },
                            .client_id = client->id };
-    enum rc rc;
 
     if (presented->secret == NULL)
         return refuse_client(call, "no secret sent");
-    if (!takes_method(client, presented->method)) { /* CA-03; OpenID Connect Core 9 */
-        rc = check_in_vain(call, presented->secret, client->id);
-        if (rc == RC_REFUSED && call->refusal.error == OAUTH_INVALID_CLIENT)
-            call->refusal.log_detail = "not the client's authentication method";
-        return rc;
-    }
+    if (!is_registered_way(client->auth_method, presented->by))
+        return refuse_method(call, presented, client);
     if (call->now < client->previous_secret_until)
         forms.previous =
             (struct secret_form){ client->previous_secret_hash, &entry->previous_memory };
     return check_secret(call, presented->secret, &forms);
+}
+
+/* CA-03: the method that the client is registered for, and none beside it (RFC 7591 2). */
+static enum rc check_confidential(struct oauth_call *call, struct catalog_client *entry,
+                                  const struct presented *presented)
+{
+    const struct client *client = &entry->client;
+    const char *why = NULL;
+    enum rc rc = RC_OK;
+
+    switch (client->auth_method) {
+    case AUTH_PRIVATE_KEY_JWT:
+        if (presented->by != BY_ASSERTION)
+            return refuse_method(call, presented, client);
+        rc = client_assertion_check(call, client, presented->assertion, &why);
+        break;
+    case AUTH_TLS:
+    case AUTH_TLS_SELF_SIGNED:
+        if (presented->by != BY_NOTHING)
+            return refuse_method(call, presented, client);
+        rc = client_certificate_check(call, client, &why);
+        break;
+    case AUTH_SECRET:
+    case AUTH_SECRET_BASIC:
+    case AUTH_SECRET_POST:
+        return check_client_secret(call, entry, presented);
+    case AUTH_METHOD_COUNT:
+        ASSERT(false);
+    }
+    return rc == RC_REFUSED ? refuse_client(call, why) : rc;
 }
 
 static enum rc check_client(struct oauth_call *call, struct catalog_client *entry,
@@ -175,6 +260,8 @@ static enum rc check_client(struct oauth_call *call, struct catalog_client *entr
     bool is_empty = secret == NULL || secret->len == 0;
     enum rc rc = RC_OK;
 
+    if (presented->by == BY_ASSERTION && entry->client.type != CLIENT_CONFIDENTIAL)
+        return refuse_client(call, "assertion: the client has no keys for it");
     switch (entry->client.type) {
     case CLIENT_CONFIDENTIAL:
         rc = check_confidential(call, entry, presented);
@@ -198,11 +285,14 @@ enum rc client_authenticate(struct oauth_call *call, const struct client_credent
 {
     struct catalog_client *entry;
     struct presented presented = { 0 };
+    const char *why;
     enum rc rc = present(call, credentials, &presented);
 
     if (rc != RC_OK)
         return rc;
-    rc = catalog_find_client(call->oauth->catalog, presented.id, call->may_block, &entry);
+    rc = client_find(call, presented.id, CLIENT_AS_KNOWN, &entry, &why);
+    if (rc == RC_NOT_FOUND && client_id_is_document(presented.id) && presented.secret == NULL)
+        return refuse_client(call, why);
     if (rc == RC_NOT_FOUND)
         return check_in_vain(call, presented.secret, 0);
     if (rc != RC_OK)
@@ -213,6 +303,18 @@ enum rc client_authenticate(struct oauth_call *call, const struct client_credent
     else
         catalog_client_put(entry);
     return rc;
+}
+
+enum rc client_auth_finish(struct oauth_call *call, enum rc rc)
+{
+    struct store_unit unit;
+    enum rc put;
+
+    if (!call->has_assertion || (rc != RC_OK && rc != RC_REFUSED))
+        return rc;
+    store_unit_init(&unit);
+    put = oauth_commit(call, &unit);
+    return put == RC_OK ? rc : put;
 }
 
 static enum rc check_service(struct oauth_call *call, struct catalog_service *entry,

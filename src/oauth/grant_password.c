@@ -1,3 +1,4 @@
+#include "oauth/proof.h"
 #include "oauth/token_request.h"
 
 /* A first RSA key takes most of a second to make: not on the lane that hashes. */
@@ -23,6 +24,7 @@ enum rc grant_password_answer(struct oauth_call *call, const struct token_reques
     const struct token_profile *profile =
         is_authenticated ? request->profile : request->anonymous_profile;
     struct issue_plan plan = { .grant_type = GRANT_TYPE_PASSWORD, .client = client };
+    struct scope_demand demand = { .scope = request->scope, .resources = request->resources };
     struct token_answer answer;
     struct account account;
     UNINITIALIZED struct store_unit unit;
@@ -35,7 +37,10 @@ enum rc grant_password_answer(struct oauth_call *call, const struct token_reques
             call, OAUTH_INVALID_REQUEST,
             request->username == NULL ? "username is missing" : "password is missing", NULL);
     call->log_username = *request->username;
-    rc = scope_permit(call, client, !is_authenticated, request->scope, &plan.permission);
+    if (is_authenticated)
+        rc = scope_permit_demand(call, client, &demand, &plan.permission);
+    else
+        rc = scope_permit(call, client, true, request->scope, &plan.permission);
     if (rc != RC_OK)
         return rc;
     token_profile_shape(profile, &plan.permission);
@@ -44,6 +49,11 @@ enum rc grant_password_answer(struct oauth_call *call, const struct token_reques
     if (rc != RC_OK)
         return rc;
     store_unit_init(&unit);
+    /* Before the password, on the lane that hashes alone: a bad proof costs no hash. */
+    if (call->may_hash)
+        rc = proof_read(call, (client->policy & CLIENT_BINDS_TLS) != 0, &unit, &plan.binding);
+    if (rc != RC_OK)
+        return rc;
     rc = oauth_sign_in(call, *request->username, request->password, request->code,
                        profile->asks_code, &unit, &account);
     if (rc != RC_OK)

@@ -1,6 +1,9 @@
 #include "crypto/digest.h"
 #include "crypto/seal.h"
+#include "oauth/details.h"
+#include "oauth/proof.h"
 #include "oauth/token_request.h"
+#include "store/authorized.h"
 
 /*
  * RFC 6749 6, with rotation (RFC 9700 4.14.2). Each use spends the token in the same transaction
@@ -46,7 +49,7 @@ static enum rc end_family(struct oauth_call *call, const struct token_record *re
     store_unit_init(&unit);
     store_end_grant(&unit, record->grant->id, call->now);
     oauth_add_event(call, event, &unit);
-    rc = store_commit(call->oauth->store, &unit);
+    rc = oauth_commit(call, &unit);
     call->is_recorded = rc == RC_OK;
     return rc == RC_OK ? refuse_ended(call, "reused: the family has been ended") : rc;
 }
@@ -104,14 +107,61 @@ static enum rc open_replay(struct oauth_call *call, const struct secret *refresh
     return rc == RC_INVALID ? RC_CORRUPT : rc;
 }
 
-/* A refresh token that was spent before. */
+/* ---- who holds it ---------------------------------------------------------------------------- */
+
+/*
+ * What the new access token is bound to. A refresh token of a public client is as bound as its
+ * family (RFC 9449 5, RFC 8705 7.1). One of a confidential client is the client's, who may have
+ * another key by now; but what was bound is not set free.
+ */
+static enum rc read_binding(struct oauth_call *call, const struct client *client,
+                            const struct token_record *record, struct store_unit *unit,
+                            struct binding *out_binding)
+{
+    const struct binding *family = &record->grant->binding;
+    bool binds_tls = (client->policy & CLIENT_BINDS_TLS) != 0 || family->kind == BINDING_TLS;
+    struct binding binding;
+    enum rc rc = proof_read(call, binds_tls, unit, &binding);
+
+    if (rc != RC_OK)
+        return rc;
+    if (family->kind == BINDING_DPOP && binding.kind == BINDING_NONE)
+        return proof_require(call, CLIENT_BINDS_DPOP);
+    if (family->kind == BINDING_TLS && binding.kind == BINDING_NONE)
+        return proof_require(call, CLIENT_BINDS_TLS);
+    if (family->kind != BINDING_NONE && client->type != CLIENT_CONFIDENTIAL &&
+        !binding_equal(family, &binding))
+        return refuse_token(call, REASON_NONE, "bound to another key");
+    *out_binding = binding;
+    return RC_OK;
+}
+
+/* The proof of a request that no token is drafted for. */
+static enum rc check_holder(struct oauth_call *call, const struct client *client,
+                            const struct token_record *record)
+{
+    UNINITIALIZED struct store_unit unit;
+    struct binding binding;
+    enum rc rc;
+
+    store_unit_init(&unit);
+    rc = read_binding(call, client, record, &unit, &binding);
+    return rc == RC_OK ? proof_commit(call, &unit) : rc;
+}
+
+/* ---- a second use ---------------------------------------------------------------------------- */
+
+/* A refresh token that was spent before. Whoever lacks its key ends nothing by it. */
 static enum rc answer_again(struct oauth_call *call, const struct token_request *request,
-                            const struct token_record *record, struct buffer *out_json)
+                            const struct client *client, const struct token_record *record,
+                            struct buffer *out_json)
 {
     const struct account *account;
     struct str sealed;
-    enum rc rc;
+    enum rc rc = check_holder(call, client, record);
 
+    if (rc != RC_OK)
+        return rc;
     if (request->profile->keeps_refresh)
         return end_family(call, record);
     rc = find_answer(call, record->row.id, &sealed);
@@ -139,17 +189,30 @@ static enum rc refuse_growth(struct oauth_call *call, struct str whole, struct s
 }
 
 /* What the family was granted must still be allowed in full (RT-10), and what is asked for must be
- * part of it (RT-08). */
+ * part of it (RT-08). What a person allowed was for its audience, whatever its words stand for by
+ * now; resource asks for less of that (RFC 8707 2.2). */
 static enum rc check_scope(struct oauth_call *call, const struct token_request *request,
                            const struct client *client, const struct live_grant *grant,
                            struct permission *out_permission)
 {
-    enum rc rc = scope_permit(call, client, false, &grant->scope, out_permission);
+    bool has_person = grant->authorization_id != 0;
+    struct scope_demand demand = { .scope = &grant->scope, .has_person = has_person };
+    enum rc rc;
 
+    if (has_person)
+        demand.resources = grant->audience;
+    rc = scope_permit_demand(call, client, &demand, out_permission);
     if (rc == RC_REFUSED)
         return refuse_ended(call, "its scope is no longer permitted");
-    if (rc == RC_OK && request->scope != NULL) {
-        rc = scope_permit(call, client, false, request->scope, out_permission);
+    if (rc == RC_OK && request->resources.len > 0) {
+        rc = scope_check_resources(call, grant->audience, request->resources);
+        demand.resources = request->resources;
+    }
+    if (request->scope != NULL)
+        demand.scope = request->scope;
+    demand.leaves_out = request->resources.len == 0; /* RFC 6749 6: less scope is no other target */
+    if (rc == RC_OK && (request->scope != NULL || request->resources.len > 0)) {
+        rc = scope_permit_demand(call, client, &demand, out_permission);
         if (rc == RC_OK && !scope_contains(grant->scope, out_permission->scope))
             return refuse_growth(call, grant->scope, out_permission->scope);
     }
@@ -178,21 +241,23 @@ static enum rc check_record(struct oauth_call *call, const struct client *client
 }
 
 /* A narrower scope needs a grant of its own, which ends with the family; so does an audience that
- * has changed because words moved to another service. */
+ * has changed because words moved to another service, and another key. */
 static enum rc find_access_grant(struct oauth_call *call, const struct permission *permission,
-                                 struct live_grant *family, struct store_unit *unit,
-                                 struct live_grant **out_grant)
+                                 const struct binding *binding, struct live_grant *family,
+                                 struct store_unit *unit, struct live_grant **out_grant)
 {
     struct grant narrowed = { .account_id = family->account_id,
                               .client_id = family->client_id,
                               .scope = permission->scope,
                               .audience = permission->audience,
+                              .binding = *binding,
                               .parent_id = family->id };
 
     if (permission->shape.lifetime_s != 0)
         narrowed.expires_at = call->now + permission->shape.lifetime_s;
     if (str_equal(permission->scope, family->scope) &&
-        str_equal(permission->audience, family->audience)) {
+        str_equal(permission->audience, family->audience) &&
+        binding_equal(binding, &family->binding)) {
         *out_grant = grant_hold(family);
         return RC_OK;
     }
@@ -202,15 +267,18 @@ static enum rc find_access_grant(struct oauth_call *call, const struct permissio
 
 /* ---- the refresh token is kept --------------------------------------------------------------- */
 
-static enum rc issue_kept(struct oauth_call *call, const struct issue_plan *plan,
-                          struct live_grant *family, struct token_answer *out_answer)
+static enum rc issue_kept(struct oauth_call *call, struct issue_plan *plan,
+                          const struct token_record *record, struct token_answer *out_answer)
 {
     UNINITIALIZED struct store_unit unit;
     struct live_grant *grant;
     enum rc rc;
 
     store_unit_init(&unit);
-    rc = find_access_grant(call, &plan->permission, family, &unit, &grant);
+    rc = read_binding(call, plan->client, record, &unit, &plan->binding);
+    if (rc == RC_OK)
+        rc = find_access_grant(call, &plan->permission, &plan->binding, record->grant, &unit,
+                               &grant);
     if (rc != RC_OK)
         return rc;
     rc = token_issue_under(call, plan, grant, &unit, out_answer);
@@ -230,7 +298,7 @@ static enum rc answer_kept(struct oauth_call *call, const struct token_request *
     if (rc == RC_OK)
         rc = find_account(call, record->grant, &plan.account);
     if (rc == RC_OK)
-        rc = issue_kept(call, &plan, record->grant, &answer);
+        rc = issue_kept(call, &plan, record, &answer);
     if (rc != RC_OK)
         return rc;
     answer.refresh_token = secret_expose(request->refresh_token);
@@ -243,7 +311,10 @@ static enum rc answer_kept(struct oauth_call *call, const struct token_request *
 /* A rotation on its way: everything drafted, nothing stored. */
 struct rotation {
     struct permission permission;
-    const struct account *account; /* where the profile has to do with it, else NULL */
+    struct binding binding;                    /* of the access token */
+    const struct account *account;             /* where the answer has to do with it, else NULL */
+    const struct authorization *authorization; /* what the family rests on; NULL: none */
+    struct str id_token;                       /* empty: none */
     struct token_draft access;
     struct token_draft refresh;
     struct store_unit unit;
@@ -273,6 +344,8 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
                                    .refresh_token = rotation->refresh.value,
                                    .scope = rotation->permission.scope,
                                    .jti = rotation->access.jti,
+                                   .id_token = rotation->id_token,
+                                   .binding = rotation->binding.kind,
                                    .account = rotation->account,
                                    .expires_in_s =
                                        token_expires_in(&rotation->access.row, call->now) };
@@ -284,6 +357,8 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
     struct str sealed;
     enum rc rc;
 
+    if (rotation->authorization != NULL)
+        answer.details = rotation->authorization->details;
     request->profile->format(&answer, out_json);
     rc = seal_answer(call, request, str_from(buffer_str(out_json), answer_start), &sealed);
     if (rc == RC_OK) {
@@ -293,7 +368,7 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
         store_insert_replay(&rotation->unit, rotation->refresh.row.id,
                             call->now + OAUTH_REFRESH_REPLAY_S, sealed);
         oauth_add_event(call, event, &rotation->unit);
-        rc = store_commit(call->oauth->store, &rotation->unit);
+        rc = proof_settle(call, &rotation->unit, oauth_commit(call, &rotation->unit));
     }
     if (rc != RC_OK) {
         explicit_bzero(out_json->at + answer_start, out_json->len - answer_start);
@@ -302,20 +377,35 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
     return rc;
 }
 
+/* OpenID Connect Core 12.2. */
+static enum rc make_id_token(struct oauth_call *call, const struct client *client,
+                             struct rotation *rotation)
+{
+    struct issue_plan plan = { .grant_type = GRANT_TYPE_REFRESH_TOKEN,
+                               .client = client,
+                               .account = rotation->account,
+                               .permission = rotation->permission,
+                               .authorization = rotation->authorization };
+
+    return token_issue_id_token(call, &plan, rotation->access.value, &rotation->id_token);
+}
+
 /* Drafts the access token under its grant, commits, and lets the live-token table know. */
 static enum rc finish_rotation(struct oauth_call *call, const struct token_request *request,
-                               const struct token_record *record, struct rotation *rotation,
-                               struct buffer *out_json)
+                               const struct client *client, const struct token_record *record,
+                               struct rotation *rotation, struct buffer *out_json)
 {
     struct token_shape shape = rotation->permission.shape;
     struct live_grant *grant;
-    enum rc rc =
-        find_access_grant(call, &rotation->permission, record->grant, &rotation->unit, &grant);
+    enum rc rc = find_access_grant(call, &rotation->permission, &rotation->binding, record->grant,
+                                   &rotation->unit, &grant);
 
     if (rc != RC_OK)
         return rc;
     shape.account = rotation->account;
     rc = token_issue_draft_access(call, grant, shape, &rotation->access);
+    if (rc == RC_OK)
+        rc = make_id_token(call, client, rotation);
     if (rc == RC_OK)
         rc = commit_rotation(call, request, record, rotation, out_json);
     if (rc == RC_OK) {
@@ -341,16 +431,41 @@ static enum rc rotate(struct oauth_call *call, const struct token_request *reque
     if (rc != RC_OK)
         return rc;
     store_unit_init(&rotation->unit);
-    /* The one step that may say no stands first. */
+    rc = read_binding(call, client, record, &rotation->unit, &rotation->binding);
+    if (rc != RC_OK)
+        return rc;
+    /* Before all else but the proof: a unit whose first step alone may say no is cheaper. */
     store_spend_token(&rotation->unit, record->row.id, record->row.grant_id,
                       rotation->refresh.row.id, call->now, record->row.expires_at);
-    return finish_rotation(call, request, record, rotation, out_json);
+    return finish_rotation(call, request, client, record, rotation, out_json);
 }
 
-/* The standard's answer and tokens name nobody, so the account need not be read for them. */
-static bool names_account(const struct token_profile *profile)
+/* The standard's answer and tokens name nobody, so the account need not be read for them; but for
+ * an ID token. */
+static bool names_account(const struct token_profile *profile, const struct rotation *rotation)
 {
-    return profile->has_shape || profile->format != token_answer_format;
+    return profile->has_shape || profile->format != token_answer_format ||
+           rotation->authorization != NULL;
+}
+
+/* RFC 9396 6: what was allowed is what there is. */
+static enum rc find_authorization(struct oauth_call *call, const struct token_request *request,
+                                  const struct live_grant *grant, struct rotation *rotation)
+{
+    struct authorization *authorization;
+    struct str details = STR("");
+    enum rc rc = RC_OK;
+
+    if (grant->authorization_id != 0) {
+        authorization = arena_alloc(call->arena, sizeof(*authorization));
+        rc = store_find_authorization(call->oauth->store, grant->authorization_id, call->arena,
+                                      authorization);
+        if (rc != RC_OK)
+            return rc;
+        rotation->authorization = authorization;
+        details = authorization->details;
+    }
+    return request->details == NULL ? RC_OK : details_check_same(call, *request->details, details);
 }
 
 static enum rc answer_rotated(struct oauth_call *call, const struct token_request *request,
@@ -360,12 +475,14 @@ static enum rc answer_rotated(struct oauth_call *call, const struct token_reques
     struct rotation *rotation = arena_alloc(call->arena, sizeof(*rotation));
     enum rc rc = check_scope(call, request, client, record->grant, &rotation->permission);
 
-    if (rc == RC_OK && names_account(request->profile))
+    if (rc == RC_OK)
+        rc = find_authorization(call, request, record->grant, rotation);
+    if (rc == RC_OK && names_account(request->profile, rotation))
         rc = find_account(call, record->grant, &rotation->account);
     if (rc == RC_OK)
         rc = rotate(call, request, client, record, rotation, out_json);
     if (rc == RC_SPENT)
-        return answer_again(call, request, record, out_json);
+        return answer_again(call, request, client, record, out_json);
     return rc == RC_NOT_FOUND ? refuse_ended(call, "revoked or its account disabled") : rc;
 }
 
@@ -378,7 +495,7 @@ static enum rc answer_record(struct oauth_call *call, const struct token_request
     if (rc != RC_OK)
         return rc;
     if (record->row.is_spent)
-        return answer_again(call, request, record, out_json);
+        return answer_again(call, request, client, record, out_json);
     return request->profile->keeps_refresh
                ? answer_kept(call, request, client, record, out_json)
                : answer_rotated(call, request, client, record, out_json);

@@ -1,5 +1,8 @@
 #include "oauth/oauth.h"
 
+#include "codec/uri.h"
+#include "store/authorized.h"
+
 /* One answer for every reason (PW-07). */
 static const char *const wrong_password = "the user name or the password is wrong";
 
@@ -46,6 +49,29 @@ void oauth_add_event(const struct oauth_call *call, struct event event, struct s
     store_insert_event(unit, &event);
 }
 
+enum rc oauth_commit(struct oauth_call *call, struct store_unit *unit)
+{
+    unsigned step = unit->step_count;
+    unsigned own_bytes_count = unit->own_bytes_count;
+    enum rc rc;
+
+    if (!call->has_assertion)
+        return store_commit(call->oauth->store, unit);
+    store_insert_seen(unit, call->assertion_digest, call->assertion_until);
+    rc = store_commit(call->oauth->store, unit);
+    if (rc == RC_OK) {
+        call->has_assertion = false;
+        return RC_OK;
+    }
+    /* The caller may try the rest of the unit again. */
+    unit->step_count = step;
+    unit->own_bytes_count = own_bytes_count;
+    if (rc != RC_SPENT || unit->answered_step != step)
+        return rc;
+    return oauth_refuse_for(call, OAUTH_INVALID_CLIENT, REASON_WRONG_CLIENT,
+                            "client authentication failed", "the assertion came before");
+}
+
 enum rc oauth_record_refusal(struct oauth_call *call, int64_t client_id)
 {
     struct str error = oauth_error_wire(call->refusal.error);
@@ -60,7 +86,7 @@ enum rc oauth_record_refusal(struct oauth_call *call, int64_t client_id)
         arena_format(call->arena, "%.*s%s%s", STR_ARGS(error), *why == '\0' ? "" : ": ", why);
     store_unit_init(&unit);
     oauth_add_event(call, event, &unit);
-    rc = store_commit(call->oauth->store, &unit);
+    rc = oauth_commit(call, &unit);
     call->is_recorded = rc == RC_OK;
     return rc == RC_OK ? RC_REFUSED : rc;
 }
@@ -161,6 +187,15 @@ static enum rc prepare_client(const struct oauth *oauth, struct str client_id, s
     if (rc == RC_OK)
         catalog_client_put(client);
     return rc == RC_NOT_FOUND ? insert_client(oauth, client_id, name) : rc;
+}
+
+struct str oauth_root_of(struct str issuer)
+{
+    struct uri uri;
+
+    if (uri_parse(issuer, &uri) == RC_OK)
+        issuer.len -= uri.path.len;
+    return issuer;
 }
 
 enum rc oauth_prepare(const struct oauth *oauth)

@@ -33,11 +33,21 @@ enum {
     OAUTH_LIFETIME_DEFAULT_S = 3600, /* of access tokens whose audience is the issuer */
     OAUTH_REFRESH_REPLAY_S = 10,     /* a lost answer may be asked for again this long */
 
-    /* A success response of the token endpoint: a token, a scope and names that may need escaping,
-     * and what is short. */
+    /* A success response of the token endpoint: an access token and an ID token, what was allowed
+     * in detail, a scope and names that may need escaping, and what is short. */
     OAUTH_ANSWER_BYTES_MAX =
-        TOKEN_VALUE_BYTES_MAX +
+        2 * TOKEN_VALUE_BYTES_MAX + 8192 +
         6 * (SCOPE_BYTES_MAX + ACCOUNT_NAME_BYTES_MAX + ACCOUNT_FULL_NAME_BYTES_MAX) + 1024,
+
+    /* A DPoP proof: an RSA key of 4096 bits and an address of 1 KiB make one of 3 KiB. It is taken
+     * apart in the arena. */
+    OAUTH_PROOF_BYTES_MAX = 6144,
+    OAUTH_PROOF_ARENA_BYTES_MAX = OAUTH_PROOF_BYTES_MAX * 3 / 2 + 256,
+
+    /* How a client is registered (twice: as it authenticates, and for what it asks), and a JWT that
+     * it signed with the keys that it publishes; see oauth/client_keys.h. */
+    OAUTH_CLIENT_ARENA_BYTES_MAX =
+        2 * (32 * 1024 + 1024) + TOKEN_VALUE_BYTES_MAX * 2 + 64 * 1024 + 22 * 1024,
 
     /*
      * What one call takes from the arena at the most. A refresh takes most: scope and audience of
@@ -46,9 +56,27 @@ enum {
      * one's; then names for log, throttle and event. (Where scope takes more, for what a client is
      * registered for, there is no answer to seal.)
      */
-    OAUTH_ARENA_BYTES_MAX = 2 * 2 * SCOPE_BYTES_MAX + 2 * 2048 + TOKEN_VALUE_BYTES_MAX * 3 / 2 +
+    OAUTH_ARENA_BYTES_MAX = 2 * 2 * SCOPE_BYTES_MAX + 2 * 2048 + TOKEN_VALUE_BYTES_MAX * 7 / 4 +
                             (int)sizeof(struct store_unit) +
-                            2 * (OAUTH_ANSWER_BYTES_MAX + SEAL_OVERHEAD_BYTES) + 4096
+                            2 * (OAUTH_ANSWER_BYTES_MAX + SEAL_OVERHEAD_BYTES) +
+                            OAUTH_PROOF_ARENA_BYTES_MAX + OAUTH_CLIENT_ARENA_BYTES_MAX + 4096
+};
+
+struct fetcher;           /* oauth/fetcher.h */
+struct proof_book;        /* oauth/proof.h   */
+struct client_admission;  /* oauth/admission.h */
+struct certificate_trust; /* crypto/certificate.h */
+
+/* How a request proves the holder of a key (oauth/proof.h). All empty: not at all. */
+struct proof_presented {
+    struct str method;           /* "POST" */
+    struct str uri;              /* as the client sees it: root, path, without query */
+    size_t proof_count;          /* of headers DPoP */
+    struct str proof;            /* the first of them */
+    bool has_certificate;        /* the client's, of this TLS connection or from a trusted proxy */
+    struct str certificate;      /* DER */
+    bool is_certificate_trusted; /* this connection's handshake ended in the operator's client CA;
+                                    one from a proxy is looked at when it is used */
 };
 
 struct oauth {
@@ -58,6 +86,14 @@ struct oauth {
     const struct secret_checker *secrets;
     const struct account_door *door;
     struct str issuer;
+    struct str root;         /* the issuer without its path: where endpoints stand */
+    struct fetcher *fetcher; /* NULL: nothing can be fetched */
+    const struct certificate_trust *client_trust; /* of clients' certificates; NULL: none */
+    struct proof_book *proofs;
+    const struct client_admission *admission; /* of clients that no operator made; NULL: none */
+    const struct hmac_key *subject_key; /* of pairwise subjects and sid; from the master key */
+    struct str details_types; /* of authorization_details (RFC 9396) that every client may use,
+                                 space-separated; may be empty */
 };
 
 struct oauth_call {
@@ -68,6 +104,15 @@ struct oauth_call {
     bool may_hash;
     unsigned char address[16]; /* of the client, as struct http_address */
     struct refusal refusal;    /* set with RC_REFUSED */
+    struct proof_presented proof;
+    struct str dpop_nonce; /* out: a header DPoP-Nonce of the answer, whatever it is (RFC 9449 8.2);
+                              empty: none. In the arena */
+    unsigned proof_step;   /* of the unit that proof_read added one to: its index and 1; 0: none */
+
+    /* An assertion that authenticated the client and is not on record yet: see oauth_commit. */
+    bool has_assertion;
+    unsigned char assertion_digest[DIGEST_BYTES];
+    int64_t assertion_until;
 
     /* For the log: who and what, as far as it is known. */
     struct str log_client_id;
@@ -77,6 +122,9 @@ struct oauth_call {
     bool has_issued;  /* for the metrics: a token, by this grant type */
     enum grant_type issued_by;
 };
+
+/* struct oauth's root, of a sound issuer. */
+struct str oauth_root_of(struct str issuer);
 
 /* Makes the built-in clients of a new store. Call once before serving. */
 enum rc oauth_prepare(const struct oauth *oauth) MUST_CHECK;
@@ -118,6 +166,15 @@ enum rc oauth_sign_in(struct oauth_call *call, struct str name, const struct sec
                       const struct str *code, bool asks_code, struct store_unit *unit,
                       struct account *out_account) MUST_CHECK;
 enum rc oauth_refuse_spent_code(struct oauth_call *call) MUST_CHECK;
+
+/*
+ * Commits a unit of a call, and with it what makes the client's assertion good once (RFC 7523 3):
+ * in the place of store_commit wherever a client was authenticated. What is left over in the end is
+ * committed by client_auth_finish.
+ *
+ * Answers: those of store_commit · RC_REFUSED invalid_client: the assertion came before
+ */
+enum rc oauth_commit(struct oauth_call *call, struct store_unit *unit) MUST_CHECK;
 
 /* Adds an audit event to a unit; its time and address are the call's. */
 void oauth_add_event(const struct oauth_call *call, struct event event, struct store_unit *unit);

@@ -1,5 +1,6 @@
 #include "oauth/permanent.h"
 
+#include "oauth/admission.h"
 #include "oauth/token_request.h"
 
 /* One on its way. */
@@ -42,7 +43,8 @@ static enum rc draft_grant(struct oauth_call *call, struct making *making, struc
     struct grant like = { .id = making->plan->id,
                           .account_id = making->account->id,
                           .scope = permission->scope,
-                          .audience = permission->audience };
+                          .audience = permission->audience,
+                          .binding = making->plan->binding };
     struct grant_tie tie = { .permanent = &making->permanent };
     enum rc rc = find_client(call, &making->client_id);
 
@@ -185,6 +187,15 @@ static enum rc make(struct oauth_call *call, const struct account *account,
     return RC_OK;
 }
 
+/* Who may let clients register is an administrator. */
+static enum rc check_owner(const struct account *account, const struct permanent_plan *plan,
+                           struct permanent_fault *out_fault)
+{
+    if (account->is_admin || !str_equal(plan->permission.scope, STR(ADMISSION_WORD)))
+        return RC_OK;
+    return permanent_refuse(PERMANENT_SCOPE_NOT_PERMITTED, STR(ADMISSION_WORD), out_fault);
+}
+
 enum rc permanent_draw_id(struct oauth_call *call, int64_t *out_id)
 {
     return store_next_id(call->oauth->store, SEQUENCE_NOUN, out_id);
@@ -198,6 +209,8 @@ enum rc permanent_create(struct oauth_call *call, const struct account *account,
     struct permanent_plan plan;
     enum rc rc = permanent_read(call, demand, lifetime_s_max, &plan, out_fault);
 
+    if (rc == RC_OK)
+        rc = check_owner(account, &plan, out_fault);
     return rc == RC_OK ? make(call, account, &plan, NULL, out_permanent, out_value, out_fault) : rc;
 }
 
@@ -221,8 +234,13 @@ enum rc permanent_rotate(struct oauth_call *call, const struct account *account,
                                         .addresses = old.addresses };
     if (old.expires_at != 0)
         demand.lifetime_s = old.expires_at - old.created_at;
+    rc = permanent_find_binding(call, &old, &demand.binding);
+    if (rc != RC_OK)
+        return rc;
     /* What the owner may have today decides, not what it was when the old one was made. */
     rc = permanent_read(call, &demand, lifetime_s_max, &plan, out_fault);
+    if (rc == RC_OK)
+        rc = check_owner(account, &plan, out_fault);
     if (rc != RC_OK)
         return rc;
     rc = make(call, account, &plan, &old, out_permanent, out_value, out_fault);
@@ -234,6 +252,24 @@ enum rc permanent_rotate(struct oauth_call *call, const struct account *account,
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */
+
+enum rc permanent_find_binding(struct oauth_call *call, const struct permanent *permanent,
+                               struct binding *out_binding)
+{
+    struct grant_book *grants = token_room_grants(call->oauth->tokens);
+    struct live_grant *grant;
+    enum rc rc = grant_find(grants, permanent->id, true, &grant);
+
+    if (rc == RC_NOT_FOUND) {
+        *out_binding = (struct binding){ .kind = BINDING_NONE };
+        return RC_OK;
+    }
+    if (rc != RC_OK)
+        return rc;
+    *out_binding = grant->binding;
+    grant_put(grants, grant);
+    return RC_OK;
+}
 
 void permanent_update_last_use(struct token_room *tokens, struct permanent *permanent)
 {

@@ -7,7 +7,8 @@
  * same.
  *
  * PERMANENT_TOKENS_WORD is a word of the issuer's own: its token may manage its owner's tokens by
- * the API, and is for nothing else, so it stands alone.
+ * the API, and is for nothing else, so it stands alone. So does ADMISSION_WORD (oauth/admission.h),
+ * which only administrators may ask for.
  */
 #ifndef JETON_OAUTH_PERMANENT_H
 #define JETON_OAUTH_PERMANENT_H
@@ -29,9 +30,10 @@ enum {
 struct permanent_demand {
     int64_t id; /* of what is made, drawn before (SEQUENCE_NOUN): one form, one token; 0: any */
     struct str name;
-    struct str scope;     /* words with spaces between them */
-    struct str addresses; /* networks with spaces or commas between them; empty: any */
-    int64_t lifetime_s;   /* 0: never expires */
+    struct str scope;       /* words with spaces between them */
+    struct str addresses;   /* networks with spaces or commas between them; empty: any */
+    int64_t lifetime_s;     /* 0: never expires */
+    struct binding binding; /* what its holder will have to prove, proven to be the owner's now */
 };
 
 enum permanent_field { PERMANENT_NAME, PERMANENT_SCOPE, PERMANENT_ADDRESSES, PERMANENT_LIFETIME };
@@ -77,10 +79,10 @@ enum rc permanent_create(struct oauth_call *call, const struct account *account,
                          struct permanent_fault *out_fault) MUST_CHECK;
 
 /*
- * Makes a new value with the same name, scope, addresses and length of life; the old one stays good
- * until it is revoked or expires, and says what replaced it. The new one is held to what holds
- * today: a token that lives for longer than the policy now allows, or has a scope that its owner
- * may no longer have, is refused and not silently made less of.
+ * Makes a new value with the same name, scope, addresses, length of life and key; the old one
+ * stays good until it is revoked or expires, and says what replaced it. The new one is held to what
+ * holds today: a token that lives for longer than the policy now allows, or has a scope that its
+ * owner may no longer have, is refused and not silently made less of.
  *
  * Answers: as permanent_create; RC_NOT_FOUND not this account's, or no longer living · RC_SPENT it
  * was replaced already
@@ -88,6 +90,10 @@ enum rc permanent_create(struct oauth_call *call, const struct account *account,
 enum rc permanent_rotate(struct oauth_call *call, const struct account *account, int64_t id,
                          int64_t lifetime_s_max, struct permanent *out_permanent,
                          struct str *out_value, struct permanent_fault *out_fault) MUST_CHECK;
+
+/* What its token is bound to; BINDING_NONE also when that has left the store. */
+enum rc permanent_find_binding(struct oauth_call *call, const struct permanent *permanent,
+                               struct binding *out_binding) MUST_CHECK;
 
 /* RC_NOT_FOUND when it is not this account's. */
 enum rc permanent_find(struct oauth_call *call, int64_t account_id, int64_t id,
@@ -119,6 +125,7 @@ struct permanent_plan {
     struct str name;
     struct str addresses;
     struct permission permission; /* its shape lives as long as was demanded */
+    struct binding binding;
 };
 
 /* Answers: RC_OK · RC_REFUSED with out_fault.  Faults: the store's */

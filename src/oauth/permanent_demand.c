@@ -1,4 +1,5 @@
 #include "codec/network.h"
+#include "oauth/admission.h"
 #include "oauth/permanent.h"
 
 /* What somebody who may ask for something is told who asked for something else. */
@@ -58,13 +59,19 @@ enum rc permanent_read_name(struct oauth_call *call, struct str name, struct str
 
 /* ---- the scope ------------------------------------------------------------------------------- */
 
+/* A word of the issuer's own: its token is for nothing else. */
+static bool is_own_word(struct str word)
+{
+    return str_equal(word, STR(PERMANENT_TOKENS_WORD)) || str_equal(word, STR(ADMISSION_WORD));
+}
+
 /* Appends a word; "X" of a service X as "service_id=X" (contracts 2.5). */
 static enum rc append_word(struct oauth_call *call, struct str word, struct buffer *words)
 {
     struct catalog_service *service;
     enum rc rc = RC_NOT_FOUND;
 
-    if (!str_starts_with(word, service_prefix) && !str_equal(word, STR(PERMANENT_TOKENS_WORD)))
+    if (!str_starts_with(word, service_prefix) && !is_own_word(word))
         rc = catalog_find_service(call->oauth->catalog, word, call->may_block, &service);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
@@ -140,20 +147,22 @@ static enum rc refuse_word(struct oauth_call *call, struct permanent_fault *out_
 static enum rc read_scope(struct oauth_call *call, struct str text,
                           struct permission *out_permission, struct permanent_fault *out_fault)
 {
-    const struct str own_word = STR(PERMANENT_TOKENS_WORD);
     struct str words;
+    struct str rest;
+    struct str word;
     enum rc rc = read_words(call, text, &words, out_fault);
 
     if (rc != RC_OK)
         return rc;
-    if (scope_contains(own_word, words)) {
+    for (rest = words; str_next_word(&rest, &word);) {
+        if (!is_own_word(word))
+            continue;
+        if (!scope_contains(word, words))
+            return permanent_refuse(PERMANENT_SCOPE_NOT_ALONE, word, out_fault);
         /* No service's: the issuer is the audience. */
-        *out_permission =
-            (struct permission){ .scope = own_word, .shape = { .format = TOKEN_OPAQUE } };
+        *out_permission = (struct permission){ .scope = word, .shape = { .format = TOKEN_OPAQUE } };
         return RC_OK;
     }
-    if (str_has_word(words, own_word))
-        return permanent_refuse(PERMANENT_SCOPE_NOT_ALONE, own_word, out_fault);
     rc = scope_permit_owner(call, words, out_permission);
     return rc == RC_REFUSED ? refuse_word(call, out_fault) : rc;
 }
@@ -330,6 +339,7 @@ enum rc permanent_read(struct oauth_call *call, const struct permanent_demand *d
     if (rc != RC_OK)
         return rc;
     plan.id = demand->id;
+    plan.binding = demand->binding;
     plan.permission.shape.lifetime_s = demand->lifetime_s;
     *out_plan = plan;
     return RC_OK;

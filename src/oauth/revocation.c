@@ -17,7 +17,7 @@ enum rc revocation_end(struct oauth_call *call, const struct token_record *recor
         store_revoke_token(&unit, record->row.id, call->now, record->row.expires_at);
     oauth_add_event(call, event, &unit);
     call->log_token_id = record->row.id;
-    return store_commit(call->oauth->store, &unit);
+    return oauth_commit(call, &unit);
 }
 
 static bool is_over(const struct oauth_call *call, const struct token_record *record)
@@ -60,5 +60,5 @@ enum rc revocation_answer(struct oauth_call *call, const struct client_credentia
     else
         rc = revoke_for(call, &client->client, token);
     catalog_client_put(client);
-    return rc;
+    return client_auth_finish(call, rc);
 }

@@ -14,6 +14,9 @@ struct builder {
     struct oauth_call *call;
     const struct client *client; /* RULE_CLIENT */
     enum rule rule;
+    bool has_person;      /* OpenID Connect's words may be granted */
+    bool leaves_out;      /* scope_demand */
+    struct str resources; /* services, by id: no other one is granted anything; empty: any */
     struct buffer scope;
     struct buffer audience;
     size_t word_count;
@@ -115,15 +118,24 @@ static enum rc find_service_of_word(struct builder *builder, struct str word, bo
     return catalog_find_owner(catalog, word, builder->call->may_block, out_service);
 }
 
-static enum rc permit_word(struct builder *builder, struct str word)
+/* OpenID Connect Core 5.4, 11. */
+static bool is_openid_word(struct str word)
+{
+    return str_has_word(STR("openid profile email address phone offline_access"), word);
+}
+
+/* out_is_kept   false: of a service that is not among the resources that were named */
+static enum rc permit_word(struct builder *builder, struct str word, bool *out_is_kept)
 {
     bool is_whole = str_starts_with(word, service_prefix);
     struct catalog_service *entry;
     bool is_allowed;
     enum rc rc = find_service_of_word(builder, word, is_whole, &entry);
 
+    *out_is_kept = true;
     if (rc == RC_NOT_FOUND && !is_whole && builder->rule == RULE_CLIENT &&
-        str_has_word(builder->client->scope, word))
+        str_has_word(builder->client->scope, word) &&
+        (builder->has_person || !is_openid_word(word)))
         return RC_OK; /* nobody's word, registered for this client: the issuer's */
     if (rc == RC_NOT_FOUND)
         return refuse_word(builder->call, word,
@@ -131,7 +143,9 @@ static enum rc permit_word(struct builder *builder, struct str word)
     if (rc != RC_OK)
         return rc;
     is_allowed = is_permitted(builder, &entry->service, word, is_whole);
-    if (is_allowed)
+    *out_is_kept =
+        builder->resources.len == 0 || str_has_word(builder->resources, entry->service.service_id);
+    if (is_allowed && *out_is_kept)
         add_audience(builder, &entry->service);
     catalog_service_put(entry);
     if (!is_allowed)
@@ -144,15 +158,18 @@ static enum rc permit_words(struct builder *builder, struct str words)
     struct str word;
 
     while (str_next_word(&words, &word)) {
+        bool is_kept;
         enum rc rc;
 
         if (str_has_word(buffer_str(&builder->scope), word))
             continue;
         if (++builder->word_count > SCOPE_WORD_COUNT_MAX)
             return refuse_scope(builder->call, "too many scope values", NULL);
-        rc = permit_word(builder, word);
+        rc = permit_word(builder, word, &is_kept);
         if (rc != RC_OK)
             return rc;
+        if (!is_kept)
+            continue;
         if (builder->scope.len > 0)
             buffer_append_byte(&builder->scope, ' ');
         buffer_append_str(&builder->scope, word);
@@ -186,7 +203,7 @@ static enum rc append_own_words(struct builder *builder, struct buffer *words)
         } else if (rc != RC_NOT_FOUND) {
             return rc;
         }
-        if (!is_disabled)
+        if (!is_disabled && (builder->has_person || !is_openid_word(word)))
             append_word(words, STR(""), word);
     }
     return RC_OK;
@@ -236,6 +253,95 @@ static enum rc default_scope(struct builder *builder, struct str *out_scope)
     return RC_OK;
 }
 
+/* ---- resource indicators (RFC 8707) ---------------------------------------------------------- */
+
+static enum rc refuse_target(struct oauth_call *call, const char *why)
+{
+    return oauth_refuse(call, OAUTH_INVALID_TARGET,
+                        "a resource is unknown, malformed or not for this client", why);
+}
+
+/* The service that a resource indicator names: as it is, or without what makes a URI of it. */
+static enum rc find_resource(struct oauth_call *call, struct str resource,
+                             struct catalog_service **out_service)
+{
+    const struct str scheme = STR("https://");
+    enum rc rc = catalog_find_service(call->oauth->catalog, resource, call->may_block, out_service);
+
+    if (rc != RC_NOT_FOUND || !str_starts_with(resource, scheme))
+        return rc;
+    resource = str_from(resource, scheme.len);
+    if (str_ends_with(resource, STR("/")))
+        resource.len--;
+    return catalog_find_service(call->oauth->catalog, resource, call->may_block, out_service);
+}
+
+/* The ids of the services that were named, each once. */
+static enum rc resolve_resources(struct oauth_call *call, struct str resources,
+                                 struct str *out_service_ids)
+{
+    struct buffer ids = buffer_over(arena_alloc(call->arena, SCOPE_BYTES_MAX), SCOPE_BYTES_MAX);
+    struct str resource;
+
+    while (str_next_word(&resources, &resource)) {
+        struct catalog_service *entry;
+        enum rc rc = find_resource(call, resource, &entry);
+
+        if (rc == RC_NOT_FOUND)
+            return refuse_target(call, "unknown resource");
+        if (rc != RC_OK)
+            return rc;
+        if (!str_has_word(buffer_str(&ids), entry->service.service_id))
+            append_word(&ids, STR(""), entry->service.service_id);
+        catalog_service_put(entry);
+    }
+    if (ids.overflow)
+        return refuse_target(call, "too many resources");
+    *out_service_ids = buffer_str(&ids);
+    return RC_OK;
+}
+
+enum rc scope_check_resources(struct oauth_call *call, struct str audience, struct str resources)
+{
+    struct str service_ids;
+    enum rc rc = resolve_resources(call, resources, &service_ids);
+
+    if (rc == RC_OK && !scope_contains(audience, service_ids))
+        rc = refuse_target(call, "resource not granted");
+    return rc;
+}
+
+/* A service that was named and of which no word was granted: it is for clients that may have it as
+ * a whole. */
+static enum rc permit_resources(struct builder *builder)
+{
+    struct oauth_call *call = builder->call;
+    struct str rest = builder->resources;
+    struct str service_id;
+
+    while (str_next_word(&rest, &service_id)) {
+        struct catalog_service *entry;
+        bool is_allowed;
+        enum rc rc =
+            catalog_find_service(call->oauth->catalog, service_id, call->may_block, &entry);
+
+        if (rc == RC_NOT_FOUND)
+            return refuse_target(call, "resource gone");
+        if (rc != RC_OK)
+            return rc;
+        is_allowed = str_has_word(buffer_str(&builder->audience), service_id) ||
+                     is_permitted(builder, &entry->service, service_id, true);
+        if (is_allowed)
+            add_audience(builder, &entry->service);
+        catalog_service_put(entry);
+        if (!is_allowed && !builder->leaves_out)
+            return refuse_target(call, "resource not permitted");
+    }
+    return RC_OK;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
 /* A builder of what the words ask for. */
 static struct builder builder_of(struct oauth_call *call, enum rule rule,
                                  const struct client *client)
@@ -261,6 +367,8 @@ static enum rc build(struct builder *builder, struct str words, struct permissio
     if (builder->rule != RULE_CLIENT && words.len == 0)
         return refuse_scope(builder->call, "scope is missing: service_id=SERVICE", NULL);
     rc = permit_words(builder, words);
+    if (rc == RC_OK)
+        rc = permit_resources(builder);
     if (rc == RC_OK && (builder->scope.overflow || builder->audience.overflow))
         rc = refuse_scope(builder->call, "too many services in one scope", NULL);
     if (rc != RC_OK)
@@ -281,6 +389,24 @@ enum rc scope_permit(struct oauth_call *call, const struct client *client, bool 
     if (requested != NULL)
         words = *requested;
     else if (!by_service)
+        rc = default_scope(&builder, &words);
+    return rc == RC_OK ? build(&builder, words, out_permission) : rc;
+}
+
+enum rc scope_permit_demand(struct oauth_call *call, const struct client *client,
+                            const struct scope_demand *demand, struct permission *out_permission)
+{
+    struct builder builder = builder_of(call, RULE_CLIENT, client);
+    struct str words = STR("");
+    enum rc rc = RC_OK;
+
+    builder.has_person = demand->has_person;
+    builder.leaves_out = demand->leaves_out;
+    if (demand->resources.len > 0)
+        rc = resolve_resources(call, demand->resources, &builder.resources);
+    if (rc == RC_OK && demand->scope != NULL)
+        words = *demand->scope;
+    else if (rc == RC_OK)
         rc = default_scope(&builder, &words);
     return rc == RC_OK ? build(&builder, words, out_permission) : rc;
 }
@@ -321,4 +447,46 @@ enum rc scope_permit_all(struct oauth_call *call, const struct client *client,
         return refuse_scope(call, "too many services in one scope",
                             "too many services allow passwords: register the client for some");
     return scope_permit(call, client, list.len > 0, &list, out_permission);
+}
+
+/* ---- for people and programs that look --------------------------------------------------------
+ */
+
+enum rc scope_name_owner(struct oauth_call *call, struct str word, struct str *out_name)
+{
+    struct catalog_service *entry;
+    struct str name;
+    enum rc rc = catalog_find_owner(call->oauth->catalog, word, call->may_block, &entry);
+
+    if (rc == RC_NOT_FOUND) {
+        *out_name = STR("");
+        return RC_OK;
+    }
+    if (rc != RC_OK)
+        return rc;
+    name = entry->service.name.len > 0 ? entry->service.name : entry->service.service_id;
+    *out_name = arena_copy(call->arena, name);
+    catalog_service_put(entry);
+    return RC_OK;
+}
+
+enum rc scope_find_service(struct oauth_call *call, struct str service_id,
+                           struct service *out_service)
+{
+    struct catalog_service *entry;
+    enum rc rc = catalog_find_service(call->oauth->catalog, service_id, call->may_block, &entry);
+
+    if (rc != RC_OK)
+        return rc;
+    if (entry->service.is_disabled) {
+        rc = RC_NOT_FOUND;
+    } else {
+        *out_service = entry->service;
+        out_service->service_id = arena_copy(call->arena, entry->service.service_id);
+        out_service->name = arena_copy(call->arena, entry->service.name);
+        out_service->scope = arena_copy(call->arena, entry->service.scope);
+        out_service->secret_hash = STR("");
+    }
+    catalog_service_put(entry);
+    return rc;
 }

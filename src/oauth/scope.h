@@ -4,7 +4,8 @@
  * A scope word belongs to at most one service. "service_id=X" asks for service X as a whole. A word
  * that no service owns may be granted to a client that is registered for it; then, and when no word
  * names a service, the audience is the issuer. Nobody is granted more than client and service
- * allow; a request for more is refused, not narrowed.
+ * allow; a request for more is refused, not narrowed. A request that names its resources gets what
+ * is for those.
  */
 #ifndef JETON_OAUTH_SCOPE_H
 #define JETON_OAUTH_SCOPE_H
@@ -35,6 +36,32 @@ struct permission {
 enum rc scope_permit(struct oauth_call *call, const struct client *client, bool by_service,
                      const struct str *requested, struct permission *out_permission) MUST_CHECK;
 
+/* What a request asks for, where it can say more than a scope. */
+struct scope_demand {
+    const struct str *scope; /* NULL: what the client is registered for           */
+    struct str resources;    /* RFC 8707, space-separated; empty: none was named   */
+    bool has_person;         /* a person allows it: OpenID Connect's words have a meaning */
+    bool leaves_out;         /* a resource of which no word is left is left out, not refused */
+};
+
+/*
+ * Decides what a request of a client gets. A resource names a service: by its service_id, or by an
+ * https URI that is one, or "https://" before one. Then the audience is the services named and
+ * nothing else, and words of other services are left out of the scope. The words of OpenID Connect
+ * belong to nobody; a client may be granted those that it is registered for, by a person alone:
+ * without one they are refused, or left out where no scope is named.
+ *
+ * Answers: those of scope_permit · RC_REFUSED invalid_target
+ * Source:  RFC 8707 2; OpenID Connect Core 5.4, 11
+ */
+enum rc scope_permit_demand(struct oauth_call *call, const struct client *client,
+                            const struct scope_demand *demand,
+                            struct permission *out_permission) MUST_CHECK;
+
+/* Whether the services that resources name are all of an audience; RC_REFUSED invalid_target. */
+enum rc scope_check_resources(struct oauth_call *call, struct str audience,
+                              struct str resources) MUST_CHECK;
+
 /*
  * What an account may give to a permanent token of its own: services that allow passwords, as a
  * whole or by single words of theirs.
@@ -57,6 +84,16 @@ enum rc scope_permit_all(struct oauth_call *call, const struct client *client,
 /* Every scope word that some service has, for the metadata.  RC_WOULD_BLOCK.  Faults: the store's
  */
 enum rc scope_list_offered(struct oauth_call *call, struct buffer *out_words) MUST_CHECK;
+
+/* The service that owns a word, as people know it; in the arena. Empty: nobody owns it.
+ * RC_WOULD_BLOCK
+ */
+enum rc scope_name_owner(struct oauth_call *call, struct str word, struct str *out_name) MUST_CHECK;
+
+/* A service that is not disabled, without its secret; its texts are in the arena. RC_NOT_FOUND,
+ * RC_WOULD_BLOCK */
+enum rc scope_find_service(struct oauth_call *call, struct str service_id,
+                           struct service *out_service) MUST_CHECK;
 
 /* RFC 6749 3.3: words of the allowed characters with single spaces between them; SCOPE_BYTES_MAX.
  * An empty scope is sound, too. */

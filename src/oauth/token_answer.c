@@ -19,6 +19,12 @@ int64_t token_expires_in(const struct token *row, int64_t now)
     return row->expires_at == 0 ? 0 : row->expires_at - now;
 }
 
+/* RFC 9449 5; a certificate's holder sends its token as Bearer (RFC 8705 3) */
+struct str token_type_of(enum binding_kind binding)
+{
+    return binding == BINDING_DPOP ? STR("DPoP") : STR("Bearer");
+}
+
 static void format_expiry(const struct token_answer *answer, struct json_out *json)
 {
     json_name(json, STR("expires_in"));
@@ -39,12 +45,20 @@ void token_answer_format(const struct token_answer *answer, struct buffer *out_j
 
     json_begin_object(&json);
     json_member_string(&json, STR("access_token"), answer->access_token);
-    json_member_string(&json, STR("token_type"), STR("Bearer"));
+    json_member_string(&json, STR("token_type"), token_type_of(answer->binding));
     if (answer->expires_in_s != 0)
         format_expiry(answer, &json);
     if (answer->refresh_token.len > 0)
         json_member_string(&json, STR("refresh_token"), answer->refresh_token);
     if (answer->scope.len > 0)
         json_member_string(&json, STR("scope"), answer->scope);
+    if (answer->id_token.len > 0)
+        json_member_string(&json, STR("id_token"), answer->id_token);
+    if (answer->issued_token_type.len > 0)
+        json_member_string(&json, STR("issued_token_type"), answer->issued_token_type);
+    if (answer->details.len > 0) {
+        json_name(&json, STR("authorization_details")); /* RFC 9396 7 */
+        json_raw(&json, answer->details);
+    }
     json_end_object(&json);
 }

@@ -77,9 +77,8 @@ enum rc token_facts_search(struct oauth_call *call, struct str text, struct toke
 
 /* The texts of grant, account, client and permanent token at their longest. */
 enum {
-    TOKEN_FACTS_ROW_BYTES_MAX =
-        2 * (2 * SCOPE_BYTES_MAX + SCOPE_WORD_COUNT_MAX * (SERVICE_ID_BYTES_MAX + 1)) +
-        REDIRECT_URI_COUNT_MAX * (REDIRECT_URI_BYTES_MAX + 1) + 8 * 1024
+    TOKEN_FACTS_ROW_BYTES_MAX = CLIENT_TEXTS_BYTES_MAX + 3 * SCOPE_BYTES_MAX +
+                                SCOPE_WORD_COUNT_MAX * (SERVICE_ID_BYTES_MAX + 1) + 8 * 1024
 };
 
 #endif

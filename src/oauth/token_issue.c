@@ -1,6 +1,9 @@
 #include "codec/uuid.h"
 #include "crypto/random.h"
+#include "oauth/id_token.h"
+#include "oauth/proof.h"
 #include "oauth/token_request.h"
+#include "store/authorized.h"
 
 int64_t refresh_expiry(const struct client *client, int64_t family_created_at, int64_t now)
 {
@@ -13,9 +16,14 @@ int64_t refresh_expiry(const struct client *client, int64_t family_created_at, i
 enum rc token_issue_draft_access(struct oauth_call *call, struct live_grant *grant,
                                  struct token_shape shape, struct token_draft *out_draft)
 {
-    enum rc rc =
-        token_draft_access(call->oauth->tokens, grant, shape, call->now, call->arena, out_draft);
+    enum rc rc;
 
+    /* Whoever verifies these by themselves would not learn that the holder has to prove a key. */
+    if (grant->binding.kind != BINDING_NONE &&
+        (shape.format == TOKEN_JWE || shape.format == TOKEN_SPRING_JWT))
+        return oauth_refuse(call, OAUTH_INVALID_REQUEST,
+                            "tokens of this kind cannot be bound to a key", NULL);
+    rc = token_draft_access(call->oauth->tokens, grant, shape, call->now, call->arena, out_draft);
     return rc == RC_TOO_LARGE ? oauth_refuse(call, OAUTH_INVALID_SCOPE,
                                              "the scope is too long for a signed token", NULL)
                               : rc;
@@ -131,10 +139,12 @@ static enum rc look_again(struct oauth_call *call, const struct issue_plan *plan
 /* Tokens on their way: an access token, and a refresh token where the plan has one. */
 struct issue {
     const struct issue_plan *plan;
-    struct live_grant *grant;
-    struct str session_id; /* empty: none */
+    struct live_grant *grant;  /* of the access token */
+    struct live_grant *family; /* that the grant is a part of, held as well; NULL: it is none */
+    struct str session_id;     /* empty: none */
     struct token_draft access;
     struct token_draft refresh;
+    struct str id_token; /* empty: none */
 };
 
 /* The id that the outside will know; the store keeps its digest alone. */
@@ -150,49 +160,139 @@ static struct str make_session_id(struct arena *arena)
     return (struct str){ text, UUID_TEXT_BYTES };
 }
 
-/* A grant that nobody shares, for a family or a session; else the standing one. */
+/* Nothing sets this token apart from others of the same account, client, scope and audience. */
+static bool may_share_grant(const struct issue_plan *plan)
+{
+    return plan->session == NULL && !plan->has_refresh && !plan->has_own_grant &&
+           plan->authorization == NULL && plan->parent_id == 0 &&
+           plan->binding.kind == BINDING_NONE;
+}
+
+/* A grant that nobody shares. */
+static enum rc draft_grant(struct oauth_call *call, struct issue *issue, struct grant *like,
+                           struct store_unit *unit)
+{
+    const struct issue_plan *plan = issue->plan;
+    struct grant_tie tie = { .authorization = plan->authorization };
+    struct session session;
+
+    if (plan->inserts_authorization)
+        store_insert_authorization(unit, plan->authorization);
+    if (plan->session != NULL) {
+        session = *plan->session;
+        issue->session_id = make_session_id(call->arena);
+        digest_sha256(issue->session_id, session.digest);
+        tie.session = &session;
+    }
+    return grant_draft_family(token_room_grants(call->oauth->tokens), like, &tie, call->now, unit,
+                              &issue->grant);
+}
+
 static enum rc find_grant(struct oauth_call *call, struct issue *issue, struct store_unit *unit)
 {
-    struct grant_book *grants = token_room_grants(call->oauth->tokens);
     const struct issue_plan *plan = issue->plan;
     int64_t lifetime_s = plan->permission.shape.lifetime_s;
-    struct grant like = { .account_id = plan->account == NULL ? 0 : plan->account->id,
+    struct grant like = { .id = plan->grant_id,
+                          .parent_id = plan->parent_id,
+                          .account_id = plan->account == NULL ? 0 : plan->account->id,
                           .client_id = plan->client->id,
                           .scope = plan->permission.scope,
                           .audience = plan->permission.audience,
+                          .binding = plan->binding,
                           .is_session = plan->session != NULL };
-    struct session session;
-    struct grant_tie tie = { .session = &session };
 
-    if (plan->session == NULL && !plan->has_refresh)
-        return grant_find_standing(grants, &like, call->now, &issue->grant);
+    if (may_share_grant(plan))
+        return grant_find_standing(token_room_grants(call->oauth->tokens), &like, call->now,
+                                   &issue->grant);
     if (lifetime_s != 0)
         like.expires_at = call->now + lifetime_s;
     /* A last refresh at the end of the family's life gives an access token of full life. */
     if (lifetime_s != 0 && plan->has_refresh)
         like.expires_at += plan->client->refresh_lifetime_s;
-    if (plan->session == NULL)
-        return grant_draft_family(grants, &like, NULL, call->now, unit, &issue->grant);
-    session = *plan->session;
-    issue->session_id = make_session_id(call->arena);
-    digest_sha256(issue->session_id, session.digest);
-    return grant_draft_family(grants, &like, &tie, call->now, unit, &issue->grant);
+    return draft_grant(call, issue, &like, unit);
+}
+
+/* An access token for a part of its family has a grant of its own, which ends with the family. */
+static enum rc narrow_grant(struct oauth_call *call, struct issue *issue, struct store_unit *unit)
+{
+    const struct permission *access = issue->plan->access;
+    struct live_grant *family = issue->grant;
+    struct grant part = { .account_id = family->account_id,
+                          .client_id = family->client_id,
+                          .binding = family->binding,
+                          .parent_id = family->id };
+    struct grant_tie tie = { .authorization = issue->plan->authorization };
+    enum rc rc;
+
+    if (access == NULL ||
+        (str_equal(access->scope, family->scope) && str_equal(access->audience, family->audience)))
+        return RC_OK;
+    part.scope = access->scope;
+    part.audience = access->audience;
+    if (access->shape.lifetime_s != 0)
+        part.expires_at = call->now + access->shape.lifetime_s;
+    rc = grant_draft_family(token_room_grants(call->oauth->tokens), &part, &tie, call->now, unit,
+                            &issue->grant);
+    if (rc == RC_OK)
+        issue->family = family;
+    return rc;
+}
+
+static const struct permission *access_of(const struct issue_plan *plan)
+{
+    return plan->access == NULL ? &plan->permission : plan->access;
 }
 
 static enum rc draft_tokens(struct oauth_call *call, struct issue *issue)
 {
     const struct issue_plan *plan = issue->plan;
-    struct token_shape shape = plan->permission.shape;
+    struct live_grant *family = issue->family == NULL ? issue->grant : issue->family;
+    struct token_shape shape = access_of(plan)->shape;
     enum rc rc;
 
     shape.account = plan->account;
     shape.session_id = issue->session_id;
     rc = token_issue_draft_access(call, issue->grant, shape, &issue->access);
+    if (rc == RC_OK)
+        rc = token_issue_id_token(call, plan, issue->access.value, &issue->id_token);
     if (rc != RC_OK || !plan->has_refresh)
         return rc;
-    return token_draft_refresh(call->oauth->tokens, issue->grant,
+    return token_draft_refresh(call->oauth->tokens, family,
                                refresh_expiry(plan->client, call->now, call->now), call->now,
                                call->arena, &issue->refresh);
+}
+
+/* Of the grants that a person gives at a page. */
+static bool gives_id_token(const struct issue_plan *plan)
+{
+    return plan->grant_type == GRANT_TYPE_AUTHORIZATION_CODE ||
+           plan->grant_type == GRANT_TYPE_DEVICE_CODE ||
+           plan->grant_type == GRANT_TYPE_REFRESH_TOKEN;
+}
+
+enum rc token_issue_id_token(struct oauth_call *call, const struct issue_plan *plan,
+                             struct str access_token, struct str *out_jwt)
+{
+    struct client_metadata metadata;
+    struct id_token id_token = { .client = plan->client,
+                                 .metadata = &metadata,
+                                 .account = plan->account,
+                                 .authorization = plan->authorization,
+                                 .scope = plan->permission.scope,
+                                 .access_token = access_token,
+                                 .has_nonce = plan->grant_type != GRANT_TYPE_REFRESH_TOKEN };
+    enum rc rc;
+
+    *out_jwt = STR("");
+    if (plan->authorization == NULL || plan->account == NULL || !gives_id_token(plan) ||
+        !str_has_word(plan->permission.scope, STR("openid")))
+        return RC_OK;
+    rc = client_metadata_read(plan->client, call->arena, &metadata);
+    if (rc == RC_OK)
+        rc = id_token_make(call, &id_token, out_jwt);
+    return rc == RC_TOO_LARGE
+               ? oauth_refuse(call, OAUTH_INVALID_REQUEST, "the ID token is too long", NULL)
+               : rc;
 }
 
 static enum event_kind event_kind_of(const struct issue_plan *plan)
@@ -216,7 +316,7 @@ static enum rc commit_tokens(struct oauth_call *call, const struct issue *issue,
         store_insert_token(unit, &issue->refresh.row);
     token_note_issue(issue->grant, call->now, unit);
     oauth_add_event(call, event, unit);
-    return store_commit(call->oauth->store, unit);
+    return oauth_commit(call, unit);
 }
 
 static void enter_tokens(struct oauth_call *call, const struct issue *issue)
@@ -236,7 +336,7 @@ static enum rc issue_tokens(struct oauth_call *call, struct issue *issue, struct
     enum rc rc = draft_tokens(call, issue);
 
     if (rc == RC_OK)
-        rc = commit_tokens(call, issue, unit);
+        rc = proof_settle(call, unit, commit_tokens(call, issue, unit));
     if (rc == RC_OK)
         rc = look_again(call, plan, issue->grant);
     if (rc != RC_OK)
@@ -245,25 +345,36 @@ static enum rc issue_tokens(struct oauth_call *call, struct issue *issue, struct
     *out_answer =
         (struct token_answer){ .access_token = issue->access.value,
                                .refresh_token = issue->refresh.value,
-                               .scope = plan->permission.scope,
+                               .scope = access_of(plan)->scope,
                                .jti = issue->access.jti,
                                .session_id = issue->session_id,
+                               .id_token = issue->id_token,
+                               .binding = plan->binding.kind,
                                .account = plan->account,
                                .expires_in_s = token_expires_in(&issue->access.row, call->now),
                                .expires_in_as_string = plan->permission.expires_in_as_string };
+    if (plan->authorization != NULL)
+        out_answer->details = plan->authorization->details;
     return RC_OK;
 }
 
 enum rc token_issue(struct oauth_call *call, const struct issue_plan *plan, struct store_unit *unit,
                     struct token_answer *out_answer)
 {
+    struct grant_book *grants = token_room_grants(call->oauth->tokens);
     struct issue issue = { .plan = plan };
     enum rc rc = find_grant(call, &issue, unit);
 
+    if (rc == RC_TOO_LARGE)
+        return oauth_refuse(call, OAUTH_INVALID_REQUEST, "what was allowed is too long", NULL);
     if (rc != RC_OK)
         return rc;
-    rc = issue_tokens(call, &issue, unit, out_answer);
-    grant_put(token_room_grants(call->oauth->tokens), issue.grant);
+    rc = narrow_grant(call, &issue, unit);
+    if (rc == RC_OK)
+        rc = issue_tokens(call, &issue, unit, out_answer);
+    grant_put(grants, issue.grant);
+    if (issue.family != NULL)
+        grant_put(grants, issue.family);
     return rc;
 }
 

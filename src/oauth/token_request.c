@@ -1,5 +1,7 @@
 #include "oauth/token_request.h"
 
+#include "oauth/proof.h"
+
 static bool has_grant_type(const struct client *client, enum grant_type type)
 {
     return (client->grant_types & 1u << type) != 0;
@@ -15,6 +17,8 @@ static enum rc answer_grant(struct oauth_call *call, const struct token_request 
                             enum grant_type type, const struct client *client,
                             bool is_authenticated, struct buffer *out_json)
 {
+    enum rc rc;
+
     /* ASVS 10.4.4: only what the client is registered for. Without a client it is the services
      * that decide, in the password grant alone. */
     if (is_authenticated && !has_grant_type(client, type))
@@ -22,6 +26,9 @@ static enum rc answer_grant(struct oauth_call *call, const struct token_request 
                                 "the client is not registered for this grant type", NULL);
     if (!is_authenticated && (type != GRANT_TYPE_PASSWORD || request->anonymous_profile == NULL))
         return refuse_nobody(call, "no client");
+    rc = proof_require(call, client->policy);
+    if (rc != RC_OK)
+        return rc;
     switch (type) {
     case GRANT_TYPE_PASSWORD:
         return grant_password_answer(call, request, client, is_authenticated, out_json);
@@ -29,6 +36,14 @@ static enum rc answer_grant(struct oauth_call *call, const struct token_request 
         return grant_client_credentials_answer(call, request, client, out_json);
     case GRANT_TYPE_REFRESH_TOKEN:
         return grant_refresh_token_answer(call, request, client, out_json);
+    case GRANT_TYPE_AUTHORIZATION_CODE:
+        return grant_authorization_code_answer(call, request, client, out_json);
+    case GRANT_TYPE_DEVICE_CODE:
+        return grant_device_code_answer(call, request, client, out_json);
+    case GRANT_TYPE_TOKEN_EXCHANGE:
+        return grant_token_exchange_answer(call, request, client, out_json);
+    case GRANT_TYPE_JWT_BEARER:
+        return grant_jwt_bearer_answer(call, request, client, out_json);
     case GRANT_TYPE_COUNT:
         break;
     }
@@ -77,5 +92,5 @@ enum rc token_request_answer(struct oauth_call *call, const struct token_request
     if (rc == RC_REFUSED && is_authenticated && client->client.type != CLIENT_PUBLIC)
         rc = oauth_record_refusal(call, client->client.id);
     catalog_client_put(client);
-    return rc;
+    return client_auth_finish(call, rc);
 }

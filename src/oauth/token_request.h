@@ -17,6 +17,10 @@ struct token_answer {
     struct str scope;
     struct str jti;
     struct str session_id;         /* empty: not tied to a session */
+    struct str id_token;           /* empty: none (OpenID Connect Core 3.1.3.3) */
+    struct str details;            /* authorization_details, JSON (RFC 9396 7); empty: none */
+    struct str issued_token_type;  /* RFC 8693 2.2.1; empty: no token exchange */
+    enum binding_kind binding;     /* BINDING_DPOP: token_type is DPoP (RFC 9449 5) */
     const struct account *account; /* NULL: the client itself */
     int64_t expires_in_s;          /* 0: never */
     bool expires_in_as_string;
@@ -24,6 +28,9 @@ struct token_answer {
 
 /* Writes an answer's JSON. */
 typedef void token_answer_writer(const struct token_answer *answer, struct buffer *out_json);
+
+/* token_type: "DPoP" or "Bearer". */
+struct str token_type_of(enum binding_kind binding);
 
 /* The success response of RFC 6749 5.1. */
 token_answer_writer token_answer_format;
@@ -51,6 +58,13 @@ struct token_request {
     const struct secret *password;
     const struct str *code; /* of a second factor */
     const struct secret *refresh_token;
+    const struct secret *code_value; /* authorization code, or device_code */
+    const struct str *redirect_uri;
+    const struct secret *code_verifier;
+    const struct str *assertion; /* RFC 7523 2.1: a JWT is longer than a struct secret may be */
+    const struct token_exchange *exchange; /* oauth/grant_token_exchange.h; its parameters */
+    struct str resources;                  /* RFC 8707 2.2, space-separated; empty: none */
+    const struct str *details;             /* authorization_details */
     const struct token_profile *profile;
     /* For the password grant when nobody authenticates as a client (u-Auth); NULL: that is refused.
      */
@@ -70,7 +84,15 @@ struct issue_plan {
     const struct account *account; /* as it was authenticated; NULL: the client itself */
     struct permission permission;
     bool has_refresh;
-    const struct session *session; /* NULL: none; else address, address_bits, device and idle_s */
+    struct binding binding;                    /* of the access token                       */
+    const struct authorization *authorization; /* what a person allowed; NULL: none         */
+    bool inserts_authorization;                /* it is not in the store yet                */
+    bool has_own_grant;                        /* a family although it has no refresh token */
+    int64_t grant_id;                          /* of the family, drawn before; 0: draw one  */
+    int64_t parent_id;                         /* of the grant that it ends with; 0: none   */
+    const struct permission *access; /* of the access token, where it is a part of the family's;
+                                        NULL: all of it */
+    const struct session *session;   /* NULL: none; else address, address_bits, device and idle_s */
 };
 
 /*
@@ -90,6 +112,16 @@ enum rc token_issue_under(struct oauth_call *call, const struct issue_plan *plan
                           struct live_grant *grant, struct store_unit *unit,
                           struct token_answer *out_answer) MUST_CHECK;
 
+/*
+ * The ID token that goes with an access token, where the plan has an authorization with scope
+ * openid and its grant type gives one; else empty. The nonce is in the first one alone.
+ *
+ * Answers: RC_OK · RC_REFUSED it would be too long.  Faults: the store's, RC_CRYPTO
+ * Source:  OpenID Connect Core 3.1.3.3, 12.2
+ */
+enum rc token_issue_id_token(struct oauth_call *call, const struct issue_plan *plan,
+                             struct str access_token, struct str *out_jwt) MUST_CHECK;
+
 /* The second look at what a grant rests on beside its account. RC_NOT_FOUND: it was disabled. */
 enum rc token_issue_look_at(struct oauth_call *call, int64_t client_id,
                             struct str audience) MUST_CHECK;
@@ -108,10 +140,21 @@ int64_t refresh_expiry(const struct client *client, int64_t family_created_at, i
 enum rc grant_password_answer(struct oauth_call *call, const struct token_request *request,
                               const struct client *client, bool is_authenticated,
                               struct buffer *out_json) MUST_CHECK;
+enum rc grant_authorization_code_answer(struct oauth_call *call,
+                                        const struct token_request *request,
+                                        const struct client *client,
+                                        struct buffer *out_json) MUST_CHECK;
 enum rc grant_client_credentials_answer(struct oauth_call *call,
                                         const struct token_request *request,
                                         const struct client *client,
                                         struct buffer *out_json) MUST_CHECK;
+enum rc grant_device_code_answer(struct oauth_call *call, const struct token_request *request,
+                                 const struct client *client, struct buffer *out_json) MUST_CHECK;
+enum rc grant_token_exchange_answer(struct oauth_call *call, const struct token_request *request,
+                                    const struct client *client,
+                                    struct buffer *out_json) MUST_CHECK;
+enum rc grant_jwt_bearer_answer(struct oauth_call *call, const struct token_request *request,
+                                const struct client *client, struct buffer *out_json) MUST_CHECK;
 enum rc grant_refresh_token_answer(struct oauth_call *call, const struct token_request *request,
                                    const struct client *client, struct buffer *out_json) MUST_CHECK;
 

@@ -76,15 +76,15 @@ static enum rc run_steps(struct store *store, const struct store_unit *unit, uns
 }
 
 /*
- * Runs one unit; *out_answer is what its caller will hear if the commit succeeds.
+ * Runs one unit; waiting->answer is what its caller will hear if the commit succeeds.
  *
  * Answers: RC_OK · RC_REFUSED the unit must be undone and has no savepoint: the batch is run again,
  * carefully.  Faults: the driver's
  */
-static enum rc run_unit(struct store *store, const struct store_unit *unit, bool is_careful,
-                        int64_t now, enum rc *out_answer)
+static enum rc run_unit(struct store *store, struct waiting *waiting, bool is_careful, int64_t now)
 {
     const struct driver *driver = store->driver;
+    struct store_unit *unit = waiting->unit;
     bool has_savepoint = is_careful || unit_needs_savepoint(unit);
     unsigned index = 0;
     enum rc rc = has_savepoint ? driver->savepoint(store->writer) : RC_OK;
@@ -97,7 +97,8 @@ static enum rc run_unit(struct store *store, const struct store_unit *unit, bool
         answer = run_changes(store, unit, now);
     if (rc_is_fault(answer))
         return answer;
-    *out_answer = answer;
+    waiting->answer = answer;
+    unit->answered_step = index;
     if (!has_savepoint)
         return answer == RC_OK || index == 0 ? RC_OK : RC_REFUSED;
     return answer == RC_OK ? driver->savepoint_release(store->writer)
@@ -110,8 +111,7 @@ static enum rc run_units(struct store *store, struct batch *batch, bool is_caref
     unsigned index;
 
     for (index = 0; index < batch->count; index++) {
-        struct waiting *waiting = batch->waiting[index];
-        enum rc rc = run_unit(store, waiting->unit, is_careful, now, &waiting->answer);
+        enum rc rc = run_unit(store, batch->waiting[index], is_careful, now);
 
         if (rc != RC_OK)
             return rc;

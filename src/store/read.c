@@ -201,9 +201,9 @@ enum rc store_list_clients(struct store *store, int64_t after_id, struct arena *
 
 /* ---- grants --------------------------------------------------------------------------------- */
 
-static enum rc load_grant(const struct row *row, struct arena *arena, void *out)
+enum rc load_grant(const struct row *row, struct arena *arena, void *out)
 {
-    *(struct grant *)out = (struct grant){
+    struct grant grant = {
         .id = row_int(row, 0),
         .account_id = row_int(row, 1),
         .client_id = row_int(row, 2),
@@ -216,9 +216,14 @@ static enum rc load_grant(const struct row *row, struct arena *arena, void *out)
         .ended_at = row_int(row, 9),
         .is_session = row_int(row, 10) != 0,
         .is_permanent = row_int(row, 11) != 0,
-        .last_used_at = row_int(row, 12),
+        .authorization_id = row_int(row, 12),
+        .last_used_at = row_int(row, 15),
     };
-    return RC_OK;
+    enum rc rc = row_binding(row, 13, &grant.binding);
+
+    if (rc == RC_OK)
+        *(struct grant *)out = grant;
+    return rc;
 }
 
 enum rc store_find_grant(struct store *store, int64_t id, struct arena *arena,

@@ -11,6 +11,8 @@ static enum rc load_browser_session(const struct row *row, struct arena *arena, 
         .proved_at = row_int(row, 7),
         .last_active_at = row_int(row, 8),
         .expires_at = row_int(row, 9),
+        .login_id = row_int(row, 10),
+        .methods = (unsigned)row_int(row, 11),
     };
     int64_t stage = row_int(row, 3);
 

@@ -80,6 +80,16 @@ static enum rc load_number(const struct row *row, struct arena *arena, void *out
     return RC_OK;
 }
 
+enum rc store_find_login(struct store *store, int64_t account_id, int64_t login_id)
+{
+    const struct query query = {
+        STATEMENT_FIND_LOGIN, load_number, 2, { int_param(account_id), int_param(login_id) }
+    };
+    int64_t one;
+
+    return rows_find(store, &query, NULL, &one);
+}
+
 enum rc store_find_recovery_code(struct store *store, int64_t account_id,
                                  const unsigned char digest[static DIGEST_BYTES])
 {

@@ -17,7 +17,7 @@ enum {
     READER_COUNT = 4,
     LISTENER_COUNT_MAX = 8,
     QUEUE_BATCH_COUNT = STORE_QUEUE_COUNT_MAX / STORE_BATCH_COUNT_MAX + 1, /* one is being run */
-    SWEEP_TABLE_COUNT = 13
+    SWEEP_TABLE_COUNT = 19
 };
 
 /* One unit that waits, on the stack of the thread that waits. */
@@ -107,8 +107,11 @@ struct store_step *unit_add(struct store_unit *unit, enum statement statement,
 void step_int(struct store_step *step, int64_t number);
 void step_text(struct store_step *step, struct str text);
 void step_blob(struct store_step *step, struct str bytes);
-/* Tells the listeners after the commit. */
+/* Tells the listeners after the commit; with unit_tell only those of this process. */
 void unit_change(struct store_unit *unit, enum store_change_kind kind, int64_t key);
+void unit_tell(struct store_unit *unit, enum store_change_kind kind, int64_t key);
+/* The two columns of a binding: its kind and its thumbprint, NULL without one. */
+void step_binding(struct store_unit *unit, struct store_step *step, const struct binding *binding);
 /* Copied into the unit. */
 void step_own_blob(struct store_unit *unit, struct store_step *step, const void *bytes, size_t len);
 

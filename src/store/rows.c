@@ -20,8 +20,23 @@ enum rc row_fixed(const struct row *row, unsigned column, void *out_bytes, size_
     return RC_OK;
 }
 
+enum rc row_binding(const struct row *row, unsigned column, struct binding *out_binding)
+{
+    struct binding binding = { .kind = BINDING_NONE };
+    int64_t kind = row_int(row, column);
+
+    if (kind < 0 || kind >= BINDING_KIND_COUNT)
+        return RC_CORRUPT;
+    binding.kind = (enum binding_kind)kind;
+    if (binding.kind != BINDING_NONE &&
+        row_fixed(row, column + 1, binding.thumbprint, DIGEST_BYTES) != RC_OK)
+        return RC_CORRUPT;
+    *out_binding = binding;
+    return RC_OK;
+}
+
 /* What arena_copy needs at most for each text: its NUL and its alignment. */
-enum { TEXT_ROOM_BYTES = 32, TEXT_COLUMN_COUNT_MAX = 8 };
+enum { TEXT_ROOM_BYTES = 32, TEXT_COLUMN_COUNT_MAX = 12 };
 
 bool arena_has_room(const struct arena *arena, const struct row *row)
 {

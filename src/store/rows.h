@@ -47,6 +47,12 @@ enum rc rows_list(struct store *store, const struct query *query, const struct p
 enum rc rows_find(struct store *store, const struct query *query, struct arena *arena,
                   void *out) MUST_CHECK;
 
+/* The two columns of a binding: its kind and its thumbprint, which is NULL without one. */
+enum rc row_binding(const struct row *row, unsigned column, struct binding *out_binding) MUST_CHECK;
+
+/* read.c: the columns of every query for grants. */
+enum rc load_grant(const struct row *row, struct arena *arena, void *out) MUST_CHECK;
+
 struct store_param int_param(int64_t number);
 struct store_param text_param(struct str text);
 struct store_param digest_param(const unsigned char digest[static DIGEST_BYTES]);

@@ -105,7 +105,8 @@ enum store_change_kind {
     CHANGE_GRANT_ENDED = 4,
     CHANGE_TOKEN_REVOKED = 5, /* or spent (told without a row): it is good for nothing any more */
     CHANGE_KEYS = 6,
-    CHANGE_MAIL = 7 /* told without a row: one is due; any node finds it by its clock as well */
+    CHANGE_MAIL = 7,    /* told without a row: one is due; any node finds it by its clock as well */
+    CHANGE_DELIVERY = 8 /* likewise, of a logout token */
 };
 
 struct store_change {
@@ -118,7 +119,8 @@ struct store_unit {
     unsigned step_count;
     struct store_change changes[STORE_UNIT_STEP_COUNT_MAX];
     unsigned change_count;
-    unsigned told_changes; /* bits 1u << index of those that have no row: told, not written */
+    unsigned told_changes;  /* bits 1u << index of those that have no row: told, not written */
+    unsigned answered_step; /* out: index of the step that answered, where a commit says no */
     unsigned own_bytes_count;
     char own_bytes[STORE_UNIT_STEP_COUNT_MAX * ACCOUNT_NAME_BYTES_MAX]; /* folded names, digests */
 };
@@ -325,6 +327,15 @@ void store_replace_permanent(struct store_unit *unit, int64_t account_id, int64_
 void store_touch_permanent(struct store_unit *unit, int64_t id, int64_t at,
                            const unsigned char address[static 16]);
 
+/* Logout tokens on their way; see the functions of mails, which these are like. */
+void store_insert_delivery(struct store_unit *unit, const struct delivery *delivery);
+void store_claim_delivery(struct store_unit *unit, int64_t id, int64_t now, int64_t leased_until);
+void store_postpone_delivery(struct store_unit *unit, int64_t id, int64_t leased_until,
+                             int64_t next_at);
+void store_delete_delivery(struct store_unit *unit, int64_t id);
+/* Gone with its grants ended by the caller; RC_NOT_FOUND. Its name may be registered anew. */
+void store_delete_client(struct store_unit *unit, int64_t client_id);
+
 /* Notes that its owner is told for the so-manieth time that it expires soon: RC_SPENT when as much
  * was noted before. One conditional update decides. */
 void store_count_warning(struct store_unit *unit, int64_t id, int64_t warning);
@@ -377,6 +388,9 @@ enum rc store_find_browser_session(struct store *store,
                                    const unsigned char digest[static DIGEST_BYTES],
                                    struct arena *arena,
                                    struct browser_session *out_session) MUST_CHECK;
+/* RC_OK while a session of the account goes on from that sign-in: it was neither ended by its owner
+ * nor by a new password. */
+enum rc store_find_login(struct store *store, int64_t account_id, int64_t login_id) MUST_CHECK;
 /* Newest first, with id < before_id. */
 enum rc store_list_browser_sessions(struct store *store, int64_t account_id, int64_t before_id,
                                     struct arena *arena, struct browser_session *out_rows,
@@ -410,6 +424,24 @@ enum rc store_count_permanents(struct store *store, int64_t now, size_t *out_cou
 enum rc store_list_expiring(struct store *store, int64_t now, int64_t margin_s, int64_t warning,
                             struct arena *arena, struct permanent *out_rows, size_t max,
                             size_t *out_count) MUST_CHECK;
+
+enum rc store_find_consent(struct store *store, int64_t account_id, int64_t client_id,
+                           struct arena *arena, struct consent *out_consent) MUST_CHECK;
+
+/* Living grants of what was authorized since a sign-in (struct browser_session.login_id), in order
+ * of id, with id > after_id: whom its end concerns. The session may have gone. */
+enum rc store_list_grants_of_login(struct store *store, int64_t login_id, int64_t after_id,
+                                   struct arena *arena, struct grant *out_rows, size_t max,
+                                   size_t *out_count) MUST_CHECK;
+/* The newest of a sign-in for the client whose id comes next after after_client_id: whom its end
+ * concerns, whatever became of the grants. */
+enum rc store_find_authorization_of_login(struct store *store, int64_t login_id,
+                                          int64_t after_client_id, struct arena *arena,
+                                          struct authorization *out_authorization) MUST_CHECK;
+/* The delivery that has been due for longest and that nobody is trying. */
+enum rc store_find_due_delivery(struct store *store, int64_t now, struct arena *arena,
+                                struct delivery *out_delivery) MUST_CHECK;
+enum rc store_count_deliveries(struct store *store, size_t *out_count) MUST_CHECK;
 
 /* RC_OK when it is there and unused. */
 enum rc store_find_recovery_code(struct store *store, int64_t account_id,

@@ -53,14 +53,22 @@ void step_own_blob(struct store_unit *unit, struct store_step *step, const void 
     step_blob(step, (struct str){ copy, len });
 }
 
+void step_binding(struct store_unit *unit, struct store_step *step, const struct binding *binding)
+{
+    step_int(step, binding->kind);
+    if (binding->kind == BINDING_NONE)
+        *next_param(step) = (struct store_param){ .type = STORE_NULL };
+    else
+        step_own_blob(unit, step, binding->thumbprint, DIGEST_BYTES);
+}
+
 void unit_change(struct store_unit *unit, enum store_change_kind kind, int64_t key)
 {
     ASSERT(unit->change_count < STORE_UNIT_STEP_COUNT_MAX);
     unit->changes[unit->change_count++] = (struct store_change){ kind, key };
 }
 
-/* For the caches of this process alone. */
-static void unit_tell(struct store_unit *unit, enum store_change_kind kind, int64_t key)
+void unit_tell(struct store_unit *unit, enum store_change_kind kind, int64_t key)
 {
     unit->told_changes |= 1u << unit->change_count;
     unit_change(unit, kind, key);
@@ -207,6 +215,8 @@ void store_insert_grant(struct store_unit *unit, const struct grant *grant)
     struct store_step *step = unit_add(unit, STATEMENT_INSERT_GRANT, RC_EXISTS);
 
     ASSERT(grant->id > 0 && (grant->is_family || !grant->is_permanent));
+    ASSERT(grant->is_family ||
+           (grant->authorization_id == 0 && grant->binding.kind == BINDING_NONE));
     step_int(step, grant->id);
     step_int(step, grant->account_id);
     step_int(step, grant->client_id);
@@ -219,6 +229,8 @@ void store_insert_grant(struct store_unit *unit, const struct grant *grant)
     step_int(step, grant->ended_at);
     step_int(step, grant->is_session);
     step_int(step, grant->is_permanent);
+    step_int(step, grant->authorization_id);
+    step_binding(unit, step, &grant->binding);
 }
 
 void store_end_grant(struct store_unit *unit, int64_t grant_id, int64_t at)

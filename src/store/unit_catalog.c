@@ -69,6 +69,8 @@ void store_insert_client(struct store_unit *unit, const struct client *client)
     struct store_step *step;
 
     ASSERT(client->id > 0);
+    /* RFC 9700 4.15: whoever has such an id would be an account to a service. */
+    ASSERT(!str_starts_with(client->client_id, STR("account:")));
     claim_name(unit, client->client_id);
     step = unit_add(unit, STATEMENT_INSERT_CLIENT, RC_OK);
     step_int(step, client->id);

@@ -17,6 +17,8 @@ void store_insert_browser_session(struct store_unit *unit, const struct browser_
     step_int(step, session->proved_at);
     step_int(step, session->last_active_at);
     step_int(step, session->expires_at);
+    step_int(step, session->login_id);
+    step_int(step, session->methods);
 }
 
 void store_touch_browser_session(struct store_unit *unit, int64_t id, int64_t at)

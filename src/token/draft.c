@@ -9,7 +9,7 @@ enum {
      * short-lived ones from being dropped. */
     SHORT_LIFETIME_S_MAX = 86400,
     /* Escaping may make six bytes of one. */
-    PAYLOAD_BYTES_MAX = TOKEN_VALUE_BYTES_MAX / 2
+    PAYLOAD_BYTES_MAX = TOKEN_VALUE_BYTES_MAX / 4 * 3
 };
 
 /* Draws an id and fills the draft's common part. */
@@ -77,6 +77,7 @@ static void format_jwt_claims(const struct token_room *room, const struct token_
         json_member_number(json, STR("exp"), draft->row.expires_at);
     if (grant->scope.len > 0)
         json_member_string(json, STR("scope"), grant->scope);
+    buffer_append_str(json->to, grant->claims);
 }
 
 /* What Spring Security OAuth up to 2.4.0 writes, and 3DM's three members; contracts 3.3. Only what
@@ -125,19 +126,55 @@ static void format_jwe_claims(const struct token_draft *draft, struct str sessio
         json_member_string(json, STR("sid"), session_id);
 }
 
-static enum rc sign_claims(struct token_room *room, const struct token_shape *shape, int64_t now,
-                           struct str claims, struct buffer *out_text)
+enum rc token_sign(struct token_room *room, enum signing_alg alg, struct str typ, struct str claims,
+                   int64_t now, struct buffer *out_jwt)
 {
-    bool is_spring = shape->format == TOKEN_SPRING_JWT;
     struct ring_key *key;
-    enum rc rc = key_ring_find(room->keys, is_spring ? ALG_RS256 : shape->alg, now, &key);
+    enum rc rc = key_ring_find(room->keys, alg, now, &key);
 
     if (rc != RC_OK)
         return rc;
-    /* Spring's header has no kid, and says JWT where RFC 9068 2.1 says at+jwt. */
-    rc = is_spring
-             ? jws_sign(ring_key_signer(key), STR("JWT"), STR(""), claims, out_text)
-             : jws_sign(ring_key_signer(key), STR("at+jwt"), ring_key_id(key), claims, out_text);
+    rc = jws_sign(ring_key_signer(key), typ, ring_key_id(key), claims, out_jwt);
+    ring_key_put(key);
+    return rc;
+}
+
+enum rc token_verify_own(struct token_room *room, struct str jwt, int64_t now, struct arena *arena,
+                         struct jws *out_jws)
+{
+    struct ring_key *key;
+    struct jws jws;
+    enum rc rc = jws_parse(jwt, arena, &jws);
+
+    if (rc == RC_INVALID)
+        return RC_NOT_FOUND;
+    if (rc == RC_OK)
+        rc = key_ring_find_by_id(room->keys, jws.kid, now, &key);
+    if (rc != RC_OK)
+        return rc;
+    /* The algorithm is the key's own (RFC 8725 3.1). */
+    rc = jws_verify(&jws, ring_key_public(key));
+    ring_key_put(key);
+    if (rc == RC_REFUSED)
+        return RC_NOT_FOUND;
+    if (rc == RC_OK)
+        *out_jws = jws;
+    return rc;
+}
+
+static enum rc sign_claims(struct token_room *room, const struct token_shape *shape, int64_t now,
+                           struct str claims, struct buffer *out_text)
+{
+    struct ring_key *key;
+    enum rc rc;
+
+    if (shape->format != TOKEN_SPRING_JWT) /* RFC 9068 2.1 */
+        return token_sign(room, shape->alg, STR("at+jwt"), claims, now, out_text);
+    rc = key_ring_find(room->keys, ALG_RS256, now, &key);
+    if (rc != RC_OK)
+        return rc;
+    /* Spring's header has no kid. */
+    rc = jws_sign(ring_key_signer(key), STR("JWT"), STR(""), claims, out_text);
     ring_key_put(key);
     return rc;
 }

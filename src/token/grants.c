@@ -3,21 +3,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "store/authorized.h"
 #include "token/room.h"
 
-enum {
-    FIRST_BUCKET_COUNT = 1024,
-    /* Escaping may make six bytes of one: scope, audience, three names and the issuer; then the
-     * quotes and commas of the audience's words, and the member names. */
-    INTROSPECTION_BYTES_MAX =
-        6 * (2 * SCOPE_BYTES_MAX + 3 * CLIENT_ID_BYTES_MAX + TOKEN_ISSUER_BYTES_MAX) +
-        3 * SCOPE_WORD_COUNT_MAX + 256,
-    LOAD_ARENA_BYTES = 256 * 1024,
-    STANDING_TRY_COUNT = 4
-};
-
-_Static_assert((int)ACCOUNT_NAME_BYTES_MAX <= (int)CLIENT_ID_BYTES_MAX, "a name is no longer");
-_Static_assert((int)TOKEN_ISSUER_BYTES_MAX <= (int)SCOPE_BYTES_MAX, "nor is such an audience");
+enum { FIRST_BUCKET_COUNT = 1024, LOAD_ARENA_BYTES = 256 * 1024, STANDING_TRY_COUNT = 4 };
 
 /* A row on its way from the store into the book, on the stack of who reads it. */
 struct loading {
@@ -196,7 +185,7 @@ void grant_put(struct grant_book *book, struct live_grant *grant)
     parent = grant->parent;
     live_grant_free(book, grant);
     if (parent != NULL)
-        grant_put(book, parent); /* at most one level: a parent has none */
+        grant_put(book, parent); /* as many levels as tokens were exchanged: a few */
 }
 
 void grant_mark_ended(struct grant_book *book, int64_t id)
@@ -229,40 +218,6 @@ size_t grant_book_count(struct grant_book *book)
     return count;
 }
 
-/* The texts of a grant that the store does not keep with it. */
-struct grant_names {
-    struct str client;
-    struct str username;
-    struct str subject;
-};
-
-/* RFC 7519 4.1.3: one audience is a string, several are an array. */
-void grant_format_audience(struct str audience, struct str issuer, struct json_out *json)
-{
-    if (audience.len == 0)
-        json_member_string(json, STR("aud"), issuer);
-    else if (str_index_of(audience, ' ') == audience.len)
-        json_member_string(json, STR("aud"), audience);
-    else
-        json_member_words(json, STR("aud"), audience);
-}
-
-static void format_introspection(const struct grant_book *book, const struct grant *row,
-                                 const struct grant_names *names, struct buffer *to)
-{
-    struct json_out json = { .to = to, .needs_comma = true };
-
-    if (row->scope.len > 0)
-        json_member_string(&json, STR("scope"), row->scope);
-    json_member_string(&json, STR("client_id"), names->client);
-    if (names->username.len > 0)
-        json_member_string(&json, STR("username"), names->username);
-    json_member_string(&json, STR("token_type"), STR("Bearer"));
-    json_member_string(&json, STR("sub"), names->subject);
-    grant_format_audience(row->audience, book->issuer, &json);
-    json_member_string(&json, STR("iss"), book->issuer);
-}
-
 static struct str take(char **at, struct str text)
 {
     struct str copy = { *at, text.len };
@@ -275,21 +230,21 @@ static struct str take(char **at, struct str text)
 
 /* One allocation: the struct, what it is tied to, and all its texts. */
 static struct live_grant *live_grant_new(struct grant_book *book, const struct grant *row,
-                                         const struct grant_names *names,
+                                         const struct grant_texts *texts,
                                          const struct grant_tie *tie,
-                                         const struct tie_limits *limits, struct arena *arena)
+                                         const struct tie_limits *limits)
 {
+    static const struct authorization nothing = { 0 };
+    const struct authorization *authorization =
+        tie->authorization == NULL ? &nothing : tie->authorization;
     size_t own_tie_bytes = tie_bytes(tie, limits);
-    struct buffer fragment =
-        buffer_over(arena_alloc(arena, INTROSPECTION_BYTES_MAX), INTROSPECTION_BYTES_MAX);
     struct live_grant *grant;
     size_t own_bytes;
     char *at;
 
-    format_introspection(book, row, names, &fragment);
-    ASSERT(!fragment.overflow);
     own_bytes = sizeof(*grant) + own_tie_bytes + row->scope.len + row->audience.len +
-                names->client.len + names->username.len + names->subject.len + fragment.len;
+                texts->client.len + texts->username.len + texts->subject.len +
+                texts->introspection.len + texts->claims.len + authorization->acr.len;
     grant = malloc(own_bytes);
     ASSERT(grant != NULL);
     atomic_fetch_add_explicit(&book->bytes, own_bytes, memory_order_relaxed);
@@ -303,10 +258,15 @@ static struct live_grant *live_grant_new(struct grant_book *book, const struct g
                                   .own_bytes = own_bytes,
                                   .scope = take(&at, row->scope),
                                   .audience = take(&at, row->audience),
-                                  .client_name = take(&at, names->client),
-                                  .username = take(&at, names->username),
-                                  .subject = take(&at, names->subject),
-                                  .introspection = take(&at, buffer_str(&fragment)) };
+                                  .client_name = take(&at, texts->client),
+                                  .username = take(&at, texts->username),
+                                  .subject = take(&at, texts->subject),
+                                  .claims = take(&at, texts->claims),
+                                  .authorization_id = row->authorization_id,
+                                  .acr = take(&at, authorization->acr),
+                                  .auth_time = authorization->auth_time,
+                                  .binding = row->binding,
+                                  .introspection = take(&at, texts->introspection) };
     tie_init(grant, tie, limits);
     atomic_init(&grant->used_at, row->last_used_at);
     atomic_init(&grant->use_saved_at,
@@ -314,30 +274,6 @@ static struct live_grant *live_grant_new(struct grant_book *book, const struct g
     atomic_init(&grant->is_ended, row->ended_at != 0 || tie_is_missing(row, tie));
     atomic_init(&grant->reference_count, 1);
     return grant;
-}
-
-static enum rc find_names(struct grant_book *book, const struct grant *row, struct arena *arena,
-                          struct grant_names *out_names)
-{
-    struct catalog_client *client;
-    struct account account;
-    enum rc rc = catalog_find_client_by_id(book->catalog, row->client_id, true, &client);
-
-    if (rc != RC_OK)
-        return rc;
-    out_names->client = arena_copy(arena, client->client.client_id);
-    catalog_client_put(client);
-    out_names->username = STR("");
-    out_names->subject = out_names->client;
-    if (row->account_id == 0)
-        return RC_OK;
-    rc = store_find_account(book->store, row->account_id, arena, &account);
-    if (rc != RC_OK)
-        return rc;
-    out_names->username = account.name;
-    /* No client_id begins with "account:", so the two kinds of subject never meet (9700 4.15). */
-    out_names->subject = arena_format(arena, "account:%lld", (long long)account.id);
-    return RC_OK;
 }
 
 static void loading_begin(struct grant_book *book, struct loading *loading)
@@ -397,17 +333,18 @@ static enum rc make_live(struct grant_book *book, const struct grant *row,
 {
     struct live_grant *parent = NULL;
     struct live_grant *grant;
-    struct grant_names names;
+    const struct grant_texts_source source = { book->store, book->catalog, book->issuer };
+    struct grant_texts texts;
     struct tie_limits limits;
     enum rc rc = tie_read(tie, &limits);
 
     if (rc == RC_OK)
-        rc = find_names(book, row, arena, &names);
+        rc = grant_texts_make(&source, row, tie->authorization, arena, &texts);
     if (rc == RC_OK && row->parent_id != 0)
         rc = grant_find(book, row->parent_id, true, &parent);
     if (rc != RC_OK)
         return rc;
-    grant = live_grant_new(book, row, &names, tie, &limits, arena);
+    grant = live_grant_new(book, row, &texts, tie, &limits);
     grant->parent = parent;
     /* What was narrowed is tied to the same session; the reference to the parent keeps it. */
     if (parent != NULL && grant->session == NULL)
@@ -524,6 +461,8 @@ enum rc grant_find_standing(struct grant_book *book, const struct grant *like, i
     struct grant row;
     enum rc rc;
 
+    /* Who may use it, and what was allowed with it, nobody shares. */
+    ASSERT(like->authorization_id == 0 && like->binding.kind == BINDING_NONE);
     if (grant != NULL) {
         *out_grant = grant;
         return RC_OK;
@@ -536,12 +475,39 @@ enum rc grant_find_standing(struct grant_book *book, const struct grant *like, i
     return rc;
 }
 
+/* What the row rests on: what the caller says, what the row names, or what its parent rests on. */
+static enum rc find_authorization(struct grant_book *book, struct grant *row, struct arena *arena,
+                                  struct authorization *own, struct grant_tie *tie)
+{
+    struct live_grant *parent;
+    enum rc rc = RC_OK;
+
+    if (tie->authorization != NULL) {
+        row->authorization_id = tie->authorization->id;
+        return RC_OK;
+    }
+    if (row->authorization_id == 0 && row->parent_id != 0) {
+        rc = grant_find(book, row->parent_id, true, &parent);
+        if (rc != RC_OK)
+            return rc;
+        row->authorization_id = parent->authorization_id;
+        grant_put(book, parent);
+    }
+    if (row->authorization_id == 0)
+        return RC_OK;
+    rc = store_find_authorization(book->store, row->authorization_id, arena, own);
+    if (rc == RC_OK)
+        tie->authorization = own;
+    return rc;
+}
+
 enum rc grant_draft_family(struct grant_book *book, const struct grant *like,
                            const struct grant_tie *tie, int64_t now, struct store_unit *unit,
                            struct live_grant **out_grant)
 {
-    struct grant_tie own = tie == NULL ? (struct grant_tie){ NULL, NULL } : *tie;
+    struct grant_tie own = tie == NULL ? (struct grant_tie){ .session = NULL } : *tie;
     struct session begun = { 0 };
+    struct authorization authorization;
     struct arena arena;
     struct grant row = *like;
     enum rc rc = like->id != 0 ? RC_OK : store_next_id(book->store, SEQUENCE_NOUN, &row.id);
@@ -562,7 +528,9 @@ enum rc grant_draft_family(struct grant_book *book, const struct grant *like,
         own.session = &begun;
     }
     arena_init(&arena, LOAD_ARENA_BYTES);
-    rc = make_live(book, &row, &own, NULL, &arena, out_grant);
+    rc = find_authorization(book, &row, &arena, &authorization, &own);
+    if (rc == RC_OK)
+        rc = make_live(book, &row, &own, NULL, &arena, out_grant);
     arena_deinit(&arena);
     if (rc == RC_OK) {
         /* The unit's texts must outlive its commit: the live_grant's do. */

@@ -23,7 +23,12 @@
 
 struct grant_book;
 
-enum { TOKEN_ISSUER_BYTES_MAX = 512 };
+enum {
+    TOKEN_ISSUER_BYTES_MAX = 512,
+    /* Of live_grant.claims: authorization_details of 8 KiB (oauth/authorization.h), an actor of 4
+     * KiB, the rest below 2. */
+    TOKEN_CLAIMS_BYTES_MAX = 14 * 1024
+};
 
 /* The session that a grant's tokens are tied to; see struct session. Only the two times change. */
 struct live_session {
@@ -48,10 +53,12 @@ struct live_permanent {
     struct network networks[];
 };
 
-/* What the tokens of a grant of its own are tied to: at most one of the two. */
+/* What a grant of its own rests on, and what its tokens are tied to: at most one of session and
+ * permanent. */
 struct grant_tie {
     const struct session *session;
     const struct permanent *permanent;
+    const struct authorization *authorization;
 };
 
 struct live_grant {
@@ -63,13 +70,20 @@ struct live_grant {
     int64_t expires_at; /* of the record: no token may outlive it; 0: never */
     struct str scope;
     struct str audience;
-    struct str client_name;           /* client_id, the text */
-    struct str username;              /* empty when the client itself is the subject */
-    struct str subject;               /* "account:17", or the client_id */
-    struct str introspection;         /* members from "scope" to "iss", each with its comma */
+    struct str client_name;   /* client_id, the text */
+    struct str username;      /* empty when the client itself is the subject */
+    struct str subject;       /* "account:17", a pairwise one, or the client_id */
+    struct str introspection; /* members from "scope" to "iss", each with its comma */
+    struct str claims;        /* of JWTs and introspection alike: cnf, act, auth_time, acr,
+                                 authorization_details; each with its comma; or empty */
+    int64_t authorization_id;
+    struct binding binding;
     struct live_session *session;     /* NULL: none is asked for */
     struct live_permanent *permanent; /* NULL: its tokens are no permanent ones */
-    struct live_grant *parent;        /* the family that a narrowed grant belongs to, or NULL */
+    struct str acr;                   /* of the authorization; empty: none */
+    int64_t auth_time;                /* likewise; 0: not known */
+    struct live_grant *parent;        /* the grant that this one ends with: the family of a narrowed
+                                         one, the subject's of an exchanged token; or NULL */
     _Atomic int64_t used_at;          /* when a token was issued or used last, as far as known */
     _Atomic int64_t use_saved_at;     /* what the store may know of that */
     _Atomic bool is_ended;
@@ -109,8 +123,13 @@ enum rc grant_find_standing(struct grant_book *book, const struct grant *like, i
  *       session: its row is added as well; id and account_id are set here, created_at and
  *       last_active_at are now.
  *       permanent: its addresses are read here. Its row is the caller's to add, who knows the token
+ *       authorization: sets like's authorization_id. Its row is the caller's to add, too, where the
+ *       store does not have it yet. NULL: the one that like names is read, and a child's is its
+ *       parent's where like names none
  *
  * Answers: RC_OK · RC_EXISTS a grant of that id is in memory; the unit's commit may say so as well
+ * · RC_TOO_LARGE actor and details do not fit TOKEN_CLAIMS_BYTES_MAX · RC_NOT_FOUND the
+ * authorization has left the store
  * Faults:  the store's, RC_CORRUPT the addresses are no networks
  */
 enum rc grant_draft_family(struct grant_book *book, const struct grant *like,
@@ -122,9 +141,10 @@ void grant_put(struct grant_book *book, struct live_grant *grant);
 
 static inline bool grant_is_ended(const struct live_grant *grant)
 {
-    return atomic_load_explicit(&grant->is_ended, memory_order_acquire) ||
-           (grant->parent != NULL &&
-            atomic_load_explicit(&grant->parent->is_ended, memory_order_acquire));
+    for (; grant != NULL; grant = grant->parent)
+        if (atomic_load_explicit(&grant->is_ended, memory_order_acquire))
+            return true;
+    return false;
 }
 
 /* The member "aud" of a JWT or an introspection answer: the issuer where no service is named. */

@@ -46,6 +46,11 @@ const struct signer *ring_key_signer(const struct ring_key *key)
     return key->signer;
 }
 
+const struct public_key *ring_key_public(const struct ring_key *key)
+{
+    return &key->public_key;
+}
+
 struct str ring_key_id(const struct ring_key *key)
 {
     return (struct str){ key->kid, KEY_ID_BYTES };
@@ -303,6 +308,31 @@ enum rc key_ring_find(struct key_ring *ring, enum signing_alg alg, int64_t now,
     if (key == NULL)
         return RC_CORRUPT;
     *out_key = key;
+    return RC_OK;
+}
+
+enum rc key_ring_find_by_id(struct key_ring *ring, struct str kid, int64_t now,
+                            struct ring_key **out_key)
+{
+    struct ring_key *found = NULL;
+    enum rc rc;
+
+    /* Another thread may be reading the keys again, and is waited for: what was removed is gone. */
+    pthread_mutex_lock(&ring->make_lock);
+    rc = refresh_locked(ring, now);
+    pthread_mutex_unlock(&ring->make_lock);
+    if (rc != RC_OK)
+        return rc;
+    pthread_rwlock_rdlock(&ring->lock);
+    for (size_t i = 0; i < ring->key_count && found == NULL; i++)
+        if (str_equal(ring_key_id(ring->keys[i]), kid))
+            found = ring->keys[i];
+    if (found != NULL)
+        atomic_fetch_add(&found->reference_count, 1);
+    pthread_rwlock_unlock(&ring->lock);
+    if (found == NULL)
+        return RC_NOT_FOUND;
+    *out_key = found;
     return RC_OK;
 }
 

@@ -44,12 +44,18 @@ void key_ring_close(struct key_ring *ring);
 /* A signer that stays usable while it is held. */
 struct ring_key;
 const struct signer *ring_key_signer(const struct ring_key *key);
+const struct public_key *ring_key_public(const struct ring_key *key);
 struct str ring_key_id(const struct ring_key *key);
 void ring_key_put(struct ring_key *key);
 
 /* The key that signs now; made at once when the algorithm has none (RSA takes its time). Blocks. */
 enum rc key_ring_find(struct key_ring *ring, enum signing_alg alg, int64_t now,
                       struct ring_key **out_key) MUST_CHECK;
+
+/* The key of that id, whether it still signs or not, as long as it is in the store; RC_NOT_FOUND.
+ * Blocks. */
+enum rc key_ring_find_by_id(struct key_ring *ring, struct str kid, int64_t now,
+                            struct ring_key **out_key) MUST_CHECK;
 
 /*
  * Appends the JWKS document. With changed keys and a store that is away, the one from before.

@@ -59,7 +59,8 @@ enum rc claim_read(const struct value_codec *codec, struct str value,
 struct tie_rows {
     struct grant_tie tie;
     struct session session;
-    struct permanent permanent; /* its texts are in the arena */
+    struct permanent permanent;         /* its texts are in the arena */
+    struct authorization authorization; /* likewise */
 };
 
 /* What is read from the texts of a tie. */
@@ -82,6 +83,35 @@ enum rc tie_read(const struct grant_tie *tie, struct tie_limits *out_limits) MUS
 size_t tie_bytes(const struct grant_tie *tie, const struct tie_limits *limits);
 void tie_init(struct live_grant *grant, const struct grant_tie *tie,
               const struct tie_limits *limits);
+
+/* ---- the texts of a grant -------------------------------------------------------------------- */
+
+/* What a live_grant says that its row does not; in an arena. */
+struct grant_texts {
+    struct str client;        /* client_id */
+    struct str username;      /* empty when the client itself is the subject */
+    struct str subject;       /* see struct live_grant, as the next two */
+    struct str introspection; /* members */
+    struct str claims;        /* members */
+};
+
+struct grant_texts_source {
+    struct store *store;
+    struct catalog *catalog;
+    struct str issuer;
+};
+
+/*
+ * Finds and formats the texts of a grant's row. Blocks.
+ *
+ * authorization   that the row rests on; NULL: none
+ *
+ * Answers: RC_OK · RC_NOT_FOUND client or account has left · RC_TOO_LARGE the claims do not fit
+ * TOKEN_CLAIMS_BYTES_MAX.  Faults: the store's
+ */
+enum rc grant_texts_make(const struct grant_texts_source *source, const struct grant *row,
+                         const struct authorization *authorization, struct arena *arena,
+                         struct grant_texts *out_texts) MUST_CHECK;
 
 /* ---- sessions ------------------------------------------------------------------------------- */
 

@@ -1,3 +1,4 @@
+#include "store/authorized.h"
 #include "token/room.h"
 
 /* ---- from the store ------------------------------------------------------------------------- */
@@ -7,7 +8,16 @@ enum rc tie_find(struct store *store, const struct grant *row, struct arena *are
 {
     enum rc rc = RC_NOT_FOUND;
 
-    out_rows->tie = (struct grant_tie){ NULL, NULL };
+    out_rows->tie = (struct grant_tie){ .session = NULL };
+    if (row->authorization_id != 0) {
+        rc =
+            store_find_authorization(store, row->authorization_id, arena, &out_rows->authorization);
+        if (rc == RC_OK)
+            out_rows->tie.authorization = &out_rows->authorization;
+        if (rc != RC_OK && rc != RC_NOT_FOUND)
+            return rc;
+        rc = RC_NOT_FOUND;
+    }
     if (row->is_session) {
         rc = store_find_session(store, row->id, arena, &out_rows->session);
         if (rc == RC_OK)
@@ -23,7 +33,8 @@ enum rc tie_find(struct store *store, const struct grant *row, struct arena *are
 bool tie_is_missing(const struct grant *row, const struct grant_tie *tie)
 {
     return (row->is_session && tie->session == NULL) ||
-           (row->is_permanent && tie->permanent == NULL);
+           (row->is_permanent && tie->permanent == NULL) ||
+           (row->authorization_id != 0 && tie->authorization == NULL);
 }
 
 /* ---- in memory ------------------------------------------------------------------------------ */

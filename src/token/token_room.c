@@ -107,6 +107,7 @@ static void on_change(void *context, const struct store_change *change)
     case CHANGE_SERVICE:
     case CHANGE_CLIENT:
     case CHANGE_MAIL:
+    case CHANGE_DELIVERY:
         break; /* what these change for tokens comes as ended grants */
     }
 }

@@ -16,6 +16,7 @@
 #define JETON_TOKEN_TOKEN_ROOM_H
 
 #include "crypto/digest.h"
+#include "jose/jose.h"
 #include "token/grants.h"
 #include "token/inactive.h"
 #include "token/keys.h"
@@ -90,6 +91,27 @@ enum rc token_draft_permanent(struct token_room *room, struct live_grant *grant,
 enum rc token_draft_refresh(struct token_room *room, struct live_grant *grant, int64_t expires_at,
                             int64_t now, struct arena *arena,
                             struct token_draft *out_draft) MUST_CHECK;
+
+/*
+ * Signs claims with the key that signs now: ID tokens, logout tokens, signed answers.
+ *
+ * typ  empty: none
+ *
+ * Answers: RC_OK · RC_TOO_LARGE.  Faults: the store's, RC_CRYPTO
+ */
+enum rc token_sign(struct token_room *room, enum signing_alg alg, struct str typ, struct str claims,
+                   int64_t now, struct buffer *out_jwt) MUST_CHECK;
+
+/*
+ * Checks the signature of a JWT that one of our keys made, also of one that has been retired but is
+ * still in the store. What its claims say is the caller's to judge, typ as well (RFC 8725 3.11).
+ *
+ * out_jws  views of the text and the arena
+ *
+ * Answers: RC_OK · RC_NOT_FOUND not ours, or changed.  Faults: the store's.  Blocks.
+ */
+enum rc token_verify_own(struct token_room *room, struct str jwt, int64_t now, struct arena *arena,
+                         struct jws *out_jws) MUST_CHECK;
 
 /* After the commit: puts a token into the live-token table. */
 void token_enter(struct token_room *room, const struct token_draft *draft, int64_t now);

@@ -242,9 +242,10 @@ static enum rc change_password(struct page_call *page)
                                       .wanted = page_secret(page, STR("password")),
                                       .ends_sessions = str_equal(
                                           page_field(page, STR("end_sessions")), STR("yes")),
-                                      .session_id = page->session.id };
+                                      .session = &page->session };
     __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
-    struct password_change_result result;
+    struct password_change_result result = { .verdict = SIGN_IN_WRONG };
+    struct logout others = { .count = 0 };
     enum rc rc;
 
     if (!oauth->may_hash)
@@ -256,9 +257,14 @@ static enum rc change_password(struct page_call *page)
     oauth->log_username = page->account.name;
     rc = page_tell(page, &page->account, NEWS_PASSWORD, STR(""), &letter);
     change.notice = letter.row;
+    if (rc == RC_OK && change.ends_sessions)
+        rc = logout_note(oauth, page->account.id, 0, page->session.id, &others);
     if (rc == RC_OK)
         rc = profile_change_password(oauth->oauth->door, &browser, &page->account, &change,
                                      oauth->arena, &result);
+    if (rc == RC_OK && result.verdict == SIGN_IN_OK && !result.is_same &&
+        result.wanted == PASSWORD_GOOD)
+        rc = logout_finish(oauth, &others);
     return rc == RC_OK ? answer_password(page, &result) : rc;
 }
 

@@ -345,8 +345,14 @@ static enum rc revoke_tokens(struct page_call *page, const struct admin *admin,
 static enum rc disable(struct page_call *page, const struct admin *admin,
                        const struct account *account)
 {
-    enum rc rc = admin_disable(store_of(page), admin, account->id);
+    struct oauth_call *oauth = &page->call->oauth;
+    struct logout logout;
+    enum rc rc = logout_note(oauth, account->id, 0, 0, &logout);
 
+    if (rc == RC_OK)
+        rc = admin_disable(store_of(page), admin, account->id);
+    if (rc == RC_OK)
+        rc = logout_finish(oauth, &logout);
     return rc == RC_OK ? revoke_tokens(page, admin, account) : rc; /* RT-10 */
 }
 
@@ -367,8 +373,8 @@ static enum rc end_sessions(struct page_call *page, const struct admin *admin,
 {
     const struct browser browser = page_browser(page);
 
-    return profile_end_sessions(store_of(page), &browser, account->id, 0,
-                                admin_detail(admin, "all sessions ended"));
+    return logout_account(&page->call->oauth, &browser, account->id, 0,
+                          admin_detail(admin, "all sessions ended"));
 }
 
 static enum rc reset_factors(struct page_call *page, const struct admin *admin,

@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "codec/json.h"
+#include "web/challenge.h"
 #include "web/page_call.h"
 #include "web/problem.h"
 
@@ -38,35 +39,19 @@ static void format_error(struct buffer *body, struct str error, struct str descr
     json_end_object(&json);
 }
 
-/* RFC 6750 3: the challenge. Words of ours only, so nothing needs quoting. */
-static void add_bearer_challenge(struct web_call *call, const struct refusal *refusal,
-                                 bool names_error)
+/* What is wrong with a registration, not with the token that came with it. */
+static bool is_of_registration(enum oauth_error error)
 {
-    char memory[HTTP_ANSWER_HEADER_BYTES_MAX];
-    struct buffer value = buffer_over(memory, sizeof(memory));
-    const struct str *scope = form_find(&call->form, STR("scope"));
-
-    BUFFER_APPEND_LITERAL(&value, "Bearer realm=\"jeton\"");
-    if (names_error) {
-        BUFFER_APPEND_LITERAL(&value, ", error=\"");
-        buffer_append_str(&value, oauth_error_wire(refusal->error));
-        BUFFER_APPEND_LITERAL(&value, "\", error_description=\"");
-        buffer_append_str(&value, refusal->description);
-        BUFFER_APPEND_LITERAL(&value, "\"");
-    }
-    if (names_error && refusal->error == OAUTH_INSUFFICIENT_SCOPE && scope != NULL) {
-        BUFFER_APPEND_LITERAL(&value, ", scope=\"");
-        buffer_append_str(&value, *scope);
-        BUFFER_APPEND_LITERAL(&value, "\"");
-    }
-    http_add_header(call->exchange, STR("WWW-Authenticate"), buffer_str(&value));
+    return error == OAUTH_INVALID_REDIRECT_URI || error == OAUTH_INVALID_CLIENT_METADATA ||
+           error == OAUTH_UNAPPROVED_STATEMENT || error == OAUTH_TOO_MANY_REQUESTS;
 }
 
 static void add_challenge(struct web_call *call, const struct refusal *refusal)
 {
+    if (is_of_registration(refusal->error))
+        return;
     if (call->endpoint->errors == ERROR_BEARER) {
-        /* RFC 6750 3.1: no error code when no token was sent. */
-        add_bearer_challenge(call, refusal, refusal->description.len > 0);
+        challenge_add(call, call->wanted_scope);
     } else if (refusal->error == OAUTH_INVALID_CLIENT) {
         /* RFC 6749 5.2, RFC 9110 15.5.2: a 401 says how to authenticate. */
         http_add_header(call->exchange, STR("WWW-Authenticate"),
@@ -94,7 +79,9 @@ static void answer_standard_refusal(struct web_call *call)
     struct http_exchange *exchange = call->exchange;
     const struct refusal *refusal = &call->oauth.refusal;
 
-    answer_json(exchange, oauth_error_status(refusal->error));
+    answer_json(exchange, call->endpoint->errors == ERROR_BEARER
+                              ? challenge_status(refusal->error)
+                              : oauth_error_status(refusal->error));
     answer_cache(exchange, CACHE_NO_STORE);
     add_challenge(call, refusal);
     if (refusal->retry_after_s > 0)
@@ -144,21 +131,67 @@ void answer_not_found(struct http_exchange *exchange)
                  STR("there is nothing at this path; the start page lists what there is"));
 }
 
+void answer_cors(struct http_exchange *exchange, const struct endpoint *endpoint)
+{
+    if (!endpoint->has_cors)
+        return;
+    http_add_header_lines(exchange,
+                          STR("Access-Control-Allow-Origin: *\r\n"
+                              "Access-Control-Expose-Headers: WWW-Authenticate, DPoP-Nonce\r\n"));
+}
+
+/* "GET, POST" */
+static void append_methods(const struct endpoint *endpoint, bool names_head, struct str between,
+                           struct buffer *to)
+{
+    static const struct {
+        unsigned bit;
+        struct str name;
+        struct str with_head;
+    } methods[] = { { METHOD_GET, { "GET", 3 }, { "GET, HEAD", 9 } },
+                    { METHOD_POST, { "POST", 4 }, { "POST", 4 } },
+                    { METHOD_PUT, { "PUT", 3 }, { "PUT", 3 } },
+                    { METHOD_DELETE, { "DELETE", 6 }, { "DELETE", 6 } } };
+    size_t begin = to->len;
+
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if ((endpoint->methods & methods[i].bit) == 0)
+            continue;
+        if (to->len > begin)
+            buffer_append_str(to, between);
+        buffer_append_str(to, names_head ? methods[i].with_head : methods[i].name);
+    }
+}
+
+void answer_preflight(struct http_exchange *exchange, const struct endpoint *endpoint)
+{
+    char memory[64];
+    struct buffer allowed = buffer_over(memory, sizeof(memory));
+
+    append_methods(endpoint, false, STR(", "), &allowed);
+    http_reset_response(exchange);
+    exchange->response.status = 204;
+    http_add_header(exchange, STR("Access-Control-Allow-Methods"), buffer_str(&allowed));
+    http_add_header_lines(exchange,
+                          STR("Access-Control-Allow-Headers: Authorization, Content-Type, DPoP\r\n"
+                              "Access-Control-Max-Age: 86400\r\n"));
+}
+
 /* RFC 9110 15.5.6: a 405 names the methods there are. */
 void answer_method_not_allowed(struct http_exchange *exchange, const struct endpoint *endpoint)
 {
-    bool has_get = (endpoint->methods & METHOD_GET) != 0;
-    bool has_post = (endpoint->methods & METHOD_POST) != 0;
-    struct str allowed = has_get ? STR("GET, HEAD") : STR("POST");
-    struct str words = has_get ? STR("use GET here") : STR("use POST here");
+    char memory[64];
+    char words_memory[64];
+    struct buffer allowed = buffer_over(memory, sizeof(memory));
+    struct buffer words = buffer_over(words_memory, sizeof(words_memory));
 
-    if (has_get && has_post) {
-        allowed = STR("GET, HEAD, POST");
-        words = STR("use GET or POST here");
-    }
+    append_methods(endpoint, true, STR(", "), &allowed);
+    BUFFER_APPEND_LITERAL(&words, "use ");
+    append_methods(endpoint, false, STR(" or "), &words);
+    BUFFER_APPEND_LITERAL(&words, " here");
     http_reset_response(exchange);
     answer_json(exchange, 405);
     answer_cache(exchange, CACHE_NO_STORE);
-    http_add_header(exchange, STR("Allow"), allowed);
-    format_error(&exchange->response.body, STR("invalid_request"), words);
+    http_add_header(exchange, STR("Allow"), buffer_str(&allowed));
+    format_error(&exchange->response.body, STR("invalid_request"), buffer_str(&words));
 }

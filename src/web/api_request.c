@@ -1,5 +1,6 @@
 #include "web/api_request.h"
 
+#include "oauth/admission.h"
 #include "web/permanent_view.h"
 
 enum { ADDRESS_COUNT_MAX = 64 };
@@ -163,6 +164,8 @@ bool api_read_demand(struct web_call *call, const struct json_value *object,
                      struct permanent_demand *out_demand)
 {
     struct permanent_demand demand = { .id = 0 };
+    struct str rest;
+    struct str word;
 
     if (!api_has_only(call, object, STR("name scopes addresses expires_in_days expires_at")) ||
         !api_read_name(call, object, &demand.name) ||
@@ -170,9 +173,10 @@ bool api_read_demand(struct web_call *call, const struct json_value *object,
         !read_words(call, object, "addresses", ADDRESS_COUNT_MAX, &demand.addresses) ||
         !read_lifetime(call, object, &demand.lifetime_s))
         return false;
-    if (str_has_word(demand.scope, STR(PERMANENT_TOKENS_WORD))) {
-        api_answer_field(call, "scopes", STR(PERMANENT_TOKENS_WORD),
-                         "tokens with this scope are made in the pages only");
+    for (rest = demand.scope; str_next_word(&rest, &word);) {
+        if (!str_equal(word, STR(PERMANENT_TOKENS_WORD)) && !str_equal(word, STR(ADMISSION_WORD)))
+            continue;
+        api_answer_field(call, "scopes", word, "tokens with this scope are made in the pages only");
         return false;
     }
     *out_demand = demand;

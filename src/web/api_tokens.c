@@ -1,5 +1,7 @@
 #include "codec/basic.h"
+#include "oauth/admission.h"
 #include "oauth/introspection.h"
+#include "oauth/proof.h"
 #include "web/api_request.h"
 #include "web/permanent_view.h"
 
@@ -21,7 +23,7 @@ static enum rc refuse_token(struct web_call *call, const char *description)
     return oauth_refuse(&call->oauth, OAUTH_INVALID_TOKEN, description, NULL);
 }
 
-static enum rc read_bearer(struct web_call *call, struct str *out_token)
+static enum rc read_token(struct web_call *call, struct str *out_token, bool *out_is_dpop)
 {
     const struct http_request *request = &call->exchange->request;
     const struct http_header *header = http_find_header(request, STR("authorization"));
@@ -31,21 +33,23 @@ static enum rc read_bearer(struct web_call *call, struct str *out_token)
         return refuse_token(call, "");
     if (http_count_headers(request, STR("authorization")) > 1)
         return refuse_token(call, "more than one Authorization header");
-    rc = bearer_parse(header->value, out_token);
+    rc = access_token_parse(header->value, out_token, out_is_dpop);
     if (rc == RC_NOT_FOUND) /* RFC 6750 3.1: another scheme is no token */
         return refuse_token(call, "");
     return rc == RC_INVALID ? refuse_token(call, "the token is malformed") : rc;
 }
 
-/* Answers: RC_OK · RC_REFUSED.  Faults: the store's */
-static enum rc find_caller(struct web_call *call, struct account *out_account)
+/* out_binding  of the caller's own token, which is proven then; NULL: nobody asks
+ * Answers: RC_OK · RC_REFUSED.  Faults: the store's */
+static enum rc find_caller(struct web_call *call, struct account *out_account,
+                           struct binding *out_binding)
 {
     struct token_presented presented = { .address = call->exchange->request.client.bytes };
-    const struct bearer_demand demand = { .scope = STR(PERMANENT_TOKENS_WORD) };
+    struct bearer_demand demand = { .scope = STR(PERMANENT_TOKENS_WORD) };
     struct token_view view;
     int64_t account_id;
     bool is_ours;
-    enum rc rc = read_bearer(call, &presented.value);
+    enum rc rc = read_token(call, &presented.value, &demand.scheme_is_dpop);
 
     if (rc == RC_OK)
         rc = bearer_check(&call->oauth, &presented, &demand, &view);
@@ -53,6 +57,8 @@ static enum rc find_caller(struct web_call *call, struct account *out_account)
         return rc;
     is_ours = view.live.grant->audience.len == 0;
     account_id = view.live.grant->account_id;
+    if (out_binding != NULL)
+        *out_binding = view.live.grant->binding;
     token_view_put(call->oauth.oauth->tokens, &view);
     if (!is_ours || account_id == 0)
         return refuse_token(call, "the token is not for this API");
@@ -141,9 +147,12 @@ static enum rc format_permanent(struct web_call *call, const struct permanent *p
         [PERMANENT_REPLACED] = { "replaced", 8 }, [PERMANENT_EXPIRED] = { "expired", 7 },
         [PERMANENT_REVOKED] = { "revoked", 7 },
     };
+    struct binding binding;
     struct str successor;
     enum rc rc = successor_of(call, permanent, &successor);
 
+    if (rc == RC_OK)
+        rc = permanent_find_binding(&call->oauth, permanent, &binding);
     if (rc != RC_OK)
         return rc;
     json_begin_object(json);
@@ -151,6 +160,7 @@ static enum rc format_permanent(struct web_call *call, const struct permanent *p
     json_member_string(json, STR("name"), permanent->name);
     json_member_words(json, STR("scopes"), permanent->scope);
     json_member_words(json, STR("addresses"), permanent->addresses);
+    binding_format(&binding, json);
     json_member_string(json, STR("state"), states[permanent_state_of(permanent, call->oauth.now)]);
     json_member_number(json, STR("created_at"), permanent->created_at);
     format_time(json, STR("expires_at"), permanent->expires_at);
@@ -203,8 +213,18 @@ static enum rc find_by_id(struct web_call *call, const struct account *account, 
 
 /* ---- verbs ----------------------------------------------------------------------------------- */
 
+/* The key of the caller's own token, or of a proof that came with a Bearer token. */
+static enum rc take_key(struct web_call *call, const struct binding *of_caller,
+                        struct binding *out_binding)
+{
+    if (call->oauth.proof.proof_count == 0 || of_caller->kind != BINDING_DPOP)
+        return proof_take(&call->oauth, out_binding);
+    *out_binding = *of_caller;
+    return RC_OK;
+}
+
 static enum rc make_token(struct web_call *call, const struct account *account,
-                          const struct json_value *object)
+                          const struct binding *of_caller, const struct json_value *object)
 {
     struct permanent_demand demand = { .id = 0 };
     struct permanent permanent;
@@ -214,6 +234,9 @@ static enum rc make_token(struct web_call *call, const struct account *account,
 
     if (!api_read_demand(call, object, &demand))
         return RC_OK;
+    rc = take_key(call, of_caller, &demand.binding);
+    if (rc != RC_OK)
+        return rc;
     rc = permanent_create(&call->oauth, account, &demand, call->web->permanent_days_max * 24 * 3600,
                           &permanent, &value, &fault);
     if (rc == RC_REFUSED) {
@@ -223,14 +246,15 @@ static enum rc make_token(struct web_call *call, const struct account *account,
     return rc == RC_OK ? answer_created(call, &permanent, value) : rc;
 }
 
-static enum rc create(struct web_call *call, const struct account *account)
+static enum rc create(struct web_call *call, const struct account *account,
+                      const struct binding *of_caller)
 {
     struct json_document *document;
     enum rc rc = api_read_object(call, &document);
 
     if (rc != RC_OK)
         return rc == RC_REFUSED ? RC_OK : rc;
-    rc = make_token(call, account, json_root(document));
+    rc = make_token(call, account, of_caller, json_root(document));
     json_document_free(document);
     return rc;
 }
@@ -301,14 +325,15 @@ static enum rc list(struct web_call *call, const struct account *account)
 enum rc api_tokens_endpoint(struct web_call *call)
 {
     struct account account;
-    enum rc rc = find_caller(call, &account);
+    struct binding binding;
+    enum rc rc = find_caller(call, &account, &binding);
 
     if (rc != RC_OK)
         return rc;
     if (has_method(call, HTTP_GET))
         return list(call, &account);
     if (has_method(call, HTTP_POST))
-        return create(call, &account);
+        return create(call, &account, &binding);
     answer_wrong_method(call, STR("GET, HEAD, POST"));
     return RC_OK;
 }
@@ -366,10 +391,10 @@ static enum rc rotate(struct web_call *call, const struct account *account,
     struct str value;
     enum rc rc;
 
-    if (str_has_word(old->scope, STR(PERMANENT_TOKENS_WORD))) {
-        api_answer_problem(
-            call, 403, STR("forbidden"),
-            STR("tokens with the scope " PERMANENT_TOKENS_WORD " are rotated in the pages only"));
+    if (str_has_word(old->scope, STR(PERMANENT_TOKENS_WORD)) ||
+        str_has_word(old->scope, STR(ADMISSION_WORD))) {
+        api_answer_problem(call, 403, STR("forbidden"),
+                           STR("tokens with such a scope are rotated in the pages only"));
         return RC_OK;
     }
     rc = permanent_rotate(&call->oauth, account, old->id, call->web->permanent_days_max * 24 * 3600,
@@ -403,7 +428,7 @@ static enum rc do_verb(struct web_call *call, token_verb *verb, struct str allow
 {
     struct account account;
     struct permanent permanent;
-    enum rc rc = find_caller(call, &account);
+    enum rc rc = find_caller(call, &account, NULL);
 
     if (rc != RC_OK)
         return rc;

@@ -16,15 +16,17 @@ struct web_call {
     struct http_exchange *exchange;
     const struct endpoint *endpoint;
     struct oauth_call oauth;
-    struct form form; /* of the body, for rows with a form */
-    struct str rest;  /* of the path, for rows that take it */
-    bool has_oauth;   /* a handler used `oauth`: its log fields mean something */
+    struct form form;        /* of the body, for rows with a form */
+    struct str rest;         /* of the path, for rows that take it */
+    struct str wanted_scope; /* that a token lacks, for the challenge: read as a scope, or ours */
+    bool has_oauth;          /* a handler used `oauth`: its log fields mean something */
 };
 
 enum body_kind {
-    BODY_NONE,        /* a body is ignored, or the dialect's to read            */
-    BODY_FORM,        /* application/x-www-form-urlencoded                      */
-    BODY_FORM_OR_JSON /* or a flat JSON object, as u-Auth's documentation shows */
+    BODY_NONE,         /* a body is ignored, or the dialect's to read            */
+    BODY_FORM,         /* application/x-www-form-urlencoded                      */
+    BODY_FORM_OR_JSON, /* or a flat JSON object, as u-Auth's documentation shows */
+    BODY_MAYBE_FORM    /* a POST may have a form, and need not; anything else is ignored */
 };
 
 enum cache_policy {
@@ -37,7 +39,13 @@ enum cache_policy {
 /* How an error looks. */
 enum error_style { ERROR_JSON, ERROR_BEARER, ERROR_PAGE, ERROR_PROBLEM };
 
-enum { METHOD_GET = 1u << HTTP_GET, METHOD_POST = 1u << HTTP_POST, METHOD_ANY = 0x7fff };
+enum {
+    METHOD_GET = 1u << HTTP_GET,
+    METHOD_POST = 1u << HTTP_POST,
+    METHOD_PUT = 1u << HTTP_PUT,
+    METHOD_DELETE = 1u << HTTP_DELETE,
+    METHOD_ANY = 0x7fff
+};
 
 /*
  * Fills in the answer, or says why not.
@@ -69,7 +77,11 @@ struct endpoint {
     /* Instead of `handler`: it checks methods and reads the body itself, writes all headers, and
      * the dialect answers refusals and faults. */
     dialect_handler *dialect_handler;
-    bool takes_rest; /* the row stands for every path below its own, which ends with '/' */
+    /* Programs in browsers may call it from any origin: without cookies, which it does not look at
+     * (answer_cors). */
+    bool has_cors;
+    bool needs_registration; /* it is there only where clients may register themselves */
+    bool takes_rest;         /* the row stands for every path below its own, which ends with '/' */
     /* With takes_rest: only for paths that end so, with one segment before it, which is the rest.
      */
     struct str tail;
@@ -90,6 +102,7 @@ struct web {
     const struct oauth *oauth;
     const struct dialect_settings *dialects;
     struct mail_meters *mail;
+    struct logout_meters *logouts;
     const struct outbox *outbox;                 /* NULL: no mail is sent */
     const struct web_registration *registration; /* NULL: off */
     const struct brand *brand;
@@ -115,6 +128,9 @@ extern const int64_t web_latency_bounds_ns[LATENCY_BUCKET_COUNT];
 extern const struct endpoint endpoints[];
 extern const size_t endpoint_count;
 
+/* Whether the operator's settings let the row answer. */
+bool endpoint_is_offered(const struct web *web, const struct endpoint *endpoint);
+
 /* The row for a request, or NULL; out_is_method_wrong tells 405 from 404. */
 const struct endpoint *endpoint_find(const struct web *web, const struct http_request *request,
                                      bool *out_is_method_wrong, struct str *out_rest);
@@ -130,6 +146,11 @@ void answer_refusal(struct web_call *call);
 /* Logs the fault and answers it as the refusal that it is to the client. */
 void answer_fault(struct web_call *call, enum rc rc);
 void answer_not_found(struct http_exchange *exchange);
+/* Lets scripts of any origin read the answer, whatever it is, where the row says so. Last of all.
+ */
+void answer_cors(struct http_exchange *exchange, const struct endpoint *endpoint);
+/* What browsers ask before they send what a page wants (Fetch 4.8). */
+void answer_preflight(struct http_exchange *exchange, const struct endpoint *endpoint);
 void answer_method_not_allowed(struct http_exchange *exchange, const struct endpoint *endpoint);
 
 /* ---- parameters (parameters.c) -------------------------------------------------------------- */
@@ -146,6 +167,16 @@ struct client_credentials;
 enum rc parameters_credentials(struct web_call *call,
                                struct client_credentials *out_credentials) MUST_CHECK;
 
+/*
+ * The access token of the Authorization header, as Bearer or as DPoP.
+ *
+ * Answers: RC_OK · RC_NOT_FOUND none was sent · RC_REFUSED invalid_request two headers,
+ * invalid_token malformed
+ * Source:  RFC 6750 2.1; RFC 9449 7.1
+ */
+enum rc parameters_access_token(struct web_call *call, struct str *out_token,
+                                bool *out_is_dpop) MUST_CHECK;
+
 /* A parameter as a secret in the arena, NULL when it was not sent; an empty one is a secret too.
  * RC_OK, or RC_REFUSED too long.
  */
@@ -160,7 +191,11 @@ struct dialect_call dialect_call_of(struct web_call *call);
 endpoint_handler token_endpoint;
 endpoint_handler introspection_endpoint;
 endpoint_handler revocation_endpoint;
+endpoint_handler userinfo_endpoint;
 endpoint_handler forward_auth_endpoint;
+endpoint_handler registration_endpoint;
+endpoint_handler registered_client_endpoint;
+endpoint_handler openapi_endpoint;
 endpoint_handler metadata_endpoint;
 endpoint_handler openid_configuration_endpoint;
 endpoint_handler jwks_endpoint;

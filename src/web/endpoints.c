@@ -1,6 +1,11 @@
+#include "oauth/registration.h"
 #include "web/account_pages.h"
 #include "web/admin_registry_pages.h"
+#include "web/authorize_pages.h"
+#include "web/device_pages.h"
+#include "web/logout_pages.h"
 #include "web/passkey_pages.h"
+#include "web/resource_endpoint.h"
 
 #define PATH(literal)                                                                              \
     {                                                                                              \
@@ -51,28 +56,32 @@
 const struct endpoint endpoints[] = {
     { "token", PATH("/oauth2/token"), WEB_LISTENER_PUBLIC, METHOD_POST, LANE_WORK,
       BODY_FORM_OR_JSON, CACHE_NO_STORE, ERROR_JSON, true, token_endpoint,
-      "token_endpoint", .source = "RFC 6749 3.2" },
+      "token_endpoint", .has_cors = true, .source = "RFC 6749 3.2" },
     { "introspection", PATH("/oauth2/introspect"), WEB_LISTENER_PUBLIC, METHOD_POST, LANE_LOOP,
       BODY_FORM, CACHE_NO_STORE, ERROR_JSON, true, introspection_endpoint,
       "introspection_endpoint", .source = "RFC 7662 2" },
     { "revocation", PATH("/oauth2/revoke"), WEB_LISTENER_PUBLIC, METHOD_POST, LANE_WORK,
       BODY_FORM, CACHE_NO_STORE, ERROR_JSON, true, revocation_endpoint,
-      "revocation_endpoint", .source = "RFC 7009 2" },
+      "revocation_endpoint", .has_cors = true, .source = "RFC 7009 2" },
     { "forward_auth", PATH("/forward-auth"), WEB_LISTENER_PUBLIC, METHOD_ANY, LANE_LOOP,
       BODY_NONE, CACHE_NO_STORE, ERROR_BEARER, true, forward_auth_endpoint,
       NULL, .source = "RFC 6750 3" },
     { "jwks", PATH("/oauth2/jwks"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_BRIEF, ERROR_JSON, false, jwks_endpoint,
-      "jwks_uri", .source = "RFC 7517 5" },
+      "jwks_uri", .has_cors = true, .source = "RFC 7517 5" },
     { "jwks_well_known", PATH("/.well-known/jwks.json"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_BRIEF, ERROR_JSON, false, jwks_endpoint,
-      NULL, .source = "RFC 7517 5" },
+      NULL, .has_cors = true, .source = "RFC 7517 5" },
     { "metadata", PATH("/.well-known/oauth-authorization-server"), WEB_LISTENER_PUBLIC, METHOD_GET,
       LANE_LOOP, BODY_NONE, CACHE_BRIEF, ERROR_JSON, false, metadata_endpoint,
-      NULL, .source = "RFC 8414 3" },
+      NULL, .has_cors = true, .source = "RFC 8414 3" },
     { "openid_configuration", PATH("/.well-known/openid-configuration"), WEB_LISTENER_PUBLIC,
       METHOD_GET, LANE_LOOP, BODY_NONE, CACHE_BRIEF, ERROR_JSON, false,
-      openid_configuration_endpoint, NULL, .source = "OpenID Connect Discovery 1.0 4" },
+      openid_configuration_endpoint, NULL, .has_cors = true,
+      .source = "OpenID Connect Discovery 1.0 4" },
+    { "protected_resource", PATH(PROTECTED_RESOURCE_PATH), WEB_LISTENER_PUBLIC, METHOD_GET,
+      LANE_LOOP, BODY_NONE, CACHE_BRIEF, ERROR_JSON, false, protected_resource_endpoint, NULL,
+      .source = "RFC 9728 3", .takes_rest = true },
     PAGE("start_page", "/", METHOD_GET, LANE_LOOP, NEEDS_NOBODY, start_page),
     { "style", PATH("/style.css"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_LONG, ERROR_JSON, false, style_endpoint, NULL, .source = NULL },
@@ -87,6 +96,9 @@ const struct endpoint endpoints[] = {
       BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, live_endpoint, NULL, .source = NULL },
     { "readyz", PATH("/readyz"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, ready_endpoint, NULL, .source = NULL },
+    { "openapi", PATH("/openapi.json"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_WORK,
+      BODY_NONE, CACHE_BRIEF, ERROR_JSON, false, openapi_endpoint, NULL, .has_cors = true,
+      .source = "OpenAPI 3.1.0" },
     { "metrics", PATH("/metrics"), WEB_LISTENER_METRICS, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_NO_STORE, ERROR_JSON, false, metrics_endpoint, NULL, .source = NULL },
     /* Dialects: of two rows that could stand for a path, the first one does. Where u-Auth has no
@@ -116,6 +128,40 @@ const struct endpoint endpoints[] = {
         spectrum_soap_token_logout, .source = "SOAP 1.1"),
     ROW("spectrum_other", "/security/", LANE_LOOP, dialect_spectrum,
         spectrum_not_found, .source = "Spectrum", .takes_rest = true),
+    /* The authorization endpoint. */
+    PAGE("authorize", "/oauth2/authorize", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_BROWSER | TAKES_FOREIGN_FORMS, authorize_page,
+         .metadata_key = "authorization_endpoint", .source = "RFC 6749 3.1"),
+    PAGE("consent", "/oauth2/consent", METHOD_POST, LANE_WORK, NEEDS_BROWSER, consent_page),
+    { "pushed_request", PATH("/oauth2/par"), WEB_LISTENER_PUBLIC, METHOD_POST, LANE_WORK,
+      BODY_FORM, CACHE_NO_STORE, ERROR_JSON, true, pushed_request_endpoint,
+      "pushed_authorization_request_endpoint", .has_cors = true, .source = "RFC 9126 2" },
+    /* Clients that register themselves. */
+    { "registration", PATH(REGISTRATION_PATH), WEB_LISTENER_PUBLIC, METHOD_POST, LANE_WORK,
+      BODY_NONE, CACHE_NO_STORE, ERROR_BEARER, true, registration_endpoint,
+      "registration_endpoint", .has_cors = true, .source = "RFC 7591 3",
+      .needs_registration = true },
+    { "registered_client", PATH(REGISTRATION_PATH "/"), WEB_LISTENER_PUBLIC,
+      METHOD_GET | METHOD_PUT | METHOD_DELETE, LANE_WORK, BODY_NONE, CACHE_NO_STORE, ERROR_BEARER,
+      false, registered_client_endpoint, NULL, .has_cors = true, .source = "RFC 7592 2",
+      .needs_registration = true, .takes_rest = true },
+    /* Devices. */
+    { "device_authorization", PATH("/oauth2/device_authorization"), WEB_LISTENER_PUBLIC,
+      METHOD_POST, LANE_WORK, BODY_FORM, CACHE_NO_STORE, ERROR_JSON, true,
+      device_authorization_endpoint, "device_authorization_endpoint", .has_cors = true,
+      .source = "RFC 8628 3.1" },
+    PAGE("device", "/device", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_BROWSER | NEEDS_SIGN_IN,
+         device_page, .source = "RFC 8628 3.3"),
+    /* OpenID Connect. */
+    { "userinfo", PATH("/oauth2/userinfo"), WEB_LISTENER_PUBLIC, METHOD_GET | METHOD_POST,
+      LANE_WORK, BODY_MAYBE_FORM, CACHE_NO_STORE, ERROR_BEARER, true, userinfo_endpoint,
+      "userinfo_endpoint", .has_cors = true, .source = "OpenID Connect Core 1.0 5.3" },
+    PAGE("logout", "/oauth2/logout", METHOD_GET | METHOD_POST, LANE_WORK,
+         NEEDS_BROWSER | TAKES_FOREIGN_FORMS, logout_page,
+         .metadata_key = "end_session_endpoint",
+         .source = "OpenID Connect RP-Initiated Logout 1.0 2"),
+    PAGE("logout_confirmed", "/oauth2/logout/confirmed", METHOD_POST, LANE_WORK, NEEDS_BROWSER,
+         logout_confirmed_page),
     /* Pages for people. */
     PAGE("sign_in", "/sign-in", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_BROWSER, sign_in_page),
     PAGE("sign_in_code", "/sign-in/code", METHOD_GET | METHOD_POST, LANE_WORK, NEEDS_BROWSER,
@@ -307,6 +353,14 @@ static bool has_method(const struct endpoint *endpoint, enum http_method method)
     return endpoint->methods == METHOD_ANY || (endpoint->methods & 1u << as) != 0;
 }
 
+bool endpoint_is_offered(const struct web *web, const struct endpoint *endpoint)
+{
+    const struct client_admission *admission = web->oauth->admission;
+
+    return !endpoint->needs_registration ||
+           (admission != NULL && admission->registration != REGISTRATION_OFF);
+}
+
 const struct endpoint *endpoint_find(const struct web *web, const struct http_request *request,
                                      bool *out_is_method_wrong, struct str *out_rest)
 {
@@ -318,6 +372,7 @@ const struct endpoint *endpoint_find(const struct web *web, const struct http_re
         struct str path;
 
         if (endpoints[i].listener_tag != request->listener_tag ||
+            !endpoint_is_offered(web, &endpoints[i]) ||
             !path_for(&lookup, endpoints[i].dialect, &path) ||
             !takes(&endpoints[i], path, out_rest))
             continue;

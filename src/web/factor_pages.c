@@ -142,9 +142,8 @@ static enum rc end_other_sessions(struct page_call *page)
 {
     const struct browser browser = page_browser(page);
 
-    return profile_end_sessions(page->call->oauth.oauth->store, &browser, page->account.id,
-                                page->session.id,
-                                STR("all other sessions, by a change of the second factors"));
+    return logout_account(&page->call->oauth, &browser, page->account.id, page->session.id,
+                          STR("all other sessions, by a change of the second factors"));
 }
 
 static enum rc confirm_enrolment(struct page_call *page)

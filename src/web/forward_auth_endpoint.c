@@ -1,4 +1,3 @@
-#include "codec/basic.h"
 #include "dialect/identity.h"
 #include "oauth/introspection.h"
 #include "oauth/scope.h"
@@ -8,9 +7,32 @@
  * For reverse proxies that ask before they pass a request on: nginx auth_request, Caddy
  * forward_auth, Traefik ForwardAuth. 200 lets the request through, with headers that say whose it
  * is; 401 and 403 carry a challenge (RFC 6750 3). The query of this endpoint's own URL may demand a
- * service and a scope: /forward-auth?service=api.example&scope=read. Where Spectrum is switched on,
+ * service and a scope: /forward-auth?service=api.example&scope=read; and how its person must have
+ * been authenticated: &acr_values=phr&max_age=300 (RFC 9470). Where Spectrum is switched on,
  * the token may be in its cookie instead.
  */
+
+enum { ACR_VALUES_BYTES_MAX = 512 };
+
+/* RFC 9470 3: what goes back in the challenge, too. */
+static enum rc read_authentication(struct web_call *call, struct bearer_demand *demand)
+{
+    const struct str *acr_values = parameters_find(call, STR("acr_values"));
+    const struct str *max_age = parameters_find(call, STR("max_age"));
+    uint64_t max_age_s;
+
+    if (acr_values != NULL)
+        demand->acr_values = *acr_values;
+    if (!scope_is_sound(demand->acr_values) || demand->acr_values.len > ACR_VALUES_BYTES_MAX)
+        return oauth_refuse(&call->oauth, OAUTH_INVALID_REQUEST, "acr_values is malformed", NULL);
+    if (max_age == NULL)
+        return RC_OK;
+    if (!str_parse_u64(*max_age, INT32_MAX, &max_age_s))
+        return oauth_refuse(&call->oauth, OAUTH_INVALID_REQUEST, "max_age is malformed", NULL);
+    demand->has_max_age = true;
+    demand->max_age_s = (int64_t)max_age_s;
+    return RC_OK;
+}
 
 static enum rc read_demand(struct web_call *call, struct bearer_demand *out_demand)
 {
@@ -29,29 +51,57 @@ static enum rc read_demand(struct web_call *call, struct bearer_demand *out_dema
     *out_demand = (struct bearer_demand){ .service_id = service == NULL ? STR("") : *service,
                                           .scope = scope == NULL ? STR("") : *scope };
     /* It goes back in the challenge (RFC 6750 3). */
-    if (!scope_is_sound(out_demand->scope) || out_demand->scope.len > SCOPE_BYTES_MAX / 2)
+    if (!scope_is_sound(out_demand->scope) || out_demand->scope.len > SCOPE_BYTES_MAX / 2 ||
+        out_demand->service_id.len > SERVICE_ID_BYTES_MAX)
         return oauth_refuse(&call->oauth, OAUTH_INVALID_REQUEST, "the query is malformed", NULL);
-    return RC_OK;
+    call->wanted_scope = out_demand->scope;
+    return read_authentication(call, out_demand);
 }
 
-static enum rc read_bearer(struct web_call *call, struct str *out_token)
+/* A header that a proxy sends once; empty when it does not, or not so. */
+static struct str find_once(const struct http_request *request, struct str name)
+{
+    const struct http_header *header = http_find_header(request, name);
+
+    return header != NULL && http_count_headers(request, name) == 1 ? header->value : STR("");
+}
+
+static struct str find_either(const struct http_request *request, struct str name, struct str other)
+{
+    struct str value = find_once(request, name);
+
+    return value.len > 0 ? value : find_once(request, other);
+}
+
+/*
+ * A proof is for the request that the proxy asks about (RFC 9449 4.3), so the proxy has to say
+ * which one that is: by X-Forwarded-Method, -Proto, -Host and -Uri (Traefik, Caddy), or by
+ * X-Original-Method and X-Original-URL (nginx). Without these, or from whoever is not trusted, no
+ * proof fits.
+ */
+static void take_original(struct web_call *call)
 {
     const struct http_request *request = &call->exchange->request;
-    const struct http_header *header = http_find_header(request, STR("authorization"));
-    enum rc rc;
+    struct proof_presented *proof = &call->oauth.proof;
+    struct str url, proto, host, target;
 
-    if (header == NULL)
-        return RC_NOT_FOUND;
-    if (http_count_headers(request, STR("authorization")) > 1)
-        return oauth_refuse(&call->oauth, OAUTH_INVALID_REQUEST,
-                            "more than one Authorization header", NULL);
-    rc = bearer_parse(header->value, out_token);
-    return rc == RC_INVALID
-               ? oauth_refuse(&call->oauth, OAUTH_INVALID_TOKEN, "the token is malformed", NULL)
-               : rc;
+    proof->uri = STR("");
+    if (proof->proof_count == 0 || !request->is_from_trusted_proxy)
+        return;
+    proof->method = find_either(request, STR("x-forwarded-method"), STR("x-original-method"));
+    url = find_once(request, STR("x-original-url"));
+    proto = find_once(request, STR("x-forwarded-proto"));
+    host = find_once(request, STR("x-forwarded-host"));
+    target = find_either(request, STR("x-forwarded-uri"), STR("x-original-uri"));
+    if (url.len > 0)
+        proof->uri = url;
+    else if (proto.len > 0 && host.len > 0 && target.len > 0 && target.at[0] == '/')
+        proof->uri = arena_format(call->exchange->arena, "%.*s://%.*s%.*s", STR_ARGS(proto),
+                                  STR_ARGS(host), STR_ARGS(target));
 }
 
-static enum rc read_presented(struct web_call *call, struct token_presented *out_presented)
+static enum rc read_presented(struct web_call *call, struct token_presented *out_presented,
+                              bool *out_is_dpop)
 {
     const struct http_request *request = &call->exchange->request;
     const struct dialect_settings *dialects = call->web->dialects;
@@ -59,7 +109,8 @@ static enum rc read_presented(struct web_call *call, struct token_presented *out
     bool has_cookie =
         dialect_spectrum.is_on(dialects) && spectrum_presented(request, &with_cookies) == RC_OK;
     struct str token;
-    enum rc rc = read_bearer(call, &token);
+    bool is_dpop = false;
+    enum rc rc = parameters_access_token(call, &token, &is_dpop);
 
     if (rc == RC_NOT_FOUND && has_cookie) {
         token = with_cookies.value;
@@ -72,6 +123,7 @@ static enum rc read_presented(struct web_call *call, struct token_presented *out
     *out_presented = (struct token_presented){ .value = token,
                                                .session = with_cookies.session,
                                                .address = request->client.bytes };
+    *out_is_dpop = is_dpop;
     return RC_OK;
 }
 
@@ -83,8 +135,9 @@ enum rc forward_auth_endpoint(struct web_call *call)
     struct token_view view;
     enum rc rc = read_demand(call, &demand);
 
+    take_original(call);
     if (rc == RC_OK)
-        rc = read_presented(call, &presented);
+        rc = read_presented(call, &presented, &demand.scheme_is_dpop);
     if (rc == RC_OK)
         rc = bearer_check(&call->oauth, &presented, &demand, &view);
     if (rc != RC_OK)

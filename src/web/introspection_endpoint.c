@@ -3,6 +3,8 @@
 #include "oauth/introspection.h"
 #include "web/endpoint.h"
 
+#define INTROSPECTION_JWT "application/token-introspection+jwt"
+
 /* As struct http_address has it. */
 static bool parse_address(struct str text, unsigned char out_bytes[static 16])
 {
@@ -37,8 +39,39 @@ static enum rc read_presented(struct web_call *call, unsigned char address[stati
     return RC_OK;
 }
 
+/* RFC 9701 4: who asks for a JWT names its media type; a weight of 0 is a no (RFC 9110 12.5.1). */
+static bool wants_jwt(const struct http_request *request)
+{
+    const struct http_header *accept = http_find_header(request, STR("accept"));
+    struct str rest = accept == NULL ? STR("") : accept->value;
+
+    while (rest.len > 0) {
+        size_t comma = str_index_of(rest, ',');
+        struct str item = { rest.at, comma };
+        size_t semicolon = str_index_of(item, ';');
+        struct str weight =
+            str_trim(semicolon < item.len ? str_from(item, semicolon + 1) : STR(""));
+
+        if (str_equal_nocase(str_trim((struct str){ item.at, semicolon }),
+                             STR(INTROSPECTION_JWT)) &&
+            !str_equal_nocase(weight, STR("q=0")))
+            return true;
+        rest = comma < rest.len ? str_from(rest, comma + 1) : STR("");
+    }
+    return false;
+}
+
+static void answer_jwt(struct http_exchange *exchange)
+{
+    exchange->response.status = 200;
+    http_add_header_lines(exchange, STR("Content-Type: " INTROSPECTION_JWT "\r\n"
+                                        "X-Content-Type-Options: nosniff\r\n"));
+}
+
 enum rc introspection_endpoint(struct web_call *call)
 {
+    bool is_signed = wants_jwt(&call->exchange->request);
+    struct buffer *body = &call->exchange->response.body;
     struct client_credentials credentials;
     struct token_presented presented;
     unsigned char address[16];
@@ -47,10 +80,16 @@ enum rc introspection_endpoint(struct web_call *call)
 
     if (rc == RC_OK)
         rc = read_presented(call, address, &presented);
-    if (rc == RC_OK)
-        rc = introspection_answer(&call->oauth, &credentials, has_token ? &presented : NULL,
-                                  &call->exchange->response.body);
-    if (rc == RC_OK)
+    if (rc != RC_OK)
+        return rc;
+    if (is_signed)
+        rc = introspection_answer_signed(&call->oauth, &credentials, has_token ? &presented : NULL,
+                                         body);
+    else
+        rc = introspection_answer(&call->oauth, &credentials, has_token ? &presented : NULL, body);
+    if (rc == RC_OK && is_signed)
+        answer_jwt(call->exchange);
+    else if (rc == RC_OK)
         answer_json(call->exchange, 200);
     return rc;
 }

@@ -120,6 +120,20 @@ static void add_mails(struct web *web, struct buffer *to)
     add_number(to, "mails_queued", "gauge", "Mails that wait.", load(&web->mail->queued));
 }
 
+static void add_logouts(struct web *web, struct buffer *to)
+{
+    if (web->logouts == NULL)
+        return;
+    add_number(to, "logouts_sent_total", "counter", "Logout tokens that clients have taken.",
+               load(&web->logouts->sent));
+    add_number(to, "logouts_failed_total", "counter", "Attempts that will be repeated.",
+               load(&web->logouts->failed));
+    add_number(to, "logouts_given_up_total", "counter", "Logout tokens that were never taken.",
+               load(&web->logouts->given_up));
+    add_number(to, "logouts_queued", "gauge", "Logout tokens that wait.",
+               load(&web->logouts->queued));
+}
+
 static void add_tokens(struct web *web, struct buffer *to)
 {
     size_t records;
@@ -186,6 +200,7 @@ enum rc metrics_endpoint(struct web_call *call)
     add_tokens(call->web, body);
     add_store(call->web, body);
     add_mails(call->web, body);
+    add_logouts(call->web, body);
     add_http(call->web, body);
     call->exchange->response.status = 200;
     http_add_header(call->exchange, STR("Content-Type"),

@@ -1,3 +1,4 @@
+#include "codec/uri.h"
 #include "web/page_cookie.h"
 #include "web/page_language.h"
 
@@ -5,11 +6,15 @@
  * comes from (SE-07, AZ-12, AZ-13). */
 static void add_headers(struct page_call *page)
 {
+    http_add_header(page->call->exchange, STR("Content-Security-Policy"),
+                    arena_format(page->call->exchange->arena,
+                                 "default-src 'none'; script-src 'self'; style-src 'self'; "
+                                 "img-src 'self'; base-uri 'none'; form-action 'self'%.*s; "
+                                 "frame-ancestors 'none'",
+                                 STR_ARGS(page->form_target)));
     http_add_header_lines(
         page->call->exchange,
-        STR("Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
-            "img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n"
-            "X-Frame-Options: DENY\r\n"
+        STR("X-Frame-Options: DENY\r\n"
             "X-Content-Type-Options: nosniff\r\n"
             "Referrer-Policy: no-referrer\r\n"
             "Cross-Origin-Opener-Policy: same-origin\r\n"
@@ -23,6 +28,23 @@ static void add_headers(struct page_call *page)
                         STR("max-age=31536000"));
     if (page->gives_cookie)
         page_cookie_write(page);
+}
+
+void page_allow_form_to(struct page_call *page, struct str redirect_uri)
+{
+    struct arena *arena = page->call->exchange->arena;
+    struct uri uri;
+
+    /* A URI that was checked when it was registered; what a policy could not say is left out. */
+    if (uri_parse(redirect_uri, &uri) != RC_OK || str_index_of(uri.host, ';') < uri.host.len ||
+        str_index_of(uri.host, ',') < uri.host.len)
+        return;
+    if (uri.host.len == 0 || uri.host.at[0] == '[') /* CSP 2.3.1 knows no IPv6 addresses */
+        page->form_target = arena_format(arena, " %.*s:", STR_ARGS(uri.scheme));
+    else
+        page->form_target =
+            arena_format(arena, " %.*s://%.*s%s%.*s", STR_ARGS(uri.scheme), STR_ARGS(uri.host),
+                         uri.port.len > 0 ? ":" : "", STR_ARGS(uri.port));
 }
 
 struct buffer *page_begin(struct page_call *page, int status)
@@ -61,6 +83,26 @@ void page_redirect(struct page_call *page, struct str path)
     exchange->response.status = 303; /* RFC 9110 15.4.4: with GET, whatever this one was */
     http_add_header(exchange, STR("Location"), path);
     add_headers(page);
+}
+
+void page_redirect_out(struct page_call *page, struct str uri)
+{
+    page->call->exchange->response.status = 303; /* RFC 9700 4.12 */
+    http_add_header(page->call->exchange, STR("Location"), uri);
+    add_headers(page);
+}
+
+void page_come_by_get(struct page_call *page)
+{
+    const struct http_request *request = &page->call->exchange->request;
+    struct str target =
+        page_next(arena_format(page->call->exchange->arena, "%.*s?%.*s",
+                               STR_ARGS(page->call->endpoint->path), STR_ARGS(request->body)));
+
+    if (target.len > 1 && request->query.len == 0)
+        page_redirect(page, target); /* AZ-11: 303 */
+    else
+        page_answer_error(page, 400, PAGE_TEXT_BAD_REQUEST);
 }
 
 void page_redirect_notice(struct page_call *page, struct str path, struct page_words words)

@@ -72,6 +72,7 @@ static void init_page(struct page_call *page, struct web_call *call)
     page->account = (struct account){ 0 };
     page->gives_cookie = false;
     page->cookie = STR("");
+    page->form_target = STR("");
     page->query.field_count = 0;
     read_base_url(page);
     page->language = page_language_read(page);
@@ -143,6 +144,19 @@ struct str page_path_with_next(struct page_call *page, struct str path, struct s
     return buffer_str(&text);
 }
 
+struct str page_path_with_hint(struct page_call *page, struct str path, struct str hint)
+{
+    static const struct str name = { "&hint=", 6 };
+    size_t max_bytes = path.len + name.len + 3 * hint.len;
+    char *memory = arena_alloc(page->call->exchange->arena, max_bytes);
+    struct buffer text = buffer_over(memory, max_bytes);
+
+    buffer_append_str(&text, path);
+    buffer_append_str(&text, name);
+    uri_encode(hint, &text);
+    return hint.len > ACCOUNT_NAME_BYTES_MAX ? path : buffer_str(&text);
+}
+
 /* To a page that gives what is missing, and back here by GET. */
 static void send_to(struct page_call *page, struct str path)
 {
@@ -198,7 +212,7 @@ static bool is_admitted(struct page_call *page)
         return false;
     if ((needs & NEEDS_ADMIN) != 0 && !page_require_admin(page))
         return false;
-    if (!page_is_get(page) && !page_csrf_is_right(page)) {
+    if (!page_is_get(page) && (needs & TAKES_FOREIGN_FORMS) == 0 && !page_csrf_is_right(page)) {
         page_answer_error(page, 403, PAGE_TEXT_FORM_EXPIRED);
         return false;
     }

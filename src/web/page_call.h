@@ -40,12 +40,14 @@ enum page_need {
     NEEDS_PROOF = 1u << 1,   /* and a proof that is fresh: else /sign-in/again, and back */
     NEEDS_ADMIN = 1u << 2,   /* and an administrator: else 403 */
     /* A browser that can be told from others: the page has a form that the signed-out may send. */
-    NEEDS_BROWSER = 1u << 3
+    NEEDS_BROWSER = 1u << 3,
+    /* Forms of other sites may be sent here: the handler changes nothing on a POST. */
+    TAKES_FOREIGN_FORMS = 1u << 4
 };
 
 enum {
     PAGE_ERROR_COUNT_MAX = 16,
-    PAGE_PATH_BYTES_MAX = 512,  /* of a way back */
+    PAGE_PATH_BYTES_MAX = 4096, /* of a way back; escaped it is longer, and has to fit a target */
     PAGE_HANDLE_BYTES_MAX = 64, /* of page_handle_seal's text */
     PAGE_NOTICE_S = 60,
     PAGE_CSRF_BYTES = 43
@@ -62,6 +64,7 @@ struct page_call {
     struct account account;         /* has_session */
     bool is_https;                  /* as the browser sees it */
     struct str base_url;            /* "https://host:port" as the browser sees it */
+    struct str form_target;         /* where its forms may go besides, for the policy; or empty */
 
     /* page_call.c's own. */
     struct form query;
@@ -113,14 +116,25 @@ static inline struct page_words page_say(enum page_text text)
     return (struct page_words){ .text = text };
 }
 
+/* The page's forms, and what redirects follow them, may lead to this registered URI of a client.
+ * Before page_begin. */
+void page_allow_form_to(struct page_call *page, struct str redirect_uri);
+
+/* 303 to the registered URI of a client, with an answer to it. */
+void page_redirect_out(struct page_call *page, struct str uri);
+
 /* A page that says no: 403, 404, 429, 503 and so on. */
 void page_answer_error(struct page_call *page, int status, enum page_text text);
 
 /* 303 to a path of ours, literal or checked by page_next; the browser asks for it with GET. */
 void page_redirect(struct page_call *page, struct str path);
 
-/* The same, and the next page shows a notice. The URL carries it sealed, for this account and a
- * short time, so that nobody can make up one. */
+/* Answers a form of another site, with which browsers send no cookie: come again by GET, with the
+ * form as the query. */
+void page_come_by_get(struct page_call *page);
+
+/* page_redirect, and the next page shows a notice. The URL carries it sealed, for this account and
+ * a short time, so that nobody can make up one. */
 void page_redirect_notice(struct page_call *page, struct str path, struct page_words words);
 
 /* ---- who may -------------------------------------------------------------------------------- */
@@ -141,6 +155,9 @@ struct str page_next(struct str path);
 
 /* "/sign-in?next=…" */
 struct str page_path_with_next(struct page_call *page, struct str path, struct str next);
+
+/* The path of a form with a user name that a client has heard of (login_hint). */
+struct str page_path_with_hint(struct page_call *page, struct str path, struct str hint);
 
 /* ---- the session ---------------------------------------------------------------------------- */
 

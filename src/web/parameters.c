@@ -17,13 +17,20 @@ static struct str media_type(const struct http_request *request)
     return str_trim((struct str){ header->value.at, str_index_of(header->value, ';') });
 }
 
+static bool is_form(const struct http_request *request, struct str type)
+{
+    return request->method == HTTP_POST &&
+           str_equal_nocase(type, STR("application/x-www-form-urlencoded"));
+}
+
 enum rc parameters_read(struct web_call *call)
 {
     const struct http_request *request = &call->exchange->request;
     struct str type = media_type(request);
     enum rc rc;
 
-    if (call->endpoint->body == BODY_NONE)
+    if (call->endpoint->body == BODY_NONE ||
+        (call->endpoint->body == BODY_MAYBE_FORM && !is_form(request, type)))
         return RC_OK;
     if (http_count_headers(request, STR("content-type")) > 1)
         return refuse_request(call, "more than one Content-Type");
@@ -38,7 +45,8 @@ enum rc parameters_read(struct web_call *call)
         return refuse_request(call, "too many parameters");
     if (rc != RC_OK)
         return refuse_request(call, "the body is malformed");
-    if (call->form.has_duplicate) /* RFC 6749 3.2 */
+    /* RFC 6749 3.2; RFC 8707 2 and RFC 8693 2.1 have two that may */
+    if (form_has_repeated(&call->form, STR("resource audience")))
         return refuse_request(call, "a parameter was sent more than once");
     return RC_OK;
 }
@@ -69,6 +77,22 @@ enum rc parameters_secret(struct web_call *call, struct str name, const struct s
     }
     *out_secret = secret;
     return RC_OK;
+}
+
+enum rc parameters_access_token(struct web_call *call, struct str *out_token, bool *out_is_dpop)
+{
+    const struct http_request *request = &call->exchange->request;
+    const struct http_header *header = http_find_header(request, STR("authorization"));
+    enum rc rc;
+
+    if (header == NULL)
+        return RC_NOT_FOUND;
+    if (http_count_headers(request, STR("authorization")) > 1)
+        return refuse_request(call, "more than one Authorization header");
+    rc = access_token_parse(header->value, out_token, out_is_dpop);
+    return rc == RC_INVALID
+               ? oauth_refuse(&call->oauth, OAUTH_INVALID_TOKEN, "the token is malformed", NULL)
+               : rc;
 }
 
 /* RFC 6749 2.3.1: id and secret are form-encoded inside Basic. What is no valid encoding was sent
@@ -117,6 +141,10 @@ enum rc parameters_credentials(struct web_call *call, struct client_credentials 
         credentials.has_body_id = true;
         credentials.body_id = *id;
     }
+    credentials.assertion_type = parameters_find(call, STR("client_assertion_type"));
+    credentials.assertion = parameters_find(call, STR("client_assertion"));
+    credentials.assertion_type = parameters_find(call, STR("client_assertion_type"));
+    credentials.assertion = parameters_find(call, STR("client_assertion"));
     rc = parameters_secret(call, STR("client_secret"), &credentials.body_secret);
     if (rc == RC_OK)
         *out_credentials = credentials;

@@ -211,9 +211,8 @@ static enum rc make_passkey(struct page_call *page)
     if (rc == RC_EXISTS)
         answer_too_many(page);
     else if (rc == RC_OK)
-        rc = profile_end_sessions(oauth->oauth->store, &visitor.browser, page->account.id,
-                                  page->session.id,
-                                  STR("all other sessions, by a new passkey")); /* SE-06 */
+        rc = logout_account(oauth, &visitor.browser, page->account.id, page->session.id,
+                            STR("all other sessions, by a new passkey")); /* SE-06 */
     if (rc == RC_OK)
         page_redirect_notice(
             page, STR("/account"),

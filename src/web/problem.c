@@ -1,6 +1,7 @@
 #include "web/problem.h"
 
 #include "codec/json.h"
+#include "web/challenge.h"
 
 static struct str title_of(int status)
 {
@@ -65,32 +66,18 @@ static void add_retry_after(struct http_exchange *exchange, int64_t seconds)
     http_add_header(exchange, STR("Retry-After"), buffer_str(&value));
 }
 
-/* RFC 6750 3, 3.1: no error where no token was sent, which is a refusal without a description. */
-static void add_challenge(struct http_exchange *exchange, const struct refusal *refusal)
-{
-    struct str name = STR("WWW-Authenticate");
-
-    if (refusal->error == OAUTH_INSUFFICIENT_SCOPE)
-        http_add_header(exchange, name,
-                        STR("Bearer realm=\"jeton\", error=\"insufficient_scope\", "
-                            "scope=\"" PERMANENT_TOKENS_WORD "\""));
-    else if (refusal->error == OAUTH_INVALID_TOKEN && refusal->description.len > 0)
-        http_add_header(exchange, name, STR("Bearer realm=\"jeton\", error=\"invalid_token\""));
-    else if (refusal->error == OAUTH_INVALID_TOKEN)
-        http_add_header(exchange, name, STR("Bearer realm=\"jeton\""));
-}
-
 void problem_answer_refusal(struct web_call *call)
 {
     const struct refusal *refusal = &call->oauth.refusal;
     struct http_exchange *exchange = call->exchange;
-    const struct problem problem = { .status = oauth_error_status(refusal->error),
+    const struct problem problem = { .status = challenge_status(refusal->error),
                                      .error = oauth_error_wire(refusal->error),
                                      .detail = refusal->description };
 
     problem_answer(exchange, &problem);
     answer_cache(exchange, CACHE_NO_STORE);
-    add_challenge(exchange, refusal);
+    if (problem.status == 401 || problem.status == 403)
+        challenge_add(call, STR(PERMANENT_TOKENS_WORD));
     if (refusal->retry_after_s > 0)
         add_retry_after(exchange, refusal->retry_after_s);
 }

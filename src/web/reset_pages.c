@@ -192,9 +192,12 @@ static enum rc reset(struct page_call *page, const struct reset_form *form,
                           .code = page_field(page, STR("code")) };
     __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
     struct reset_result result;
+    struct logout logout;
     enum rc rc = page_tell_at(page, &form->account, NEWS_PASSWORD, form->link.email, &letter);
 
     what.notice = letter.row;
+    if (rc == RC_OK)
+        rc = logout_note(oauth, form->account.id, 0, 0, &logout);
     if (rc == RC_OK)
         rc = reset_password(oauth->oauth->door, &browser, &what, oauth->arena, &result);
     if (rc == RC_NOT_FOUND)
@@ -203,7 +206,8 @@ static enum rc reset(struct page_call *page, const struct reset_form *form,
         return rc;
     if (result.verdict != SIGN_IN_OK || result.wanted != PASSWORD_GOOD)
         return answer_refused(page, form, &result);
-    return answer_done(page);
+    rc = logout_finish(oauth, &logout);
+    return rc == RC_OK ? answer_done(page) : rc;
 }
 
 static enum rc do_reset(struct page_call *page, const struct reset_form *form)

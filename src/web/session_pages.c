@@ -114,7 +114,7 @@ enum rc session_end_page(struct page_call *page)
     enum rc rc;
 
     if (page_handle_open(page, "browser", page->call->rest, &id)) {
-        rc = profile_end_browser_session(store, &browser, page->account.id, id);
+        rc = logout_session(&page->call->oauth, &browser, page->account.id, id);
     } else if (page_handle_open(page, "session", page->call->rest, &id)) {
         rc = profile_end_session(store, &browser, page->account.id, id);
     } else {
@@ -129,8 +129,8 @@ enum rc session_end_page(struct page_call *page)
 enum rc sessions_end_others_page(struct page_call *page)
 {
     const struct browser browser = page_browser(page);
-    enum rc rc = profile_end_other_sessions(page->call->oauth.oauth->store, &browser,
-                                            page->account.id, page->session.id);
+    enum rc rc =
+        logout_other_sessions(&page->call->oauth, &browser, page->account.id, page->session.id);
 
     if (rc == RC_OK)
         page_redirect_notice(page, STR("/sessions"), page_say(PAGE_TEXT_SESSIONS_ENDED));

@@ -1,6 +1,7 @@
 #include "web/email_pages.h"
 
 #include "base/log.h"
+#include "web/authorize_pages.h"
 #include "web/passkey_pages.h"
 
 /* ---- what all ways in share ------------------------------------------------------------------ */
@@ -83,15 +84,15 @@ static enum rc show_sign_in(struct page_call *page, int status)
                                    .next = next_of(page),
                                    .may_reset = page_sends_mail(page),
                                    .may_register = register_is_open(page) };
-    enum rc rc = RC_OK;
+    enum rc rc = authorize_allow_forms(page, values.next);
 
     /* One that waits for a second factor has its passkeys on the next page. */
-    if (!page->has_session)
+    if (rc == RC_OK && !page->has_session)
         rc = passkey_request_options(page, &values.passkey_options);
     if (rc != RC_OK)
         return rc;
-    if (status != 200)
-        values.username = page_field(page, STR("username"));
+    values.username =
+        status != 200 ? page_field(page, STR("username")) : page_parameter(page, STR("hint"));
     page_sign_in_render(&values, page->language, page_begin(page, status));
     return RC_OK;
 }
@@ -112,7 +113,7 @@ static enum rc do_sign_in(struct page_call *page)
                                          "username", PAGE_TEXT_SIGN_IN_FAILED));
     oauth->log_username = page_field(page, STR("username"));
     rc = browser_sign_in(oauth->oauth->door, &browser, oauth->log_username, password,
-                         page->has_session ? page->session.id : 0, oauth->arena, &result);
+                         page->has_session ? &page->session : NULL, oauth->arena, &result);
     if (rc != RC_OK)
         return rc;
     if (result.verdict != SIGN_IN_OK && result.verdict != SIGN_IN_CODE_MISSING)
@@ -129,7 +130,8 @@ enum rc sign_in_page(struct page_call *page)
 {
     if (!page_is_get(page))
         return do_sign_in(page);
-    if (!page->is_signed_in)
+    /* Who wants to be somebody else is so when that sign-in is done, not before. */
+    if (!page->is_signed_in || page_parameter(page, STR("other")).len > 0)
         return show_sign_in(page, 200);
     page_redirect(page, next_of(page));
     return RC_OK;
@@ -146,6 +148,8 @@ static enum rc show_code(struct page_call *page, int status, bool is_wrong)
     enum rc rc =
         profile_count_recovery_codes(page->call->oauth.oauth->store, page->account.id, &code_count);
 
+    if (rc == RC_OK)
+        rc = authorize_allow_forms(page, values.next);
     if (rc == RC_OK)
         rc = passkey_request_options(page, &values.passkey_options);
     if (rc != RC_OK)
@@ -230,7 +234,10 @@ static enum rc show_again(struct page_call *page, int status, struct page_words 
                                          .password_error = password_error,
                                          .code_error = code_error };
     size_t code_count = 0;
-    enum rc rc = passkey_request_options(page, &values.passkey_options);
+    enum rc rc = authorize_allow_forms(page, values.next);
+
+    if (rc == RC_OK)
+        rc = passkey_request_options(page, &values.passkey_options);
 
     if (rc == RC_OK && account->has_second_factor)
         rc = profile_count_recovery_codes(page->call->oauth.oauth->store, account->id, &code_count);
@@ -317,7 +324,7 @@ enum rc sign_out_page(struct page_call *page)
     enum rc rc = RC_OK;
 
     if (page->has_session)
-        rc = browser_sign_out(page->call->oauth.oauth->store, &browser, &page->session);
+        rc = logout_browser(&page->call->oauth, &browser, &page->session);
     if (rc != RC_OK)
         return rc;
     page_drop_session(page);

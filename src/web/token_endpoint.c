@@ -1,5 +1,5 @@
 #include "base/log.h"
-#include "oauth/token_request.h"
+#include "oauth/grant_token_exchange.h"
 #include "web/endpoint.h"
 
 /*
@@ -48,6 +48,45 @@ static const struct token_profile *anonymous_profile(const struct web_call *call
     return is_uauth ? &uauth_profile : NULL;
 }
 
+/* What the grants of RFC 6749 4.1 and its extensions bring. */
+static enum rc read_grant(struct web_call *call, struct token_request *request)
+{
+    bool is_device = request->grant_type != NULL &&
+                     str_equal(*request->grant_type, grant_type_format(GRANT_TYPE_DEVICE_CODE));
+    enum rc rc;
+
+    request->redirect_uri = parameters_find(call, STR("redirect_uri"));
+    request->assertion = parameters_find(call, STR("assertion"));
+    request->details = parameters_find(call, STR("authorization_details"));
+    rc =
+        parameters_secret(call, is_device ? STR("device_code") : STR("code"), &request->code_value);
+    if (rc == RC_OK)
+        rc = parameters_secret(call, STR("code_verifier"), &request->code_verifier);
+    if (rc != RC_OK)
+        return rc;
+    rc = form_join(&call->form, STR("resource"), call->exchange->arena, &request->resources);
+    if (rc == RC_INVALID || request->resources.len > SCOPE_BYTES_MAX)
+        return oauth_refuse(&call->oauth, OAUTH_INVALID_TARGET, "a resource is malformed", NULL);
+    return rc;
+}
+
+static enum rc read_exchange(struct web_call *call, struct token_request *request)
+{
+    struct token_exchange *exchange = arena_alloc(call->exchange->arena, sizeof(*exchange));
+    enum rc rc;
+
+    exchange->subject_token = parameters_find(call, STR("subject_token"));
+    exchange->subject_token_type = parameters_find(call, STR("subject_token_type"));
+    exchange->actor_token = parameters_find(call, STR("actor_token"));
+    exchange->actor_token_type = parameters_find(call, STR("actor_token_type"));
+    exchange->requested_token_type = parameters_find(call, STR("requested_token_type"));
+    rc = form_join(&call->form, STR("audience"), call->exchange->arena, &exchange->audiences);
+    if (rc == RC_INVALID || exchange->audiences.len > SCOPE_BYTES_MAX) /* RFC 8693 2.1 */
+        return oauth_refuse(&call->oauth, OAUTH_INVALID_TARGET, "an audience is malformed", NULL);
+    request->exchange = exchange;
+    return rc;
+}
+
 enum rc token_endpoint(struct web_call *call)
 {
     struct token_request request = { .grant_type = trim_pasted(call, STR("grant_type")),
@@ -62,6 +101,10 @@ enum rc token_endpoint(struct web_call *call)
         rc = parameters_secret(call, STR("password"), &request.password);
     if (rc == RC_OK)
         rc = parameters_secret(call, STR("refresh_token"), &request.refresh_token);
+    if (rc == RC_OK)
+        rc = read_grant(call, &request);
+    if (rc == RC_OK)
+        rc = read_exchange(call, &request);
     if (rc != RC_OK)
         return rc;
     rc = token_request_answer(&call->oauth, &request, &call->exchange->response.body);

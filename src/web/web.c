@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/uri.h"
+#include "web/challenge.h"
 #include "web/page_cookie.h"
 #include "web/passkey_pages.h"
 
@@ -23,7 +24,7 @@ enum {
 };
 
 /* The slab's least size, as http/exchange.c has it. */
-_Static_assert((int)CALL_ARENA_BYTES_MAX <= 4 * (HTTP_HEAD_BYTES_MAX + HTTP_BODY_BYTES_MAX),
+_Static_assert((int)CALL_ARENA_BYTES_MAX <= (int)HTTP_ARENA_BYTES,
                "arena_alloc never fails");
 _Static_assert(HTTP_ANSWER_BYTES_MAX / 4 <= (int)OAUTH_ARENA_BYTES_MAX, "nor in the metadata");
 
@@ -46,13 +47,13 @@ enum rc web_open(const struct web_config *config, struct web **out_web, struct b
     web->oauth = config->oauth;
     web->dialects = config->dialects;
     web->mail = config->mail;
+    web->logouts = config->logouts;
     web->outbox = config->outbox;
     web->registration = config->registration;
     web->brand = config->brand;
     web->permanent_days_max = config->permanent_days_max;
     web->issuer_path = issuer.path;
-    web->root =
-        (struct str){ config->oauth->issuer.at, config->oauth->issuer.len - issuer.path.len };
+    web->root = oauth_root_of(config->oauth->issuer);
     page_keys_init(web);
     passkey_site_init(web);
     web_set_server(web, config->server);
@@ -130,6 +131,25 @@ static void log_outcome(const struct web_call *call, enum rc rc)
             LOG_TEXT("why", oauth->refusal.log_detail == NULL ? "" : oauth->refusal.log_detail));
 }
 
+/* What may prove a key (RFC 9449 4.1). The address is the issuer's, not what the request claims. */
+static struct proof_presented proof_of(const struct web_call *call)
+{
+    const struct http_request *request = &call->exchange->request;
+    const struct http_header *header = http_find_header(request, STR("dpop"));
+    struct proof_presented proof = { .method = request->method_text,
+                                     .has_certificate = request->has_certificate,
+                                     .certificate = request->certificate,
+                                     .is_certificate_trusted = request->is_certificate_trusted };
+
+    if (header == NULL)
+        return proof;
+    proof.proof_count = http_count_headers(request, STR("dpop"));
+    proof.proof = header->value;
+    proof.uri = arena_format(call->oauth.arena, "%.*s%.*s", STR_ARGS(call->web->root),
+                             STR_ARGS(request->path));
+    return proof;
+}
+
 static void init_call(struct web_call *call, struct web *web, struct http_exchange *exchange,
                       const struct endpoint *endpoint, struct str rest)
 {
@@ -137,6 +157,7 @@ static void init_call(struct web_call *call, struct web *web, struct http_exchan
     call->exchange = exchange;
     call->endpoint = endpoint;
     call->rest = rest;
+    call->wanted_scope = STR("");
     call->has_oauth = false;
     call->form.field_count = 0;
     call->form.has_duplicate = false;
@@ -147,6 +168,7 @@ static void init_call(struct web_call *call, struct web *web, struct http_exchan
                                        .may_block = exchange->lane != LANE_LOOP,
                                        .may_hash = exchange->lane == LANE_HASH };
     memcpy(call->oauth.address, exchange->request.client.bytes, sizeof(call->oauth.address));
+    call->oauth.proof = proof_of(call);
 }
 
 struct dialect_call dialect_call_of(struct web_call *call)
@@ -212,6 +234,8 @@ static enum http_verdict finish(struct web_call *call, enum rc rc)
         answer_fault(call, rc);
         break;
     }
+    challenge_add_nonce(call);
+    answer_cors(call->exchange, call->endpoint);
     if (rc == RC_OK || rc == RC_REFUSED)
         log_outcome(call, rc);
     count_answer(call->web, call->endpoint, call->exchange);
@@ -264,7 +288,11 @@ enum http_verdict web_serve(void *context, struct http_exchange *exchange)
         atomic_fetch_add_explicit(&web->malformed_paths, 1, memory_order_relaxed);
         answer_nothing_here(web, exchange);
     } else {
-        answer_method_not_allowed(exchange, endpoint);
+        if (endpoint->has_cors && exchange->request.method == HTTP_OPTIONS)
+            answer_preflight(exchange, endpoint);
+        else
+            answer_method_not_allowed(exchange, endpoint);
+        answer_cors(exchange, endpoint);
         count_answer(web, endpoint, exchange);
     }
     return HTTP_ANSWERED;

@@ -13,7 +13,7 @@
 #include "dialect/dialect.h"
 #include "http/http.h"
 #include "mail/outbox.h"
-#include "oauth/oauth.h"
+#include "oauth/logout.h"
 #include "web/brand.h"
 #include "web/letter.h"
 
@@ -32,6 +32,7 @@ struct web_config {
     const struct oauth *oauth;               /* outlives web */
     const struct dialect_settings *dialects; /* outlives web; checked */
     struct mail_meters *mail;    /* for the metrics, outlives web; NULL: no mail is sent */
+    struct logout_meters *logouts; /* likewise; NULL: no client is told of logouts */
     const struct outbox *outbox; /* outlives web; NULL: no mail is sent */
     const struct web_registration *registration; /* outlives web; NULL: off */
     const struct brand *brand;                   /* outlives web */

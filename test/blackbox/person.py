@@ -129,8 +129,10 @@ class Person:
             self.take_cookies()
             if self.answer.status not in (301, 302, 303, 307, 308):
                 break
-            path = urllib.parse.urljoin(path, self.answer.header("Location"))
-            method, body = "GET", None
+            target = urllib.parse.urljoin(path, self.answer.header("Location"))
+            if urllib.parse.urlsplit(target).scheme:
+                break  # to another site: its address is in the answer
+            path, method, body = target, "GET", None
         is_html = (self.answer.header("Content-Type") or "").startswith("text/html")
         self.page = Page(self.answer.body.decode()) if is_html else None
         return self

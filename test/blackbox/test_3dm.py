@@ -261,8 +261,6 @@ def test_disabled_user_is_told_so_only_with_the_right_password(threedm):
     ({"grant_type": ""}, "invalid_request", "Missing grant type"),
     ({"username": "erin", "password": "x"}, "invalid_request", "Missing grant type"),
     ({"grant_type": "nonsense<script>"}, "unsupported_grant_type", "Unsupported grant type"),
-    ({"grant_type": "authorization_code", "code": "x"}, "unsupported_grant_type",
-     "Unsupported grant type"),
     ({"grant_type": "PASSWORD"}, "unsupported_grant_type", "Unsupported grant type"),
     ({"grant_type": "implicit"}, "invalid_grant",
      "Implicit grant type not supported from token endpoint"),

@@ -246,7 +246,8 @@ def test_client_without_a_secret_is_made(jeton, admin, name, kind, word):
     admin.tick("grant-client_credentials", False).tick("grant-password").press("save")
     assert admin.has("its-events") and not admin.has("secret-value") and not admin.has("new-secret")
     row = show(jeton, "client", name)
-    assert row["type"] == word and "auth_method" not in row
+    assert row["type"] == word
+    assert row["auth_method"] == ("none" if kind == "public" else "client_secret")
     assert admin.open(admin.path.partition("?")[0] + "/secret").status == 404
 
 
@@ -485,7 +486,7 @@ def test_client_set_changes_what_it_says(jeton, name):
                      "redirect_uris": "", "scope": "", "refresh_lifetime": 100,
                      "refresh_idle_lifetime": 100}
     for wrong in (["--grant", "client_credentials"], ["--service", "no.such"],
-                  ["--redirect-uri", "x"], ["--auth-method", "client_secret_post"],
+                  ["--redirect-uri", "x"], ["--auth-method", "client_secret"],
                   ["--scope", "a a"]):
         assert jeton.cli("client", "set", name, *wrong, status=1).err.count("\n") == 1
     for wrong in (["--service", API[0], "--no-service"], ["--refresh-lifetime", "1"]):

@@ -12,8 +12,8 @@ from token_people import OPEN, OWN_WORD, add_account, add_open_service, manager
 
 ROOT = "/api/v1/tokens"
 DAY_S = 86400
-MEMBERS = ["id", "name", "scopes", "addresses", "state", "created_at", "expires_at", "revoked_at",
-           "last_used_at", "last_used_from", "replaced_by"]
+MEMBERS = ["id", "name", "scopes", "addresses", "cnf", "state", "created_at", "expires_at",
+           "revoked_at", "last_used_at", "last_used_from", "replaced_by"]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_make_show_list_rename_rotate_revoke(jeton, caller):
     assert body["addresses"] == ["127.0.0.0/8"] and body["state"] == "active"
     assert abs(body["created_at"] - now) < 60
     assert body["expires_at"] - body["created_at"] == 30 * DAY_S
-    assert [body[name] for name in MEMBERS[7:]] == [None] * 4
+    assert [body[name] for name in MEMBERS[8:]] == [None] * 4
     token = body.pop("token")
     assert caller.show(body["id"]) == body
     assert jeton.forward_auth(token, "?scope=see").status == 200
@@ -324,10 +324,13 @@ def test_calls_without_a_good_token(jeton, caller, user):
     body = caller.make()
     for token, status, error, challenge in [
             (None, 401, "invalid_token", 'Bearer realm="jeton"'),
-            ("nonsense", 401, "invalid_token", 'Bearer realm="jeton", error="invalid_token"'),
-            ("a b", 401, "invalid_token", 'Bearer realm="jeton", error="invalid_token"'),
+            ("nonsense", 401, "invalid_token", 'Bearer realm="jeton", error="invalid_token", '
+             'error_description="the token is not active"'),
+            ("a b", 401, "invalid_token", 'Bearer realm="jeton", error="invalid_token", '
+             'error_description="the token is malformed"'),
             (body["token"], 403, "insufficient_scope",
-             'Bearer realm="jeton", error="insufficient_scope", scope="jeton:tokens"')]:
+             'Bearer realm="jeton", error="insufficient_scope", '
+             'error_description="the token lacks a required scope", scope="jeton:tokens"')]:
         for method, path in (("GET", ROOT), ("POST", ROOT), ("DELETE", f"{ROOT}/{body['id']}"),
                              ("POST", f"{ROOT}/{body['id']}/rotate")):
             answer = Caller(jeton, token).call(method, path)

@@ -3,9 +3,12 @@
 import base64
 import json
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from dpop import Key
 from harness import (ALICE, API, C1, C2, CC, FORM, P1, UAUTH, VECTORS, basic,
                      form_encode, short, uauth_form)
 
@@ -205,8 +208,18 @@ def test_ca_11_a_grant_that_is_not_registered_is_unauthorized_client(jeton, regi
             assert ("refresh_token" in answer.json) is False
 
 
-@pytest.mark.parametrize("grant", ["authorization_code", "implicit", "PASSWORD", "password ",
-                                   "urn:ietf:params:oauth:grant-type:device_code", "x" * 4000],
+@pytest.mark.parametrize("grant", [
+    "authorization_code", "urn:ietf:params:oauth:grant-type:device_code",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer"])
+def test_ca_11_grants_of_other_clients_are_unauthorized_client(jeton, grant):
+    """RFC 6749 5.2. Whatever comes with it is not looked at."""
+    answer = jeton.token({"grant_type": grant, "code": "x", "device_code": "x", "assertion": "x"},
+                         client=C1)
+    assert (answer.status, answer.error) == (400, "unauthorized_client"), answer
+
+
+@pytest.mark.parametrize("grant", ["implicit", "PASSWORD", "password ", "device_code", "x" * 4000],
                          ids=short)
 def test_ca_11_other_grants_are_unsupported(jeton, grant):
     answer = jeton.token({"grant_type": grant}, client=C1)
@@ -265,3 +278,184 @@ def test_ca_13_empty_secret_client_matches_only_the_empty_secret(jeton):
     assert with_header(jeton, "Basic dXRvcGlhLXBsdWdpbjo=", user).status == 200
     answer = jeton.token(user, client=("utopia-plugin", "anything"))
     assert (answer.status, answer.error) == (401, "invalid_client"), answer
+
+
+# -- private_key_jwt ---------------------------------------------------------------------------
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+class Signer:
+    """A client that authenticates with a key of its own."""
+
+    def __init__(self, jeton, client_id, alg="ES256", **metadata):
+        self.jeton = jeton
+        self.client_id = client_id
+        self.key = Key(alg)
+        jeton.cli("client", "add", client_id, "--service", API[0], "--metadata", json.dumps({
+            "grant_types": ["client_credentials", "password"],
+            "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": {"keys": [{**self.key.jwk, "kid": "1"}]}, **metadata}))
+
+    def assertion(self, header=(), **claims):
+        now = int(time.time())
+        merged = {"iss": self.client_id, "sub": self.client_id, "jti": str(uuid.uuid4()),
+                  "aud": f"http://127.0.0.1:{self.jeton.port}", "exp": now + 60, "iat": now,
+                  **claims}
+        return self.key.jws({"alg": self.key.alg, "kid": "1", **dict(header)},
+                            {name: value for name, value in merged.items() if value is not None})
+
+    def fields(self, assertion=None):
+        return {"client_assertion_type": ASSERTION_TYPE,
+                "client_assertion": assertion or self.assertion()}
+
+
+@pytest.fixture(scope="module")
+def signer(jeton):
+    return Signer(jeton, "signer")
+
+
+@pytest.mark.parametrize("alg", ["ES256", "EdDSA", "RS256", "PS256"])
+def test_ca_06_an_assertion_of_each_algorithm(jeton, alg):
+    made = Signer(jeton, f"signs-{alg}", alg)
+    answer = jeton.token({**CREDENTIALS, **made.fields()})
+    assert answer.status == 200, answer
+    token = answer.json["access_token"]
+    assert jeton.introspect(token, API).json["client_id"] == made.client_id
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_ca_06_an_assertion_at_every_endpoint_and_once(jeton, signer, endpoint):
+    """RFC 7523 3: at one endpoint as at another, a second time is one too many."""
+    fields = signer.fields()
+    assert jeton.post_form(endpoint, {**ENDPOINTS[endpoint], **fields}).status == 200
+    for again in ENDPOINTS:
+        answer = jeton.post_form(again, {**ENDPOINTS[again], **fields})
+        assert (answer.status, answer.error) == (401, "invalid_client"), (again, answer)
+
+
+def test_ca_06_a_refused_request_uses_its_assertion_up(jeton, signer):
+    fields = signer.fields()
+    answer = jeton.token({**CREDENTIALS, "scope": "not-mine", **fields})
+    assert (answer.status, answer.error) == (400, "invalid_scope"), answer
+    answer = jeton.token({**CREDENTIALS, **fields})
+    assert (answer.status, answer.error) == (401, "invalid_client"), answer
+
+
+def test_ca_06_parallel_replays_have_one_winner(jeton, signer):
+    for _ in range(5):
+        fields = signer.fields()
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda _: jeton.token({**CREDENTIALS, **fields}), range(16)))
+        assert sorted(answer.status for answer in answers) == [200] + [401] * 15, answers
+
+
+def test_ca_06_a_replay_after_a_restart_is_refused(new_server):
+    server = new_server()
+    made = Signer(server, "signer")
+    issuer = f"http://127.0.0.1:{server.port}"
+    fields = made.fields()
+    assert server.token({**CREDENTIALS, **fields}).status == 200
+    server.stop()
+    server.start()
+    fields = {**fields}
+    answer = server.token({**CREDENTIALS, **fields})
+    assert (answer.status, answer.error) == (401, "invalid_client"), (issuer, answer)
+
+
+MUTATIONS = {
+    "another issuer": {"iss": "other"}, "another subject": {"sub": CC[0]},
+    "another audience": {"aud": "https://other.example"}, "no audience": {"aud": None},
+    "two audiences": {"aud": ["https://other.example", "x"]}, "no exp": {"exp": None},
+    "expired": {"exp": 1}, "exp in ten years": {"exp": int(time.time()) + 315360000},
+    "not yet good": {"nbf": int(time.time()) + 3600},
+    "made later": {"iat": int(time.time()) + 3600},
+    "no jti": {"jti": None}, "no issuer": {"iss": None}, "no subject": {"sub": None},
+}
+
+
+@pytest.mark.parametrize("why", MUTATIONS)
+def test_ca_06_mutations(jeton, signer, why):
+    answer = jeton.token({**CREDENTIALS, "client_id": "signer",
+                          **signer.fields(signer.assertion(**MUTATIONS[why]))})
+    assert (answer.status, answer.error) == (401, "invalid_client"), answer
+
+
+@pytest.mark.parametrize("header", [
+    {"alg": "none"}, {"alg": "HS256"}, {"jku": "https://evil.example/"}, {"kid": "2"},
+    {"x5u": "https://evil.example/"}, {"crit": ["exp"]}, {"typ": "at+jwt"}, {"typ": "dpop+jwt"}],
+    ids=short)
+def test_ca_07_headers(jeton, signer, header):
+    answer = jeton.token({**CREDENTIALS, **signer.fields(signer.assertion(header))})
+    assert (answer.status, answer.error) == (401, "invalid_client"), answer
+
+
+def test_ca_07_an_embedded_key_and_an_hmac_of_the_public_one(jeton, signer):
+    import hashlib
+    import hmac
+    other = Signer.__new__(Signer)
+    other.jeton, other.client_id, other.key = jeton, "signer", Key("ES256")
+    assertions = [other.assertion(), other.assertion({"jwk": other.key.jwk, "kid": "1"})]
+    text = signer.assertion({"alg": "HS256"}).rsplit(".", 1)[0]
+    for secret in (json.dumps(signer.key.jwk), signer.key.jwk["x"], ""):
+        mac = hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()
+        assertions.append(text + "." + base64.urlsafe_b64encode(mac).rstrip(b"=").decode())
+    for assertion in assertions:
+        answer = jeton.token({**CREDENTIALS, **signer.fields(assertion)})
+        assert (answer.status, answer.error) == (401, "invalid_client"), answer
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_ca_03_a_signer_has_no_other_method(jeton, signer, endpoint):
+    for headers, fields in (({}, {"client_id": "signer"}),
+                            ({}, {"client_id": "signer", "client_secret": ""}),
+                            ({}, {"client_id": "signer", "client_secret": "x"}),
+                            ({"Authorization": basic("signer", "x")}, {}),
+                            ({"Authorization": basic("signer", "")}, {})):
+        answer = jeton.post_form(endpoint, {**ENDPOINTS[endpoint], **fields}, headers)
+        assert (answer.status, answer.error) == (401, "invalid_client"), answer
+    answer = jeton.post_form(endpoint, {**ENDPOINTS[endpoint], **signer.fields()}, client=C1)
+    assert (answer.status, answer.error) == (400, "invalid_request"), answer  # CA-02
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("method,good,bad", [("client_secret_basic", "basic", "body"),
+                                             ("client_secret_post", "body", "basic")])
+def test_ca_03_one_way_for_a_secret(jeton, endpoint, method, good, bad):
+    client = (f"{method}-{endpoint[8:]}", "a-secret-for-one-way-alone")
+    jeton.add_client(*client, "--auth-method", method, "--service", API[0], "--grant", "password")
+    ways = {"basic": ({"Authorization": basic(*client)}, {}),
+            "body": ({}, {"client_id": client[0], "client_secret": client[1]})}
+    for way, status in ((good, 200), (bad, 401)):
+        headers, fields = ways[way]
+        answer = jeton.post_form(endpoint, {**ENDPOINTS[endpoint], **fields}, headers)
+        assert answer.status == status, (way, answer)
+
+
+def test_ca_03_a_change_of_method_ends_the_secret(jeton):
+    client = ("changes", "the-secret-before-the-change")
+    jeton.add_client(*client, "--service", API[0], "--grant", "client_credentials")
+    assert jeton.token(CREDENTIALS, client=client).status == 200
+    jeton.cli("client", "set", client[0], "--auth-method", "private_key_jwt", "--jwks",
+              json.dumps({"keys": [Key("ES256").jwk]}))
+    assert jeton.token(CREDENTIALS, client=client).status == 401
+    done = jeton.cli("client", "set", client[0], "--auth-method", "client_secret_basic")
+    made = done.out.strip()
+    jeton.secrets.add(made)
+    assert jeton.token(CREDENTIALS, client=client).status == 401
+    assert jeton.token(CREDENTIALS, client=(client[0], made)).status == 200
+
+
+@pytest.mark.parametrize("options", [
+    ["--auth-method", "private_key_jwt"], ["--auth-method", "client_secret_jwt"],
+    ["--auth-method", "tls_client_auth"],
+    ["--jwks", "{}"], ["--jwks", "{"], ["--jwks-uri", "http://a.example/"],
+    ["--metadata", "[]"], ["--metadata", '{"redirect_uris":["javascript:alert(1)"]}'],
+    ["--redirect-uri", "http://a.example/cb"], ["--redirect-uri", "DATA:text/html,x"],
+    ["--post-logout-uri", "javascript:alert(1)"], ["--back-channel-logout-uri", "http://a.example"],
+    ["--id-token-alg", "HS256"], ["--grant", "authorization_code"], ["--require-signed"]],
+    ids=" ".join)
+def test_registrations_that_are_refused(jeton, options):
+    done = jeton.cli("client", "add", "unsound", *options, status=None)
+    assert done.status == 1 and done.err.strip(), done
+    assert jeton.cli("client", "show", "unsound", status=None).status == 1

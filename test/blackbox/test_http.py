@@ -495,16 +495,19 @@ def test_every_refusal_has_its_own_request_id(jeton):
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1"])
 def test_no_other_origin_may_read_what_needs_credentials(jeton, origin):
-    """Fault class 37: no CORS beyond the public documents, and never with credentials."""
+    """Fault class 37: never with a browser's own credentials; what programs in browsers may ask
+    (test_cors.py) is open to every origin alike."""
     headers = {"Origin": origin, "Access-Control-Request-Method": "POST",
                "Access-Control-Request-Headers": "authorization"}
-    for path in ("/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/forward-auth", "/",
+    for path in ("/oauth2/authorize", "/oauth2/introspect", "/forward-auth", "/", "/sign-in",
                  "/livez"):
         for method in ("OPTIONS", "GET", "POST"):
             answer = jeton.request(method, path, headers=headers)
             assert answer.header("Access-Control-Allow-Origin") is None, (path, answer)
-    for path in ("/.well-known/oauth-authorization-server", "/.well-known/jwks.json"):
-        answer = jeton.get(path, headers)
+    for method, path in (("GET", "/.well-known/oauth-authorization-server"),
+                         ("GET", "/.well-known/jwks.json"), ("POST", "/oauth2/token"),
+                         ("OPTIONS", "/oauth2/token"), ("POST", "/oauth2/revoke")):
+        answer = jeton.request(method, path, headers=headers)
         assert answer.header("Access-Control-Allow-Origin") in (None, "*"), answer
         assert answer.header("Access-Control-Allow-Credentials") is None, answer
 

@@ -2,12 +2,13 @@
 
 import json
 import threading
-import urllib.parse
 
 import pytest
 
 from harness import (ALICE, API, C1, CC, JWTS, P1, UAUTH, UAUTH_SERVICE, jwt_part,
                      uauth_form)
+from person import Person
+from relying_party import RelyingParty
 
 JWKS = "/.well-known/jwks.json"
 RFC8414 = "/.well-known/oauth-authorization-server"
@@ -55,37 +56,156 @@ def test_md_01_impossible_issuers_are_refused(new_server, issuer):
     assert done.status in (1, 2) and done.err.strip(), done
 
 
-def local(server, document, name):
-    """An endpoint of the document as a path on this server."""
-    return urllib.parse.urlsplit(document[name]).path
+def test_md_01_both_documents_say_the_same(jeton):
+    """OpenID Connect Discovery 4; RFC 8414 5: whichever a program reads."""
+    assert metadata(jeton, RFC8414) == metadata(jeton, OIDC)
 
 
-def test_md_02_what_is_advertised_works(jeton):
-    """RFC 8414 2."""
+SECRET_OR_KEY = {"client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth",
+                 "self_signed_tls_client_auth"}
+OURS, CLIENTS = {"ES256", "EdDSA", "RS256"}, {"ES256", "EdDSA", "RS256", "PS256"}
+LISTS = {
+    "response_types_supported": {"code"}, "response_modes_supported": {"query", "form_post"},
+    "code_challenge_methods_supported": {"S256"}, "subject_types_supported": {"public", "pairwise"},
+    "grant_types_supported": {
+        "password", "client_credentials", "refresh_token", "authorization_code",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer"},
+    "token_endpoint_auth_methods_supported": SECRET_OR_KEY | {"none"},
+    "revocation_endpoint_auth_methods_supported": SECRET_OR_KEY | {"none"},
+    "introspection_endpoint_auth_methods_supported": SECRET_OR_KEY,
+    "token_endpoint_auth_signing_alg_values_supported": CLIENTS,
+    "revocation_endpoint_auth_signing_alg_values_supported": CLIENTS,
+    "introspection_endpoint_auth_signing_alg_values_supported": CLIENTS,
+    "introspection_signing_alg_values_supported": OURS,
+    "request_object_signing_alg_values_supported": CLIENTS,
+    "dpop_signing_alg_values_supported": CLIENTS,
+    "id_token_signing_alg_values_supported": OURS, "userinfo_signing_alg_values_supported": OURS,
+    "prompt_values_supported": {"none", "login", "consent", "select_account"},
+    "acr_values_supported": {"urn:jeton:acr:1fa", "urn:jeton:acr:2fa", "phr"},
+    "claim_types_supported": {"normal"}, "ui_locales_supported": {"en", "de", "es", "fr"},
+    "claims_supported": {"iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "acr",
+                         "amr", "sid", "at_hash", "name", "preferred_username", "email",
+                         "email_verified"},
+    "scopes_supported": {"openid", "profile", "email", "offline_access", "read", "write", "admin",
+                         "jread", "jwrite", "peek", "poke", "closed"}}
+FLAGS = {
+    "authorization_response_iss_parameter_supported": True, "claims_parameter_supported": True,
+    "request_parameter_supported": True, "request_uri_parameter_supported": False,
+    "require_request_uri_registration": False, "require_signed_request_object": False,
+    "require_pushed_authorization_requests": False, "backchannel_logout_supported": True,
+    "backchannel_logout_session_supported": True,
+    "tls_client_certificate_bound_access_tokens": True}
+LINKS = {
+    "authorization_endpoint": "/oauth2/authorize", "token_endpoint": "/oauth2/token",
+    "introspection_endpoint": "/oauth2/introspect", "revocation_endpoint": "/oauth2/revoke",
+    "jwks_uri": "/oauth2/jwks", "userinfo_endpoint": "/oauth2/userinfo",
+    "end_session_endpoint": "/oauth2/logout",
+    "pushed_authorization_request_endpoint": "/oauth2/par",
+    "device_authorization_endpoint": "/oauth2/device_authorization"}
+
+
+def test_md_02_every_member_is_known_here(jeton):
+    """What is new in the document is new in this file, and used by a test below or another."""
     document = metadata(jeton)
-    assert jeton.get(local(jeton, document, "jwks_uri")).status == 200
-    form = {"grant_type": "client_credentials", "scope": "read"}
-    answer = jeton.post_form(local(jeton, document, "token_endpoint"), form, client=CC)
-    assert answer.status == 200, answer
-    token = {"token": answer.json["access_token"]}
-    introspection = local(jeton, document, "introspection_endpoint")
-    assert jeton.post_form(introspection, token, client=API).json["active"] is True
-    assert jeton.post_form(local(jeton, document, "revocation_endpoint"), token,
-                           client=CC).status == 200
-    known = {"issuer", "token_endpoint", "introspection_endpoint", "revocation_endpoint",
-             "jwks_uri"}
-    for name in document:
-        if name.endswith("_endpoint"):
-            assert name in known, f"{name} is advertised but not tested here"
+    for name, words in LISTS.items():
+        assert len(document[name]) == len(words) and set(document[name]) == words, name
+    for name, value in FLAGS.items():
+        assert document[name] is value, name
+    assert set(document) == {"issuer", *LISTS, *FLAGS, *LINKS}
+
+
+def test_md_02_every_link_leads_somewhere(jeton):
+    """RFC 8414 2: an endpoint of that kind answers; none is 404 or 5xx."""
+    document = metadata(jeton)
+    root = document["issuer"]
+    for name, path in LINKS.items():
+        assert document[name] == root + path
+        statuses = {jeton.get(path).status, jeton.post_form(path, {"x": "y"}).status}
+        assert not statuses & {404, 500, 501, 503}, (name, statuses)
+        assert statuses != {405}, name
+
+
+@pytest.fixture(scope="module")
+def rp(jeton):
+    return RelyingParty(jeton)
+
+
+@pytest.mark.parametrize("mode", sorted(LISTS["response_modes_supported"]))
+def test_md_02_response_modes(rp, mode):
+    person = Person(rp.server)
+    rp.authorize(person)
+    person.open(rp.path(response_mode=mode, state="st"))
+    if mode == "query":
+        assert "code=" in person.answer.header("Location")
+    else:
+        assert person.post_of("continue")[:2] == ("POST", rp.callback)
+    other = rp.path(response_mode="fragment")
+    assert "code=" not in (person.open(other).answer.header("Location") or "")
+
+
+@pytest.mark.parametrize("scope", ["openid", "openid profile", "openid email",
+                                   "openid offline_access", "read", "read write"])
+def test_md_02_scopes(rp, scope):
+    assert set(rp.tokens(scope=scope).get("scope", scope).split()) == set(scope.split())
+
+
+@pytest.mark.parametrize("prompt", sorted(LISTS["prompt_values_supported"]))
+def test_md_02_prompts(rp, prompt):
+    person = Person(rp.server)
+    rp.authorize(person)
+    person.open(rp.path(prompt=prompt))
+    location = person.answer.header("Location") or ""
+    if prompt == "none":
+        assert "code=" in location
+    else:
+        assert person.status in (200, 303) and "error=invalid_request" not in location
+    assert "error=" in Person(rp.server).open(rp.path(prompt=prompt + "x")).answer.header(
+        "Location")
+
+
+def test_md_02_people_may_register_where_it_says_so(new_server):
+    server = new_server(args=["--registration", "on", "--smtp-url", "smtp://127.0.0.1:9",
+                              "--mail-from", "jeton@mail.example"])
+    assert "create" in metadata(server)["prompt_values_supported"]
+    person = Person(server).open(RelyingParty(server).path(prompt="create"))
+    assert person.status == 200 and person.has("register"), person.answer
+
+
+@pytest.mark.parametrize("alg", sorted(OURS))
+def test_md_02_id_tokens_are_signed_so(jeton, alg):
+    party = RelyingParty(jeton, "alg-" + alg.lower(), {"id_token_signed_response_alg": alg})
+    header = jwt_part(party.tokens()["id_token"], 0)
+    assert header["alg"] == alg
+    assert header["kid"] in {key["kid"] for key in keys(jeton)}
+    done = jeton.cli("client", "add", "alg-none", "--public", "--grant", "authorization_code",
+                     "--redirect-uri", "https://a.example/cb", "--metadata",
+                     '{"id_token_signed_response_alg":"none"}', status=None)
+    assert done.status == 1, done
+
+
+def test_md_02_claims_are_told(rp):
+    named = {name: None for name in ("name", "preferred_username", "email", "email_verified")}
+    got = rp.tokens(scope="openid", nonce="n-1", claims=json.dumps({"id_token": named}))
+    assert set(jwt_part(got["id_token"], 1)) == LISTS["claims_supported"]
+
+
+@pytest.mark.parametrize("locale", sorted(LISTS["ui_locales_supported"]))
+def test_md_02_languages_are_spoken(rp, locale):
+    person = Person(rp.server)
+    rp.authorize(person)
+    page = person.open(f"/oauth2/logout?ui_locales={locale}").answer.body.decode()
+    assert f'<html lang="{locale}"' in page
 
 
 def test_md_02_grant_types_advertised_are_those_that_work(jeton):
-    advertised = set(metadata(jeton)["grant_types_supported"])
-    assert advertised == {"password", "client_credentials", "refresh_token"}
-    for grant in ("authorization_code", "implicit", "urn:ietf:params:oauth:grant-type:device_code",
-                  "urn:ietf:params:oauth:grant-type:token-exchange",
-                  "urn:ietf:params:oauth:grant-type:jwt-bearer"):
-        assert grant not in advertised
+    """Each is known, and asks for what it needs; others are not."""
+    for grant in metadata(jeton)["grant_types_supported"]:
+        answer = jeton.token({"grant_type": grant}, client=C1)
+        assert answer.error != "unsupported_grant_type", (grant, answer)
+    for grant in ("implicit", "hybrid", "urn:ietf:params:oauth:grant-type:saml2-bearer",
+                  "urn:openid:params:grant-type:ciba"):
         answer = jeton.token({"grant_type": grant}, client=C1)
         assert answer.error == "unsupported_grant_type", answer
 
@@ -95,6 +215,7 @@ def test_md_02_grant_types_advertised_are_those_that_work(jeton):
     ("introspection_endpoint", "/oauth2/introspect", {"token": "x"}),
     ("revocation_endpoint", "/oauth2/revoke", {"token": "x"})])
 def test_md_02_authentication_methods_advertised_are_those_that_work(jeton, endpoint, path, form):
+    """Those with keys and certificates: test_client_authentication.py, test_mtls.py."""
     methods = set(metadata(jeton)[endpoint + "_auth_methods_supported"])
     works = {"client_secret_basic": jeton.post_form(path, form, client=C1).status == 200,
              "client_secret_post": jeton.post_form(
@@ -103,14 +224,7 @@ def test_md_02_authentication_methods_advertised_are_those_that_work(jeton, endp
                 "scope": "read"}
     public = password if endpoint == "token_endpoint" else form
     works["none"] = jeton.post_form(path, {**public, "client_id": P1[0]}).status == 200
-    assert methods == {name for name, does in works.items() if does}
-
-
-def test_md_02_scopes_and_response_types_are_not_invented(jeton):
-    document = metadata(jeton)
-    assert document.get("response_types_supported", []) == []
-    for scope in document.get("scopes_supported", []):
-        assert scope in {"read", "write", "admin", "jread", "jwrite", "peek", "poke", "closed"}
+    assert methods & set(works) == {name for name, does in works.items() if does}
 
 
 @pytest.mark.parametrize("headers", [

@@ -6,3 +6,4 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "blackbox"))
 
 from fixtures import *  # noqa: E402,F401,F403
+from node_clients import node  # noqa: E402,F401

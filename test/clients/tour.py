@@ -6,6 +6,7 @@ here: missing_rows() and the templates in pages/ are compared with what was seen
 """
 
 import collections
+import json
 import re
 import subprocess
 import urllib.parse
@@ -16,6 +17,7 @@ from house import (ALICE, ALICE_EMAIL, AUTHENTICATOR, BORIS, BORIS_EMAIL, CARLA,
 from person import Person
 from threedm_calls import totp
 
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 # A form sent without its secret field, as another site would.
 FORGED = "forged"
 # What stands in a template outside of these is on the page in any case.
@@ -54,6 +56,7 @@ def page_rows():
     rows = []
     flat = re.sub(r'" +"', "", " ".join(flat.split()))  # "/" "edit" is one string
     for chunk in flat.split(".name = ")[1:]:
+        chunk = chunk.split('}, { "')[0]  # rows for programs that follow
         if ".errors = ERROR_PAGE" not in chunk:
             continue
         tail = re.search(r'\.tail = \{ "([^"]*)"', chunk)
@@ -96,8 +99,9 @@ class Walk:
 
     def __iter__(self):
         for part in (self.strangers, self.mails, self.second_factor, self.first_steps, self.tokens,
-                     self.sessions, self.account, self.factors, self.own_passkey, self.admin_lists,
-                     self.admin_acts, self.admin_services, self.admin_clients):
+                     self.sessions, self.programs, self.devices, self.sign_outs, self.account,
+                     self.factors, self.own_passkey, self.admin_lists, self.admin_acts,
+                     self.admin_services, self.admin_clients):
             self.page = self.browser.new_page(self.has_scripts, stranger=True)
             if self.has_scripts:
                 self.page.call("WebAuthn.enable")
@@ -288,6 +292,66 @@ class Walk:
         yield Sight("sessions", "sessions-alone")
         self.press("sign-out")
         yield Sight("sign_in" if self.page.has("#username") else "start", "signed-out")
+
+    def post_from_elsewhere(self, path, **fields):
+        """A form that no page of ours has, as a client's site may send it."""
+        inputs = "".join(f'<input name="{name}" value="{value}">'
+                         for name, value in fields.items())
+        with self.page.loads():
+            self.page.evaluate(
+                "(() => { const form = document.createElement('form'); form.method = 'post';"
+                f" form.action = {json.dumps(path)}; form.innerHTML = {json.dumps(inputs)};"
+                " document.body.append(form); form.submit(); })()")
+
+    def programs(self):
+        """What a program asks for. Its own page is one of ours that is not there."""
+        self.server.cli("client", "add", "reader", "--public", "--name", "News reader", "--grant",
+                        "authorization_code", "--grant", DEVICE_GRANT, "--service", SLICER[0],
+                        "--scope", "openid profile email offline_access", "--redirect-uri",
+                        self.house.root + "/nothing/here")
+        asked = {"response_type": "code", "client_id": "reader", "code_challenge": "A" * 43,
+                 "code_challenge_method": "S256", "state": "a state",
+                 "scope": "openid profile email offline_access slicer.read",
+                 "redirect_uri": self.house.root + "/nothing/here"}
+        path = "/oauth2/authorize?" + urllib.parse.urlencode(asked)
+        self.open("/oauth2/authorize?client_id=nobody")
+        yield Sight("authorize_error", "authorize_error")
+        self.open(path)
+        yield Sight("sign_in", "sign_in-for-a-program")
+        self.press("sign-in", username=ALICE[0], password=ALICE[1])
+        yield Sight("consent", "consent")
+        self.press("deny")
+        if self.has_scripts:
+            self.post_from_elsewhere("/oauth2/authorize", **asked)
+        # Without its script the page waits for the button.
+        self.page.call("Network.setBlockedURLs", {"urls": ["*app.js*"]})
+        self.open(path + "&response_mode=form_post")
+        self.press("allow")
+        yield Sight("form_post", "form_post")
+        self.page.call("Network.setBlockedURLs", {"urls": []})
+
+    def devices(self):
+        self.sign_in(ALICE)
+        self.open("/device")
+        yield Sight("device", "device")
+        self.press("go-on", user_code="WRONG")
+        yield Sight("device", "device-errors")
+        asked = self.server.post_form("/oauth2/device_authorization",
+                                      {"client_id": "reader", "scope": "openid slicer.read"}).json
+        self.server.secrets.add(asked["device_code"])
+        self.open("/device?user_code=" + asked["user_code"])
+        yield Sight("device_confirm", "device_confirm")
+        self.press("allow")
+        yield Sight("message", "device_allowed")
+
+    def sign_outs(self):
+        self.sign_in(ALICE)
+        if self.has_scripts:
+            self.post_from_elsewhere("/oauth2/logout", client_id="reader")
+        self.open("/oauth2/logout?client_id=reader")
+        yield Sight("logout", "logout")
+        self.press("ok")
+        yield Sight("message", "logged_out")
 
     def account(self):
         self.sign_in(ALICE)

@@ -58,7 +58,11 @@ TEXTS = {
     "uri": ["https://dashboard.example.com/callback", "http://127.0.0.1/callback"],
     "auth_method": [""], "other_method": [""], "refresh_lifetime": ["2592000"],
     "refresh_idle_lifetime": ["1209600"],
-    "token_id": ["jtp_4711"], "pending_email": [""],
+    "token_id": ["jtp_4711"], "pending_email": [""], "user_code": ["WDJB-MJHT"],
+    "client_name": ["Reports on the wall"], "type": ["payment_initiation", "account_information"],
+    "text": ['{"type":"payment_initiation","instructedAmount":{"currency":"EUR"}}'],
+    "uri": ["https://dashboard.example.com", "https://dashboard.example.com/privacy"],
+    "host": ["dashboard.example.com"], "service": ["Reports", ""],
 }
 NUMBERS = {"days": [30, 90, 365, 0], "hours": [24, 168, 0], "password_min": [15], "status": [404],
            "recovery_left": [8], "code_count": [10], "factor_count": [1],
@@ -138,6 +142,8 @@ class Values:
     def value(self, name, kind, owner, index):
         if kind == "text":
             return c_str(self.text(name, index))
+        if kind == "uri":  # registered, so never hostile
+            return c_str("https://dashboard.example.com/callback")
         if kind == "number":
             if name == "n":
                 return str(index + 1)

@@ -147,7 +147,7 @@ static void test_window(void **state)
             int64_t now = NOON / TOTP_STEP_S * TOTP_STEP_S + day++ * 86400 + seconds[second];
             char name[16];
             struct authenticator made;
-            struct code shown;
+            struct shown_code shown;
             int64_t id;
 
             snprintf(name, sizeof(name), "name-%lld", (long long)day);
@@ -159,7 +159,7 @@ static void test_window(void **state)
                 bool is_chance = false;
 
                 for (int64_t drift = -1; drift <= 1; drift++) {
-                    struct code near = authenticator_code(&made, now + drift * TOTP_STEP_S);
+                    struct shown_code near = authenticator_code(&made, now + drift * TOTP_STEP_S);
 
                     is_chance |= strcmp(near.text, shown.text) == 0;
                 }
@@ -177,9 +177,9 @@ static void test_replay(void **state)
     struct fixture *fixture = *state;
     int64_t id = make_account(fixture, "ada", "right", false);
     struct authenticator made = enrol(fixture, id);
-    struct code before = authenticator_code(&made, NOON - TOTP_STEP_S);
-    struct code at = authenticator_code(&made, NOON);
-    struct code after = authenticator_code(&made, NOON + TOTP_STEP_S);
+    struct shown_code before = authenticator_code(&made, NOON - TOTP_STEP_S);
+    struct shown_code at = authenticator_code(&made, NOON);
+    struct shown_code after = authenticator_code(&made, NOON + TOTP_STEP_S);
 
     assert_int_equal(check_code(fixture, id, at.text, NOON), RC_OK);
     assert_int_equal(check_code(fixture, id, at.text, NOON), RC_REFUSED);
@@ -197,7 +197,7 @@ static void test_unit_that_is_not_committed_uses_nothing(void **state)
     struct fixture *fixture = *state;
     int64_t id = make_account(fixture, "ada", "right", false);
     struct authenticator made = enrol(fixture, id);
-    struct code code = authenticator_code(&made, NOON);
+    struct shown_code code = authenticator_code(&made, NOON);
     struct store_unit first;
     struct store_unit second;
 
@@ -223,7 +223,7 @@ static void test_forms_of_a_code(void **state)
     struct fixture *fixture = *state;
     int64_t id = make_account(fixture, "ada", "right", false);
     struct authenticator made = enrol(fixture, id);
-    struct code code = authenticator_code(&made, NOON);
+    struct shown_code code = authenticator_code(&made, NOON);
     char text[80];
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -244,7 +244,7 @@ static void test_other_accounts_codes_are_wrong(void **state)
     int64_t ada = make_account(fixture, "ada", "right", false);
     int64_t bob = make_account(fixture, "bob", "right", false);
     struct authenticator made = enrol(fixture, ada);
-    struct code code = authenticator_code(&made, NOON);
+    struct shown_code code = authenticator_code(&made, NOON);
 
     assert_int_equal(check_code(fixture, bob, code.text, NOON), RC_REFUSED);
     (void)enrol(fixture, bob);
@@ -408,8 +408,8 @@ static void test_sign_in(void **state)
     int64_t id = make_account(fixture, "ada", "right", false);
     struct authenticator made = enrol(fixture, id);
     struct recovery recovery = make_recovery(fixture, id);
-    struct code right = authenticator_code(&made, NOON);
-    struct code wrong = wrong_code(&made, NOON);
+    struct shown_code right = authenticator_code(&made, NOON);
+    struct shown_code wrong = wrong_code(&made, NOON);
     struct event event;
 
     assert_int_equal(sign_in(fixture, "wrong", NULL, NOON), SIGN_IN_WRONG);
@@ -434,7 +434,7 @@ static void test_door_that_cannot_ask(void **state)
     struct fixture *fixture = *state;
     int64_t id = make_account(fixture, "ada", "right", false);
     struct authenticator made = enrol(fixture, id);
-    struct code code = authenticator_code(&made, NOON);
+    struct shown_code code = authenticator_code(&made, NOON);
     struct entry entry = {
         .name = "ada", .password = "right", .is_dumb = true, .from = 7, .now = NOON
     };
@@ -473,8 +473,8 @@ static void test_wrong_codes_are_held_up(void **state)
     struct fixture *fixture = *state;
     int64_t id = make_account(fixture, "ada", "right", false);
     struct authenticator made = enrol(fixture, id);
-    struct code wrong = wrong_code(&made, NOON);
-    struct code right = authenticator_code(&made, NOON);
+    struct shown_code wrong = wrong_code(&made, NOON);
+    struct shown_code right = authenticator_code(&made, NOON);
     struct store_unit unit;
 
     for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
@@ -524,8 +524,8 @@ static void test_parallel_codes(void **state)
 {
     struct fixture *fixture = *state;
     struct authenticator made = enrol(fixture, make_account(fixture, "ada", "right", false));
-    struct code wrong = wrong_code(&made, NOON);
-    struct code right = authenticator_code(&made, NOON);
+    struct shown_code wrong = wrong_code(&made, NOON);
+    struct shown_code right = authenticator_code(&made, NOON);
     struct guesser guesser = { fixture, wrong.text, right.text, 0 };
     pthread_t threads[4];
 
@@ -543,7 +543,7 @@ static void test_address_is_told_to_wait_at_the_code(void **state)
 {
     struct fixture *fixture = *state;
     struct authenticator made = enrol(fixture, make_account(fixture, "ada", "right", false));
-    struct code right = authenticator_code(&made, NOON);
+    struct shown_code right = authenticator_code(&made, NOON);
     struct entry entry = { .password = "guess", .from = 7, .now = NOON };
     char name[32];
 

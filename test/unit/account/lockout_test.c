@@ -127,7 +127,7 @@ static void test_enabling_forgives(void **state)
     struct fixture *fixture = *state;
     int64_t ada = make_account(fixture, "ada", "right", false);
     struct authenticator made = enrol(fixture, ada);
-    struct code wrong = wrong_code(&made, NOON);
+    struct shown_code wrong = wrong_code(&made, NOON);
 
     fixture_set_lockout(fixture, LOCKOUT_DISABLE, 0);
     for (int i = 0; i < THROTTLE_FREE_COUNT - 1; i++)
@@ -172,7 +172,7 @@ static void test_fifth_wrong_code_disables(void **state)
     struct fixture *fixture = *state;
     int64_t ada = make_account(fixture, "ada", "right", false);
     struct authenticator made = enrol(fixture, ada);
-    struct code wrong = wrong_code(&made, NOON);
+    struct shown_code wrong = wrong_code(&made, NOON);
 
     fixture_set_lockout(fixture, LOCKOUT_DISABLE, 0);
     (void)insert_grant(fixture, ada);
@@ -341,8 +341,8 @@ static void test_timed_lock_of_codes(void **state)
 {
     struct fixture *fixture = *state;
     struct authenticator made = enrol(fixture, make_account(fixture, "ada", "right", false));
-    struct code wrong = wrong_code(&made, NOON);
-    struct code later = authenticator_code(&made, NOON + LOCK_S);
+    struct shown_code wrong = wrong_code(&made, NOON);
+    struct shown_code later = authenticator_code(&made, NOON + LOCK_S);
 
     fixture_set_lockout(fixture, LOCKOUT_TIMED, LOCK_S);
     for (int i = 0; i < THROTTLE_FREE_COUNT; i++)
@@ -421,7 +421,7 @@ static void test_administrator_is_exempt_of_codes_lock(void **state)
 
     for (int i = 0; i < 2; i++) {
         int64_t now = NOON + 86400 * i;
-        struct code wrong = wrong_code(&made, now);
+        struct shown_code wrong = wrong_code(&made, now);
 
         fixture_set_lockout(fixture, locking[i], LOCK_S);
         for (int count = 0; count < THROTTLE_FREE_COUNT; count++)

@@ -206,6 +206,8 @@ static void test_passkey_alone_is_a_whole_sign_in(void **state)
     assert_int_equal(result.session.stage, STAGE_SIGNED_IN);
     assert_int_equal(result.session.account_id, scene->alice);
     assert_int_equal(result.session.proved_at, NOON);
+    assert_int_equal(result.session.methods, METHOD_PASSKEY);
+    assert_int_equal(result.session.login_id, result.session.id);
     assert_int_equal(record_of(guest, &scene->device).sign_count, 6);
     assert_int_equal(store_list_factors(guest->fixture->store, scene->alice, &guest->fixture->arena,
                                         rows, &count),
@@ -224,11 +226,14 @@ static void test_passkey_after_the_password(void **state)
     struct browser_result result;
 
     guest_enter(guest, scene->alice, STAGE_NEEDS_CODE);
+    guest->session.methods = METHOD_PASSWORD;
     waiting = guest->session;
     assert_int_equal(ask(guest), RC_OK);
     assert_int_equal(count_credentials(guest), 1);
     result = use(guest, &scene->device);
     assert_int_equal(result.verdict, SIGN_IN_OK);
+    assert_int_equal(result.session.methods, METHOD_PASSWORD | METHOD_PASSKEY);
+    assert_int_equal(result.session.login_id, waiting.login_id);
     assert_int_equal(store_find_browser_session(guest->fixture->store, waiting.digest,
                                                 &guest->fixture->arena, &found),
                      RC_NOT_FOUND);

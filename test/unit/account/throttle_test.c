@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/clock.h"
+
 /* One try that fails or succeeds, committed; answers what throttle_begin said. */
 static enum rc try_at(struct fixture *fixture, const char *name, struct address from, int64_t now,
                       bool has_succeeded)
@@ -375,6 +377,37 @@ static void test_many_names(void **state)
     assert_int_equal(fail_at(fixture, "ada", address_v4(1), NOON), RC_SPENT);
 }
 
+static enum rc guess_at(struct fixture *fixture, const char *whose, struct address from,
+                        int64_t now)
+{
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    throttle_count_guess(fixture->book, str_of(whose), from.bytes, now, &unit);
+    return store_commit(fixture->store, &unit);
+}
+
+static void dv_02_user_codes_by_person_and_address(void **state)
+{
+    struct fixture *fixture = *state;
+    char whose[16];
+    int64_t now = clock_now_s(); /* what is long past leaves the store */
+    int count = 0;
+
+    for (int i = 0; i < THROTTLE_GUESS_COUNT_MAX; i++)
+        assert_int_equal(guess_at(fixture, "first", address_v4(1), now), RC_OK);
+    assert_int_equal(guess_at(fixture, "first", address_v4(1), now), RC_TOO_LARGE);
+    assert_int_equal(guess_at(fixture, "first", address_v4(2), now + 1), RC_TOO_LARGE);
+    /* What is refused is no try, so that the wait has an end. */
+    assert_int_equal(guess_at(fixture, "first", address_v4(2), now + THROTTLE_GUESS_S), RC_OK);
+    do {
+        snprintf(whose, sizeof(whose), "person-%d", count++);
+        assert_in_range(count, 1, THROTTLE_GUESS_ADDRESS_COUNT_MAX + 1);
+    } while (guess_at(fixture, whose, address_v4(3), now) == RC_OK);
+    assert_int_equal(count, THROTTLE_GUESS_ADDRESS_COUNT_MAX + 1);
+    assert_int_equal(guess_at(fixture, whose, address_v4(4), now), RC_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +430,7 @@ int main(void)
         WITH_STORE(test_ipv6_is_counted_by_network),
         WITH_STORE(test_cancelled_try_counts_as_nothing),
         WITH_STORE(test_many_names),
+        WITH_STORE(dv_02_user_codes_by_person_and_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

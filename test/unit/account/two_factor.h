@@ -53,13 +53,14 @@ static inline struct authenticator enrol(struct fixture *fixture, int64_t accoun
 }
 
 /* Six digits and a NUL: a code of a moment. */
-struct code {
+struct shown_code {
     char text[TOTP_DIGIT_COUNT + 1];
 };
 
-static inline struct code authenticator_code(const struct authenticator *authenticator, int64_t now)
+static inline struct shown_code authenticator_code(const struct authenticator *authenticator,
+                                                   int64_t now)
 {
-    struct code code = { 0 };
+    struct shown_code code = { 0 };
 
     totp_format((struct str){ authenticator->secret, TOTP_SECRET_BYTES }, now / TOTP_STEP_S,
                 TOTP_DIGIT_COUNT, code.text);
@@ -67,12 +68,12 @@ static inline struct code authenticator_code(const struct authenticator *authent
 }
 
 /* Digits that are no code of any moment near. */
-static inline struct code wrong_code(const struct authenticator *authenticator, int64_t now)
+static inline struct shown_code wrong_code(const struct authenticator *authenticator, int64_t now)
 {
-    struct code wrong = { "000000" };
+    struct shown_code wrong = { "000000" };
 
     for (int64_t drift = -2; drift <= 2; drift++) {
-        struct code right = authenticator_code(authenticator, now + drift * TOTP_STEP_S);
+        struct shown_code right = authenticator_code(authenticator, now + drift * TOTP_STEP_S);
 
         if (strcmp(right.text, wrong.text) == 0) {
             wrong.text[5]++;

@@ -176,12 +176,38 @@ static void bearer_refuses(void **state)
     assert_true(str_equal(token, STR("untouched")));
 }
 
+/* RFC 9449 7.1 */
+static void access_tokens_of_both_schemes(void **state)
+{
+    struct str token = STR("");
+    bool is_dpop = true;
+
+    (void)state;
+    assert_int_equal(access_token_parse(STR("bearer abc"), &token, &is_dpop), RC_OK);
+    assert_false(is_dpop);
+    assert_true(str_equal(token, STR("abc")));
+    assert_int_equal(access_token_parse(STR("dPoP  abc=="), &token, &is_dpop), RC_OK);
+    assert_true(is_dpop);
+    assert_true(str_equal(token, STR("abc==")));
+    assert_int_equal(access_token_parse(STR("Bearer a b"), &token, &is_dpop), RC_INVALID);
+    assert_int_equal(access_token_parse(STR("DPoP"), &token, &is_dpop), RC_INVALID);
+    assert_int_equal(access_token_parse(STR("DPoP a,b"), &token, &is_dpop), RC_INVALID);
+    assert_int_equal(access_token_parse(STR("DPoPabc"), &token, &is_dpop), RC_NOT_FOUND);
+    assert_int_equal(access_token_parse(STR("Basic abc"), &token, &is_dpop), RC_NOT_FOUND);
+    assert_int_equal(bearer_parse(STR("DPoP abc"), &token), RC_NOT_FOUND);
+    assert_true(is_dpop && str_equal(token, STR("abc==")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pairs),         cmocka_unit_test(latin1_is_read_when_utf8_is_not),
-        cmocka_unit_test(basic_refuses), cmocka_unit_test(client_secret_basic_vectors),
-        cmocka_unit_test(bearer_tokens), cmocka_unit_test(bearer_refuses),
+        cmocka_unit_test(pairs),
+        cmocka_unit_test(latin1_is_read_when_utf8_is_not),
+        cmocka_unit_test(basic_refuses),
+        cmocka_unit_test(client_secret_basic_vectors),
+        cmocka_unit_test(bearer_tokens),
+        cmocka_unit_test(bearer_refuses),
+        cmocka_unit_test(access_tokens_of_both_schemes),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -182,13 +182,71 @@ static void issuers(void **state)
         assert_int_equal(issuer_check(str_of(refused[i])), RC_INVALID);
 }
 
+static struct str normalised(const char *text, struct buffer *memory)
+{
+    memory->len = 0;
+    memory->overflow = false;
+    assert_int_equal(uri_normalise(str_of(text), memory), RC_OK);
+    return buffer_str(memory);
+}
+
+/* RFC 3986 6.2.2, 6.2.3, 5.2.4 */
+static void equal_uris(void **state)
+{
+    static const char *const pairs[][2] = {
+        { "http://h", "http://h/" },
+        { "HTTP://H.Example/A", "http://h.example/A" },
+        { "https://h:443/", "https://h/" },
+        { "http://h:80", "http://h/" },
+        { "http://h:", "http://h/" },
+        { "http://h:0080/", "http://h/" },
+        { "https://h:80/", "https://h:80/" },
+        { "http://h:0443/", "http://h:443/" },
+        { "http://h/a?b#c", "http://h/a" },
+        { "http://h/%7euser/%41", "http://h/~user/A" },
+        { "http://h/a%2fb%3a", "http://h/a%2Fb%3A" },
+        { "http://%48/", "http://h/" },
+        { "http://[::AB]:8080/", "http://[::ab]:8080/" },
+        { "http://h/a/./b/../c", "http://h/a/c" },
+        { "http://h/../../a", "http://h/a" },
+        { "http://h/a/..", "http://h/" },
+        { "http://h/a/.", "http://h/a/" },
+        { "http://h/a/b/%2e%2E", "http://h/a/" },
+        { "http://h//a//../b", "http://h//a/b" },
+        { "http://h/...", "http://h/..." },
+        { "http://h/a/", "http://h/a/" },
+    };
+    char bytes[128];
+    struct buffer memory = buffer_over(bytes, sizeof(bytes));
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        struct str text = normalised(pairs[i][0], &memory);
+
+        if (!str_equal(text, str_of(pairs[i][1])))
+            fail_msg("%s: %.*s", pairs[i][0], STR_ARGS(text));
+    }
+}
+
+static void not_normalised(void **state)
+{
+    static const char *const texts[] = { "",           "/a",          "urn:a",
+                                         "ftp://h/",   "http://u@h/", "http:///a",
+                                         "http://h/%", "http://h/ ",  "http://h:x/" };
+    char bytes[16];
+    struct buffer memory = buffer_over(bytes, sizeof(bytes));
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        assert_int_equal(uri_normalise(str_of(texts[i]), &memory), RC_INVALID);
+    assert_int_equal(uri_normalise(STR("http://host/longer"), &memory), RC_TOO_LARGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(uris),
-        cmocka_unit_test(uris_refused),
-        cmocka_unit_test(encoding),
-        cmocka_unit_test(issuers),
+        cmocka_unit_test(uris),    cmocka_unit_test(uris_refused), cmocka_unit_test(encoding),
+        cmocka_unit_test(issuers), cmocka_unit_test(equal_uris),   cmocka_unit_test(not_normalised),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

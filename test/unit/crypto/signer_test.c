@@ -382,6 +382,12 @@ static void test_rs256_wycheproof(void **state)
     run_file("wycheproof/rsa_signature_2048_sha256_test.json", SIGNER_RS256, 257);
 }
 
+static void test_ps256_wycheproof(void **state)
+{
+    (void)state;
+    run_file("wycheproof/rsa_pss_2048_sha256_mgf1_32_test.json", SIGNER_PS256, 108);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_es256_wycheproof),
         cmocka_unit_test(test_eddsa_wycheproof),
         cmocka_unit_test(test_rs256_wycheproof),
+        cmocka_unit_test(test_ps256_wycheproof),
     };
 
     crypto_init();

@@ -204,7 +204,9 @@ static inline void start(struct running *running, struct http_config *config)
     assert_int_equal(pthread_create(&running->thread, NULL, run_thread, running->server), 0);
 }
 
-static const struct http_listener LOOPBACK = { { "127.0.0.1:0", 11 }, false, 7 };
+static const struct http_listener LOOPBACK = { .address = { "127.0.0.1:0", 11 },
+                                               .is_tls = false,
+                                               .tag = 7 };
 
 /* One plain listener on the loopback, one loop, small lanes. */
 static inline struct http_config plain_config(void)

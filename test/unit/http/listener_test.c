@@ -20,7 +20,7 @@ static int remove_folder(void **state)
 
 static void assert_refused(const char *address, enum rc expected, const char *words)
 {
-    struct http_listener listener = { str_of(address), false, 0 };
+    struct http_listener listener = { .address = str_of(address) };
     struct http_config config = plain_config();
     struct http_server *server = NULL;
     char memory[256] = { 0 };
@@ -206,8 +206,10 @@ static void test_inherited_count(void **state)
 /* "*" is both families where there are both; "[::1]" is only itself. */
 static void test_both_families(void **state)
 {
-    static const struct http_listener LISTENERS[] = { { { "*:0", 3 }, false, 1 },
-                                                      { { "localhost:0", 11 }, false, 2 } };
+    static const struct http_listener LISTENERS[] = {
+        { .address = { "*:0", 3 }, .tag = 1 },
+        { .address = { "localhost:0", 11 }, .is_tls = false, .tag = 2 }
+    };
     struct http_config config = plain_config();
     struct running running;
     int fd;

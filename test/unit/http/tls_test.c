@@ -71,8 +71,10 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-static const struct http_listener TLS_LISTENERS[] = { { { "127.0.0.1:0", 11 }, true, 1 },
-                                                      { { "127.0.0.1:0", 11 }, false, 2 } };
+static const struct http_listener TLS_LISTENERS[] = {
+    { .address = { "127.0.0.1:0", 11 }, .is_tls = true, .tag = 1 },
+    { .address = { "127.0.0.1:0", 11 }, .is_tls = false, .tag = 2 }
+};
 
 static struct http_config tls_config(void)
 {

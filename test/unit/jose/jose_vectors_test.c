@@ -38,7 +38,7 @@ static enum rc check(struct str compact, json_t *jwk, struct str *out_payload)
 static bool is_ours(const char *alg)
 {
     return alg == NULL || strcmp(alg, "ES256") == 0 || strcmp(alg, "EdDSA") == 0 ||
-           strcmp(alg, "RS256") == 0;
+           strcmp(alg, "RS256") == 0 || strcmp(alg, "PS256") == 0;
 }
 
 /* The public half: what the vectors give, or else the private one (secret keys have no other). */
@@ -82,6 +82,15 @@ static const char *first_alg(json_t *keys)
     return json_string_value(json_object_get(set == NULL ? keys : json_array_get(set, 0), "alg"));
 }
 
+/* RFC 7520's figure 20 is PS384, whatever the key's alg says in two of the cases. */
+static bool is_other(struct str compact)
+{
+    struct jws jws;
+
+    arena_reset(&arena);
+    return jws_parse(compact, &arena, &jws) == RC_OK && str_equal(jws.alg, STR("PS384"));
+}
+
 /* Every case has a verdict: a valid one whose algorithm is not ours must be refused as well. */
 static void run_file(const char *file, unsigned checked, unsigned accepted)
 {
@@ -104,9 +113,11 @@ static void run_file(const char *file, unsigned checked, unsigned accepted)
             bool is_valid = vector_is_valid(test);
             bool is_accepted_now = is_accepted(keys, token_text(test));
 
-            other_count += is_valid && !is_ours(first_alg(keys));
+            bool is_one_of_ours = is_ours(first_alg(keys)) && !is_other(token_text(test));
+
+            other_count += is_valid && !is_one_of_ours;
             accepted_count += is_accepted_now;
-            tally_verdict(&tally, test, is_accepted_now, is_valid && is_ours(first_alg(keys)));
+            tally_verdict(&tally, test, is_accepted_now, is_valid && is_one_of_ours);
         }
     }
     json_decref(document);
@@ -121,7 +132,7 @@ static void run_file(const char *file, unsigned checked, unsigned accepted)
 static void test_json_web_signature(void **state)
 {
     (void)state;
-    run_file("wycheproof/json_web_signature_test.json", 401, 10);
+    run_file("wycheproof/json_web_signature_test.json", 401, 16);
 }
 
 static void test_json_web_key(void **state)

@@ -320,6 +320,29 @@ static void test_each_changed_character(void **state)
     assert_int_equal(jws_verify(&jws, &signer_key), RC_OK);
 }
 
+/* RFC 9449 4.2: a proof brings its key, and nothing else may. */
+static void test_proof_brings_its_key(void **state)
+{
+    char memory[2048], header[512], jwk[400];
+    struct buffer json = buffer_over(jwk, sizeof(jwk));
+    struct public_key key;
+    struct str compact;
+    struct jws jws;
+
+    (void)state;
+    jwk_format_public(&signer_key, STR("k"), &json);
+    snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"jwk\":%.*s}",
+             STR_ARGS(buffer_str(&json)));
+    compact = sign_header(header, STR("{}"), memory, sizeof(memory));
+    assert_int_equal(parse(compact, &jws), RC_INVALID);
+    arena_reset(&arena);
+    assert_int_equal(jws_parse_proof(compact, &arena, &jws, &key), RC_OK);
+    assert_memory_equal(key.x, signer_key.x, sizeof(key.x));
+    assert_int_equal(jws_verify(&jws, &key), RC_OK);
+    compact = sign_header("{\"alg\":\"ES256\"}", STR("{}"), memory, sizeof(memory));
+    assert_int_equal(jws_parse_proof(compact, &arena, &jws, &key), RC_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_long_texts),
         cmocka_unit_test(test_longest_header),
         cmocka_unit_test(test_each_changed_character),
+        cmocka_unit_test(test_proof_brings_its_key),
     };
 
     crypto_init();

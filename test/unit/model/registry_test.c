@@ -67,13 +67,43 @@ static void test_event_kinds_have_the_number_and_the_text_they_were_given(void *
                                          [17] = "signed_in",
                                          [18] = "signed_out",
                                          [19] = "permanent_changed",
-                                         [20] = "unknown" };
+                                         [20] = "consent_given",
+                                         [21] = "consent_denied",
+                                         [22] = "authorization_code_reused",
+                                         [23] = "unknown" };
     size_t index;
 
     (void)state;
     for (index = 0; index < sizeof(texts) / sizeof(texts[0]); index++)
         ASSERT_STR(event_kind_format((enum event_kind)index), texts[index]);
     ASSERT_STR(event_kind_format((enum event_kind)9999), "unknown");
+}
+
+/* The numbers stand in clients' rows, the texts come from the outside. */
+static void test_grant_types_have_the_number_and_the_text_they_were_given(void **state)
+{
+    static const char *const texts[] = { "password",
+                                         "client_credentials",
+                                         "refresh_token",
+                                         "authorization_code",
+                                         "urn:ietf:params:oauth:grant-type:device_code",
+                                         "urn:ietf:params:oauth:grant-type:token-exchange",
+                                         "urn:ietf:params:oauth:grant-type:jwt-bearer" };
+    size_t index;
+
+    (void)state;
+    assert_int_equal(GRANT_TYPE_COUNT, sizeof(texts) / sizeof(texts[0]));
+    for (index = 0; index < GRANT_TYPE_COUNT; index++)
+        ASSERT_STR(grant_type_format((enum grant_type)index), texts[index]);
+}
+
+static void test_bindings_are_members_of_cnf(void **state)
+{
+    (void)state;
+    assert_int_equal(BINDING_KIND_COUNT, 3);
+    ASSERT_STR(binding_kind_format(BINDING_NONE), "");
+    ASSERT_STR(binding_kind_format(BINDING_DPOP), "jkt");
+    ASSERT_STR(binding_kind_format(BINDING_TLS), "x5t#S256");
 }
 
 static void test_grant_types_and_algorithms_are_read_as_written(void **state)
@@ -139,8 +169,10 @@ int main(void)
         cmocka_unit_test(test_formats_have_a_text_and_two_can_be_chosen),
         cmocka_unit_test(test_what_is_no_format_is_not_found),
         cmocka_unit_test(test_event_kinds_have_the_number_and_the_text_they_were_given),
-        cmocka_unit_test(test_grant_types_and_algorithms_are_read_as_written),
+        cmocka_unit_test(test_grant_types_have_the_number_and_the_text_they_were_given),
         cmocka_unit_test(test_authentication_methods_are_read_as_written),
+        cmocka_unit_test(test_bindings_are_members_of_cnf),
+        cmocka_unit_test(test_grant_types_and_algorithms_are_read_as_written),
         cmocka_unit_test(test_token_kinds_have_a_letter),
     };
 

@@ -9,6 +9,7 @@
 
 #include "codec/json.h"
 #include "oauth/introspection.h"
+#include "oauth/proof.h"
 #include "oauth/revocation.h"
 #include "oauth/token_request.h"
 
@@ -18,7 +19,10 @@
 /* The lifetimes of everybody's refresh tokens, and of the tokens of each service. */
 enum { FAMILY_S = 1000, IDLE_S = 300, API_LIFETIME_S = 600, JWT_LIFETIME_S = 60 };
 
+#define TOKEN_URI "http://127.0.0.1:8080/oauth2/token"
+
 struct oauth_fixture {
+    struct proof_book *proofs;
     struct room_fixture *room;
     struct hmac_key *keys[4];
     struct secret_checker secrets;
@@ -147,7 +151,8 @@ static inline void open_door(struct oauth_fixture *fixture)
                                      .tokens = fixture->room->room,
                                      .secrets = &fixture->secrets,
                                      .door = &fixture->door,
-                                     .issuer = STR("http://127.0.0.1:8080") };
+                                     .issuer = STR("http://127.0.0.1:8080"),
+                                     .proofs = fixture->proofs };
 }
 
 /* Closes the store and opens it again. */
@@ -173,6 +178,7 @@ static inline int oauth_set_up(void **state)
         fixture->keys[i] = hmac_key_new(key);
     }
     fixture->secrets = (struct secret_checker){ fixture->keys[0], fixture->keys[1], CHEAP };
+    assert_int_equal(proof_book_new(fixture_master_key, false, &fixture->proofs), RC_OK);
     open_door(fixture);
     fixture->now = clock_now_s();
     assert_int_equal(oauth_prepare(&fixture->oauth), RC_OK);
@@ -197,6 +203,7 @@ static inline int oauth_tear_down(void **state)
     throttle_book_free(fixture->door.throttle);
     for (int i = 0; i < 4; i++)
         hmac_key_free(fixture->keys[i]);
+    proof_book_free(fixture->proofs);
     free(fixture);
     return 0;
 }
@@ -219,6 +226,8 @@ struct ask {
     const struct token_profile *profile; /* NULL: the standard's */
     bool is_closed;                      /* to whoever names no client */
     bool is_basic;                       /* the client by Basic, not in the body */
+    const char *proof;                   /* a DPoP proof */
+    const char *certificate;             /* of the client; any bytes */
     bool is_barred;                      /* neither blocking nor hashing is allowed */
 };
 
@@ -232,6 +241,7 @@ struct outcome {
     bool is_recorded;
     bool has_issued;
     enum grant_type issued_by;
+    char nonce[32]; /* DPoP-Nonce */
     char json[8192];
     char access[2048];
     char refresh[128];
@@ -292,6 +302,15 @@ static inline struct asking *asking_new(struct oauth_fixture *fixture, const str
                                         .may_hash = !ask->is_barred,
                                         .address = { [10] = 0xff, [11] = 0xff, [15] = 1 } };
     asking->json = buffer_over(asking->memory, sizeof(asking->memory));
+    asking->call.proof = (struct proof_presented){ .method = STR("POST"), .uri = STR(TOKEN_URI) };
+    if (ask->proof != NULL) {
+        asking->call.proof.proof_count = 1;
+        asking->call.proof.proof = str_of(ask->proof);
+    }
+    if (ask->certificate != NULL) {
+        asking->call.proof.has_certificate = true;
+        asking->call.proof.certificate = str_of(ask->certificate);
+    }
     if (ask->secret != NULL)
         asking->secret = secret_of(ask->secret);
     if (ask->is_basic) {
@@ -324,6 +343,7 @@ static inline struct outcome asking_end(struct asking *asking, enum rc rc)
                                .has_issued = asking->call.has_issued,
                                .issued_by = asking->call.issued_by };
 
+    snprintf(outcome.nonce, sizeof(outcome.nonce), "%.*s", STR_ARGS(asking->call.dpop_nonce));
     if (rc == RC_REFUSED) {
         take_refusal(&asking->call.refusal, &outcome);
         assert_int_equal(asking->json.len, 0);

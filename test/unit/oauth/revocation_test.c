@@ -219,7 +219,8 @@ static void test_bearer_check_asks_for_service_and_scope(void **state)
                     { "", "READ", RC_REFUSED, OAUTH_INSUFFICIENT_SCOPE } };
 
     for (size_t i = 0; i < sizeof(demands) / sizeof(demands[0]); i++) {
-        struct bearer_demand demand = { str_of(demands[i].service), str_of(demands[i].scope) };
+        struct bearer_demand demand = { .service_id = str_of(demands[i].service),
+                                        .scope = str_of(demands[i].scope) };
         struct asking *asking = asking_new(fixture, &(struct ask){ 0 });
         struct token_presented presented = { .value = str_of(tokens.access) };
         struct token_view view;
@@ -248,7 +249,7 @@ static void test_bearer_check_tells_the_log_why(void **state)
     } tries[] = { { expired.access, TOKEN_EXPIRED, REASON_TOKEN_EXPIRED },
                   { revoked.access, TOKEN_REVOKED, REASON_NONE },
                   { "junk", TOKEN_UNKNOWN, REASON_NONE } };
-    struct bearer_demand demand = { STR(""), STR("") };
+    struct bearer_demand demand = { .service_id = STR("") };
 
     revoke(fixture, revoked.access);
     fixture->now += JWT_LIFETIME_S;

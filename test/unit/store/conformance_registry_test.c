@@ -23,7 +23,7 @@ static void test_expected_client_must_be_as_it_was_read(void **state)
     others[count++].type = CLIENT_PUBLIC;
     others[count++].auth_method = AUTH_SECRET_BASIC;
     others[count++].secret_hash = STR("hmac:12");
-    others[count++].previous_secret_hash = STR("hmac:10");
+    others[count++].previous_secret_hash = STR("hmac:other");
     others[count++].previous_secret_until = 1;
     others[count++].grant_types = 4;
     others[count++].policy = CLIENT_IS_TRUSTED;

@@ -153,6 +153,12 @@ static void test_service_and_client_come_back_as_they_went(void **state)
     assert_int_equal(client_found.grant_types, 5);
     assert_int_equal(client_found.refresh_lifetime_s, 86400);
     assert_int_equal(client_found.refresh_idle_lifetime_s, 3600);
+    assert_int_equal(client_found.auth_method, AUTH_PRIVATE_KEY_JWT);
+    assert_int_equal(client_found.policy, CLIENT_IS_TRUSTED | CLIENT_BINDS_DPOP);
+    ASSERT_STR(client_found.metadata, "{\"client_uri\":\"https://a.example/\"}");
+    ASSERT_STR(client_found.previous_secret_hash, "hmac:10");
+    assert_int_equal(client_found.previous_secret_until, fixture->now + 60);
+    ASSERT_STR(client_found.registration_digest, "registration");
     /* The numbers of one are not the numbers of the other. */
     assert_int_equal(store_find_client(fixture->store, service.id, &fixture->arena, &client_found),
                      RC_NOT_FOUND);
@@ -191,6 +197,12 @@ static void test_service_and_client_updates(void **state)
     client.redirect_uris = STR("");
     client.type = CLIENT_PUBLIC;
     client.is_disabled = true;
+    client.auth_method = AUTH_TLS;
+    client.policy = CLIENT_IS_PAIRWISE;
+    client.metadata = STR("{}");
+    client.previous_secret_hash = STR("");
+    client.previous_secret_until = 0;
+    client.registration_digest = STR("another");
     assert_int_equal(COMMIT_ONE(fixture, store_update_service, &service), RC_OK);
     assert_int_equal(COMMIT_ONE(fixture, store_update_client, &client), RC_OK);
     assert_int_equal(
@@ -203,6 +215,12 @@ static void test_service_and_client_updates(void **state)
     ASSERT_STR(client_found.redirect_uris, "");
     assert_int_equal(client_found.type, CLIENT_PUBLIC);
     assert_true(client_found.is_disabled);
+    assert_int_equal(client_found.auth_method, AUTH_TLS);
+    assert_int_equal(client_found.policy, CLIENT_IS_PAIRWISE);
+    ASSERT_STR(client_found.metadata, "{}");
+    ASSERT_STR(client_found.previous_secret_hash, "");
+    assert_int_equal(client_found.previous_secret_until, 0);
+    ASSERT_STR(client_found.registration_digest, "another");
 }
 
 static void test_sealed_value_is_set_once(void **state)

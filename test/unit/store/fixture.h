@@ -186,6 +186,12 @@ static inline struct client sample_client(struct fixture *fixture, const char *c
                             .redirect_uris = STR("https://a.example/cb\nhttps://b.example/cb"),
                             .refresh_lifetime_s = 86400,
                             .refresh_idle_lifetime_s = 3600,
+                            .auth_method = AUTH_PRIVATE_KEY_JWT,
+                            .policy = CLIENT_IS_TRUSTED | CLIENT_BINDS_DPOP,
+                            .metadata = STR("{\"client_uri\":\"https://a.example/\"}"),
+                            .previous_secret_hash = STR("hmac:10"),
+                            .previous_secret_until = fixture->now + 60,
+                            .registration_digest = STR("registration"),
                             .created_at = fixture->now };
 }
 

@@ -1,44 +1,8 @@
 /* Expired rows leave, what still speaks stays, and the file does not grow. */
-#include <time.h>
-
 #include "people.h"
+#include "sweeping.h"
 
-enum { WAIT_MS = 60 * 1000, DAY_S = 86400, IDLE_S = 1800, BROWSER_KEPT_S = 7200 };
-
-static void pause_shortly(void)
-{
-    const struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
-
-    nanosleep(&pause, NULL);
-}
-
-/* Waits until that many rows were swept since; the writer does it alone when nobody writes. */
-static void wait_for_sweep(struct fixture *fixture, uint64_t row_count)
-{
-    int64_t deadline_ms = clock_monotonic_ms() + WAIT_MS;
-    struct store_counts counts;
-
-    do {
-        pause_shortly();
-        store_counts(fixture->store, &counts);
-    } while (counts.swept_rows < row_count && clock_monotonic_ms() < deadline_ms);
-    assert_int_equal(counts.swept_rows, row_count);
-}
-
-/* The same in a store that is written to, where nothing has to wait for a quiet second: units that
- * find nothing to change pay for the pages. */
-static void write_until_swept(struct fixture *fixture, uint64_t row_count)
-{
-    int64_t deadline_ms = clock_monotonic_ms() + WAIT_MS;
-    struct store_counts counts;
-
-    do {
-        pause_shortly();
-        assert_int_equal(COMMIT_ONE(fixture, store_touch_session, INT64_MAX, 1), RC_OK);
-        store_counts(fixture->store, &counts);
-    } while (counts.swept_rows < row_count && clock_monotonic_ms() < deadline_ms);
-    assert_int_equal(counts.swept_rows, row_count);
-}
+enum { DAY_S = 86400, IDLE_S = 1800, BROWSER_KEPT_S = 7200 };
 
 /* As many tokens as a unit holds. */
 static void insert_unit_of_tokens(struct fixture *fixture, int64_t expires_at)
@@ -204,21 +168,6 @@ static void test_file_does_not_grow_when_tokens_come_and_go(void **state)
 }
 
 /* ---- sessions, and what goes with them ------------------------------------------------------ */
-
-/*
- * Writes until every table was looked at once more: a row that may leave is there only after the
- * one before it has left, so the sweep has gone round in between. *swept counts all that left.
- */
-static void write_for_a_whole_turn(struct fixture *fixture, uint64_t *swept)
-{
-    int index;
-
-    for (index = 0; index < 2; index++) {
-        assert_int_equal(
-            COMMIT_ONE(fixture, store_revoke_token, 999, fixture->now, fixture->now - 1), RC_OK);
-        write_until_swept(fixture, ++*swept);
-    }
-}
 
 /* A grant with a session and a token that never expires, in one unit as a sign-in does it. */
 static struct token insert_session(struct fixture *fixture, int64_t last_active_at, int64_t idle_s)
