@@ -71,6 +71,14 @@ def test_oi_04_claims_that_were_named(server, rp, alice):
     assert claims["name"] == "Alice Example" and "email" not in claims
 
 
+def test_oi_08_pairwise_subjects_differ_by_sector_and_are_stable(server):
+    """OpenID Connect Core 8.1: the host of the redirect URIs is the sector."""
+    own, other = (RelyingParty(server, name, options=("--pairwise",)) for name in ("pw8", "pw9"))
+    subjects = [jwt_part(party.tokens(user=user, scope="openid")["id_token"], 1)["sub"]
+                for party, user in ((own, ALICE), (own, ALICE), (other, ALICE), (own, BOB))]
+    assert subjects[0] == subjects[1] and len(set(subjects)) == 3
+
+
 def test_oi_04_pairwise_subjects_are_the_same_in_both(server):
     first, second = (RelyingParty(server, name, options=("--pairwise",)) for name in ("pw1", "pw2"))
     subjects = set()
