@@ -429,9 +429,9 @@ static enum rc open_all(struct server *server)
         rc = open_mailer(server);
     if (rc == RC_OK)
         rc = open_web(server);
-    if (rc == RC_OK && ((server->mailer != NULL &&
-                         mailer_start(server->mailer, &server->letters) != RC_OK) ||
-                        logout_sender_start(server->logout_sender) != RC_OK))
+    if (rc == RC_OK &&
+        ((server->mailer != NULL && mailer_start(server->mailer, &server->letters) != RC_OK) ||
+         logout_sender_start(server->logout_sender) != RC_OK))
         return fault(server, RC_SYSTEM, "a thread");
     if (rc == RC_OK)
         rc = control_server_open(server->settings.data, &server->house, &server->control,

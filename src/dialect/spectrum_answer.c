@@ -270,7 +270,7 @@ static void answer_refusal(struct dialect_call *call)
     if (spectrum_soap_refusal(call))
         return;
     switch ((int)refusal->error) { /* most errors have no shape of their own here */
-    case OAUTH_INVALID_GRANT: /* whatever was wrong with the user */
+    case OAUTH_INVALID_GRANT:      /* whatever was wrong with the user */
     case OAUTH_INVALID_CLIENT:
     case OAUTH_UNAUTHORIZED_CLIENT:
         refuse_user(call);

@@ -347,9 +347,8 @@ enum rc client_metadata_format(const struct client *client, struct arena *arena,
     format_grant_types(client, json);
     json_member_string(json, STR("scope"), client->scope);
     json_member_string(json, STR("token_endpoint_auth_method"),
-                       client->type == CLIENT_PUBLIC
-                           ? STR("none")
-                           : client_auth_method_format(method));
+                       client->type == CLIENT_PUBLIC ? STR("none")
+                                                     : client_auth_method_format(method));
     if (!metadata.is_native)
         json_member_string(json, STR("application_type"), STR("web"));
     json_member_string(json, STR("subject_type"),

@@ -296,8 +296,8 @@ static enum rc judge_auth_method(struct judge *judge, const struct json_value *v
     bool is_none = rc == RC_OK && str_equal(text, STR("none"));
 
     /* AUTH_SECRET is no registered method. */
-    if (rc != RC_OK || (!is_none && (client_auth_method_parse(text, &method) != RC_OK ||
-                                     method == AUTH_SECRET)))
+    if (rc != RC_OK ||
+        (!is_none && (client_auth_method_parse(text, &method) != RC_OK || method == AUTH_SECRET)))
         return refuse(judge, STR("token_endpoint_auth_method"), "it is not offered");
     client->type = is_none ? CLIENT_PUBLIC : CLIENT_CONFIDENTIAL;
     client->auth_method = method;

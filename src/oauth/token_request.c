@@ -26,6 +26,13 @@ static enum rc answer_grant(struct oauth_call *call, const struct token_request 
                                 "the client is not registered for this grant type", NULL);
     if (!is_authenticated && (type != GRANT_TYPE_PASSWORD || request->anonymous_profile == NULL))
         return refuse_nobody(call, "no client");
+    /* RFC 9396 6: a person allows them; none is there, and nothing is silently left out. */
+    if (request->details != NULL &&
+        (type == GRANT_TYPE_CLIENT_CREDENTIALS || type == GRANT_TYPE_PASSWORD))
+        return oauth_refuse(call, OAUTH_INVALID_DETAILS,
+                            "authorization_details are allowed by a person at the authorization "
+                            "endpoint",
+                            NULL);
     rc = proof_require(call, client->policy);
     if (rc != RC_OK)
         return rc;

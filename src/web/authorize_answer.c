@@ -1,6 +1,6 @@
+#include "base/log.h"
 #include "codec/uri.h"
 #include "web/authorize_pages.h"
-#include "web/sign_in_pages.h"
 
 /* A redirect URI and parameters, percent-encoded, at their longest; the code, the error's words and
  * the issuer are short. */
@@ -66,6 +66,23 @@ void authorize_answer(struct page_call *page, const struct authorization_request
         redirect_to_client(page, request, all, all_count);
 }
 
+/* As every refusal is logged; the page's request id leads here. */
+static void log_refused(struct page_call *page)
+{
+    const struct http_request *request = &page->call->exchange->request;
+    const struct oauth_call *oauth = &page->call->oauth;
+    char address[HTTP_ADDRESS_TEXT_BYTES];
+
+    page->call->has_oauth = false; /* and not as a success */
+    log_event(LOG_INFO, "refused", LOG_TEXT("request_id", request->id),
+              LOG_TEXT("endpoint", page->call->endpoint->name),
+              LOG_STR("address", http_address_format(&request->client, address)),
+              LOG_STR("client_id", oauth->log_client_id), LOG_STR("username", oauth->log_username),
+              LOG_STR("error", oauth_error_wire(oauth->refusal.error)),
+              LOG_STR("description", oauth->refusal.description),
+              LOG_TEXT("why", oauth->refusal.log_detail == NULL ? "" : oauth->refusal.log_detail));
+}
+
 void authorize_refuse(struct page_call *page, const struct authorize_visit *visit,
                       bool can_redirect)
 {
@@ -79,8 +96,7 @@ void authorize_refuse(struct page_call *page, const struct authorize_visit *visi
                                            .description = refusal->description,
                                            .request_id = str_of(page->call->exchange->request.id) };
 
-    page_log_refusal(page, refusal->log_detail == NULL ? "authorization request refused"
-                                                       : refusal->log_detail);
+    log_refused(page);
     if (can_redirect) /* RFC 6749 4.1.2.1 */
         authorize_answer(page, &visit->request, parameters, 2);
     else /* AZ-04: nobody is sent to a place that is in doubt */

@@ -24,8 +24,7 @@ enum {
 };
 
 /* The slab's least size, as http/exchange.c has it. */
-_Static_assert((int)CALL_ARENA_BYTES_MAX <= (int)HTTP_ARENA_BYTES,
-               "arena_alloc never fails");
+_Static_assert((int)CALL_ARENA_BYTES_MAX <= (int)HTTP_ARENA_BYTES, "arena_alloc never fails");
 _Static_assert(HTTP_ANSWER_BYTES_MAX / 4 <= (int)OAUTH_ARENA_BYTES_MAX, "nor in the metadata");
 
 const int64_t web_latency_bounds_ns[LATENCY_BUCKET_COUNT] = {

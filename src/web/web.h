@@ -31,9 +31,9 @@ struct web_registration {
 struct web_config {
     const struct oauth *oauth;               /* outlives web */
     const struct dialect_settings *dialects; /* outlives web; checked */
-    struct mail_meters *mail;    /* for the metrics, outlives web; NULL: no mail is sent */
+    struct mail_meters *mail;      /* for the metrics, outlives web; NULL: no mail is sent */
     struct logout_meters *logouts; /* likewise; NULL: no client is told of logouts */
-    const struct outbox *outbox; /* outlives web; NULL: no mail is sent */
+    const struct outbox *outbox;   /* outlives web; NULL: no mail is sent */
     const struct web_registration *registration; /* outlives web; NULL: off */
     const struct brand *brand;                   /* outlives web */
     int64_t permanent_days_max;                  /* of permanent tokens' life; 0: no limit */

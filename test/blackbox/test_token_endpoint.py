@@ -156,6 +156,16 @@ def test_tk_04_errors_are_json_from_the_registered_set(jeton):
     connection.close()
 
 
+@pytest.mark.parametrize("fields", [
+    CREDENTIALS, {"grant_type": "password", "username": ALICE[0], "password": ALICE[1]}],
+    ids=["client", "password"])
+@pytest.mark.parametrize("details", ['[{"type":"x"}]', "garbage"])
+def test_details_need_a_person(jeton, fields, details):
+    """RFC 9396 6: no token comes without what was asked for in particular."""
+    answer = jeton.token({**fields, "authorization_details": details}, client=C1)
+    assert answer.status == 400 and answer.json["error"] == "invalid_authorization_details"
+
+
 def test_tk_05_granted_scope_is_told(jeton):
     """RFC 6749 5.1 and 3.3."""
     assert jeton.client_token(C1, "read")["scope"] == "read"

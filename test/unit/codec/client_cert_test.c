@@ -22,8 +22,8 @@ static void test_the_forms(void **state)
         "MPv%2FACs%3D",
         "-----BEGIN CERTIFICATE-----%0AMPv/%0AACs=%0A-----END CERTIFICATE-----%0A",
         "-----BEGIN%20CERTIFICATE-----%0D%0AMPv%2fACs=%0D%0A-----END%20CERTIFICATE-----",
-        "-----BEGIN CERTIFICATE-----%0AMPv/ACs=%0A-----END CERTIFICATE-----%0A"
-        "-----BEGIN CERTIFICATE-----%0AAAAA%0A-----END CERTIFICATE-----%0A",
+        ("-----BEGIN CERTIFICATE-----%0AMPv/ACs=%0A-----END CERTIFICATE-----%0A"
+         "-----BEGIN CERTIFICATE-----%0AAAAA%0A-----END CERTIFICATE-----%0A"),
     };
 
     (void)state;
