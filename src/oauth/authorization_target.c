@@ -105,17 +105,18 @@ static enum rc check_lengths(struct authorization_reading *reading)
     static const struct {
         struct str name;
         size_t bytes_max;
+        const char *words;
     } limits[] = {
-        { { "state", 5 }, STATE_BYTES_MAX },
-        { { "nonce", 5 }, NONCE_BYTES_MAX },
-        { { "scope", 5 }, SCOPE_BYTES_MAX },
+        { { "state", 5 }, STATE_BYTES_MAX, "state is longer than 1024 bytes" },
+        { { "nonce", 5 }, NONCE_BYTES_MAX, "nonce is longer than 512 bytes" },
+        { { "scope", 5 }, SCOPE_BYTES_MAX, "scope is longer than 4096 bytes" },
     };
 
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         const struct str *value = authorization_parameter(reading->parameters, limits[i].name);
 
         if (value != NULL && value->len > limits[i].bytes_max)
-            return refuse_target(reading->call, "a parameter is too long", NULL);
+            return refuse_target(reading->call, limits[i].words, NULL);
     }
     return RC_OK;
 }

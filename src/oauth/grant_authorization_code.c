@@ -108,29 +108,20 @@ static enum rc check_code(struct redemption *redemption)
 
 /* ---- redeeming ------------------------------------------------------------------------------- */
 
-/* What was allowed must still be permitted, in full; resource names the part that the first access
- * token is for (RFC 8707 2.2). */
+/* What was allowed must still be permitted, in full. */
 static enum rc permit(struct redemption *redemption)
 {
     struct oauth_call *call = redemption->call;
-    struct scope_demand demand = { .scope = &redemption->code.scope,
-                                   .resources = redemption->code.audience,
-                                   .has_person = true };
-    struct permission *permission = &redemption->plan.permission;
-    struct str resources = redemption->request->resources;
-    enum rc rc = scope_permit_demand(call, redemption->client, &demand, permission);
+    const struct scope_allowed allowed = { .scope = redemption->code.scope,
+                                           .audience = redemption->code.audience,
+                                           .resources = redemption->request->resources };
+    enum rc rc = scope_permit_allowed(call, redemption->client, &allowed,
+                                      &redemption->plan.permission, &redemption->access);
 
-    if (rc == RC_REFUSED ||
-        (rc == RC_OK && (!str_equal(permission->scope, redemption->code.scope) ||
-                         !str_equal(permission->audience, redemption->code.audience))))
+    if (rc == RC_NOT_FOUND)
         return refuse_code(call, "its scope is no longer permitted");
-    if (rc != RC_OK || resources.len == 0)
-        return rc;
-    rc = scope_check_resources(call, permission->audience, resources);
-    demand.resources = resources;
-    if (rc == RC_OK)
-        rc = scope_permit_demand(call, redemption->client, &demand, &redemption->access);
-    redemption->plan.access = &redemption->access;
+    if (rc == RC_OK && allowed.resources.len > 0)
+        redemption->plan.access = &redemption->access;
     return rc;
 }
 

@@ -64,29 +64,20 @@ static enum rc put_off(struct poll *poll)
 
 /* ---- redeeming ------------------------------------------------------------------------------- */
 
-/* What was allowed must still be permitted, in full; resource names the part that the first access
- * token is for (RFC 8707 2.2). */
+/* What was allowed must still be permitted, in full. */
 static enum rc permit(struct poll *poll)
 {
     struct oauth_call *call = poll->call;
-    struct scope_demand demand = { .scope = &poll->device.scope,
-                                   .resources = poll->device.audience,
-                                   .has_person = true };
-    struct permission *permission = &poll->plan.permission;
-    struct str resources = poll->request->resources;
-    enum rc rc = scope_permit_demand(call, poll->client, &demand, permission);
+    const struct scope_allowed allowed = { .scope = poll->device.scope,
+                                           .audience = poll->device.audience,
+                                           .resources = poll->request->resources };
+    enum rc rc =
+        scope_permit_allowed(call, poll->client, &allowed, &poll->plan.permission, &poll->access);
 
-    if (rc == RC_REFUSED ||
-        (rc == RC_OK && (!str_equal(permission->scope, poll->device.scope) ||
-                         !str_equal(permission->audience, poll->device.audience))))
+    if (rc == RC_NOT_FOUND)
         return refuse_code(call, "its scope is no longer permitted");
-    if (rc != RC_OK || resources.len == 0)
-        return rc;
-    rc = scope_check_resources(call, permission->audience, resources);
-    demand.resources = resources;
-    if (rc == RC_OK)
-        rc = scope_permit_demand(call, poll->client, &demand, &poll->access);
-    poll->plan.access = &poll->access;
+    if (rc == RC_OK && allowed.resources.len > 0)
+        poll->plan.access = &poll->access;
     return rc;
 }
 

@@ -449,6 +449,27 @@ enum rc scope_permit_all(struct oauth_call *call, const struct client *client,
     return scope_permit(call, client, list.len > 0, &list, out_permission);
 }
 
+enum rc scope_permit_allowed(struct oauth_call *call, const struct client *client,
+                             const struct scope_allowed *allowed, struct permission *out_whole,
+                             struct permission *out_access)
+{
+    struct scope_demand demand = { .scope = &allowed->scope,
+                                   .resources = allowed->audience,
+                                   .has_person = true };
+    enum rc rc = scope_permit_demand(call, client, &demand, out_whole);
+
+    if (rc == RC_REFUSED || (rc == RC_OK && (!str_equal(out_whole->scope, allowed->scope) ||
+                                             !str_equal(out_whole->audience, allowed->audience))))
+        return RC_NOT_FOUND;
+    if (rc == RC_OK && allowed->resources.len == 0)
+        *out_access = *out_whole;
+    if (rc != RC_OK || allowed->resources.len == 0)
+        return rc;
+    rc = scope_check_resources(call, out_whole->audience, allowed->resources);
+    demand.resources = allowed->resources;
+    return rc == RC_OK ? scope_permit_demand(call, client, &demand, out_access) : rc;
+}
+
 /* ---- for people and programs that look --------------------------------------------------------
  */
 

@@ -85,6 +85,26 @@ enum rc scope_permit_all(struct oauth_call *call, const struct client *client,
  */
 enum rc scope_list_offered(struct oauth_call *call, struct buffer *out_words) MUST_CHECK;
 
+/* What a person allowed a while ago, on its way to tokens. */
+struct scope_allowed {
+    struct str scope;
+    struct str audience;
+    struct str resources; /* the part that the first access token is for; empty: all of it */
+};
+
+/*
+ * Whether all of it is permitted still, and what the first access token gets of it (RFC 8707 2.2).
+ *
+ * out_whole   of the grant
+ * out_access  the part; the whole where none is named
+ *
+ * Answers: RC_OK · RC_NOT_FOUND not all of it is permitted any more · RC_REFUSED invalid_target ·
+ * RC_WOULD_BLOCK.  Faults: the store's
+ */
+enum rc scope_permit_allowed(struct oauth_call *call, const struct client *client,
+                             const struct scope_allowed *allowed, struct permission *out_whole,
+                             struct permission *out_access) MUST_CHECK;
+
 /* The service that owns a word, as people know it; in the arena. Empty: nobody owns it.
  * RC_WOULD_BLOCK
  */
