@@ -106,6 +106,7 @@ http {{
             auth_request_set $origin $upstream_http_access_control_allow_origin;
             auth_request_set $credentials $upstream_http_access_control_allow_credentials;
             add_header Access-Control-Allow-Origin $origin always;
+            add_header Cache-Control no-store always;  # else Chromium may answer for it
             add_header Access-Control-Allow-Credentials $credentials always;
         }}
         location = /door {{
