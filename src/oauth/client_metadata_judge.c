@@ -221,7 +221,8 @@ static enum rc judge_name(struct judge *judge, const struct json_value *value)
 
     if (json_get_string(value, &name) != RC_OK || name.len == 0 ||
         name.len > SERVICE_NAME_BYTES_MAX || str_has_control(name))
-        return refuse(judge, STR("client_name"), "it must be a text of at most 255 bytes");
+        return refuse(judge, STR("client_name"),
+                      "it must be a text of at most 255 bytes, without control characters");
     judge->client.name = arena_copy(judge->arena, name);
     return RC_OK;
 }
@@ -234,6 +235,8 @@ static enum rc judge_redirect_uris(struct judge *judge, const struct json_value 
     memset(&room, 0, sizeof(room));
     if (metadata_take(&list, value, judge->arena, &room) != RC_OK)
         return refuse_redirect(judge, "it must be an array of URIs");
+    if (!are_lines_sound(*metadata_text(&list, &room), false))
+        return refuse_redirect(judge, "there are too many, or one is too long");
     /* AZ-03. RFC 9700 2.6; RFC 8252 7.1, 7.3 */
     if (!are_lines_sound(*metadata_text(&list, &room), true))
         return refuse_redirect(judge, "each must be absolute and without a fragment, and https, "
@@ -393,7 +396,9 @@ static enum rc merge(struct judge *judge, struct str text)
     root = rc == RC_OK ? json_root(document) : NULL;
     rc = root != NULL && json_is_object(root)
              ? merge_columns(judge, root)
-             : refuse(judge, STR(""), "the metadata must be one JSON object");
+             : refuse(judge, STR(""),
+                      "the metadata must be one JSON object, no name twice in it, at "
+                      "most 16 levels deep");
     for (const struct metadata_policy *policy = metadata_policies; rc == RC_OK && policy->bit != 0;
          policy++) {
         value = json_find(root, policy->name);

@@ -138,7 +138,8 @@ static enum rc read_request(struct oauth_call *call, struct str json, const stru
     if (rc_is_fault(rc))
         return rc;
     if (rc != RC_OK || !json_is_object(json_root(document)))
-        rc = refuse_metadata(call, "the body must be one JSON object");
+        rc = refuse_metadata(
+            call, "the body must be one JSON object, no name twice in it, at most 16 levels deep");
     else
         rc = check_members(call, json_root(document), current);
     if (rc == RC_OK)

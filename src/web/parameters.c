@@ -40,7 +40,10 @@ enum rc parameters_read(struct web_call *call)
              str_equal_nocase(type, STR("application/json")))
         rc = form_parse_json(request->body, call->exchange->arena, &call->form);
     else
-        return refuse_request(call, "Content-Type must be application/x-www-form-urlencoded");
+        return refuse_request(call, call->endpoint->body == BODY_FORM_OR_JSON
+                                        ? "Content-Type must be application/x-www-form-urlencoded "
+                                          "or application/json"
+                                        : "Content-Type must be application/x-www-form-urlencoded");
     if (rc == RC_TOO_LARGE)
         return refuse_request(call, "too many parameters");
     if (rc != RC_OK)

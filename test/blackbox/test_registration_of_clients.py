@@ -177,6 +177,15 @@ def test_az_03_lists_that_are_none(server, uris):
     refused(register(server, {**GOOD, "redirect_uris": uris}), "invalid_redirect_uri")
 
 
+@pytest.mark.parametrize("changed, words", [
+    ({"redirect_uris": [f"https://app.example/{n}" for n in range(33)]}, "too many"),
+    ({"redirect_uris": ["https://app.example/" + "x" * 2048]}, "too long"),
+    ({"redirect_uris": ["app.example/cb"]}, "absolute"),
+    ({"client_name": "one\ntwo"}, "control characters")])
+def test_a_refusal_names_what_is_wrong(server, changed, words):
+    assert words in register(server, {**GOOD, **changed}).json["error_description"]
+
+
 BAD_METADATA = [
     {"grant_types": ["client_credentials"]}, {"grant_types": ["password"]},
     {"grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:jwt-bearer"]},
