@@ -22,7 +22,8 @@ usage() {
 ./do fuzz [TARGET [SECONDS]]     fuzz one parser (60 seconds unless told); alone: list the targets
 ./do bench [WORKLOAD…]           measure, as ratios within one run
 ./do screenshots [FOLDER]        take a picture of every page, into docs/screenshots unless told
-./do install [PREFIX]            install binary and units (PREFIX is /usr/local; DESTDIR is obeyed)
+./do install [PREFIX]            install binaries and units (PREFIX is /usr/local; DESTDIR is obeyed)
+./do package                     build Debian packages, into build/package
 
 Options of `run` are those of `jeton serve`; --data and --listen have the defaults ./var and
 127.0.0.1:8080.
@@ -96,14 +97,36 @@ apt_get() {
         </dev/null >&2
 }
 
-# Test tools such as nginx are only wanted as programs: keep dpkg from starting them as services.
-policy=/usr/sbin/policy-rc.d
-services_hold() {
-    if [ -e "$policy" ]; then
-        return 1
+# Test tools such as nginx and PostgreSQL are only wanted as programs: these files keep dpkg from
+# starting them as services, and from making a cluster that the machine would start later.
+held=
+hold() {
+    if [ ! -e "$1" ]; then
+        as_root mkdir -p "${1%/*}"
+        as_root tee "$1" >/dev/null
+        as_root chmod "$2" "$1"
+        held="$held $1"
     fi
-    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-    as_root chmod 755 "$policy"
+}
+
+services_hold() {
+    trap 'services_release' EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' | hold /usr/sbin/policy-rc.d 755
+    case " $1 " in
+    *" postgresql "*)
+        echo 'create_main_cluster = false' |
+            hold /etc/postgresql-common/createcluster.d/jeton-test.conf 644
+        ;;
+    esac
+}
+
+services_release() {
+    # The names are split into words on purpose.
+    # shellcheck disable=SC2086
+    [ -z "$held" ] || as_root rm -f $held
+    held=
+    trap - EXIT HUP INT TERM
 }
 
 install_packages() {
@@ -123,22 +146,14 @@ install_packages() {
     fi
     [ -n "$missing" ] || return 0
     say "do: installing $(printf '%s ' $missing)"
-    held=no
-    if services_hold; then
-        held=yes
-        trap 'as_root rm -f "$policy"' EXIT
-        trap 'exit 1' HUP INT TERM
-    fi
+    services_hold "$(printf '%s ' $missing)"
     status=0
     # The names are split into words on purpose.
     # shellcheck disable=SC2086
     apt_get install -y --no-install-recommends $missing || {
         apt_get update && apt_get install -y --no-install-recommends $missing
     } || status=1
-    if [ "$held" = yes ]; then
-        as_root rm -f "$policy"
-        trap - EXIT HUP INT TERM
-    fi
+    services_release
     [ "$status" -eq 0 ] || die "apt-get could not install: $(printf '%s ' $missing)"
 }
 
@@ -165,7 +180,7 @@ compile() {
 release() {
     # A newer compiler may warn of more: that is for ./do test, not for who wants to run it.
     compile release --buildtype=release -Db_lto=true -Dwerror=false -Dtests=disabled || return 1
-    for program in src/daemon/jeton src/fetch/jeton-fetch; do
+    for program in src/daemon/jeton src/fetch/jeton-fetch src/store/jeton-postgres.so; do
         name=build/${program##*/}
         if [ ! -e "$name" ] || [ "build/release/$program" -nt "$name" ]; then
             strip -o "$name.new" "build/release/$program" && mv "$name.new" "$name" || return 1
@@ -403,13 +418,32 @@ format_check() {
     }
 }
 
-# run_pytest NAME [OPTION…]: against the sanitized binary; NAME.xml has the result.
-run_pytest() {
+# run_meson NAME COMMAND…: COMMAND runs unit tests of build/asan and logs to NAME.json.
+run_meson() {
     name=$1
     shift
+    "$@" -C "$build/asan" --no-rebuild --print-errorlogs --logbase "$name" \
+        >"$results/$name.log" 2>&1 </dev/null || true
+    grep -v '^ninja:' "$results/$name.log" >&2 || true
+    if [ -f "$build/asan/meson-logs/$name.json" ]; then
+        mv "$build/asan/meson-logs/$name.json" "$results/$name.json"
+    else
+        note "$name" 1
+    fi
+}
+
+# run_pytest ENGINE NAME SECONDS [OPTION…] FOLDER…: against the sanitized binary; NAME.xml has the
+# result. What takes longer than so many seconds has failed. A run on PostgreSQL starts a cluster of
+# its own and stops it (test/conftest.py).
+run_pytest() {
+    engine=$1
+    name=$2
+    seconds=$3
+    shift 3
     JETON_BINARY=$build/asan/src/daemon/jeton JETON_BINARY_PLAIN=$build/jeton \
-        PYTHONDONTWRITEBYTECODE=1 $python -m pytest -q "$@" --basetemp="$TMPDIR/$name" \
-        --junit-xml="$results/$name.xml" test </dev/null >&2 || true
+        JETON_TEST_STORE=$engine PYTHONDONTWRITEBYTECODE=1 \
+        timeout -k 30 "$seconds" $python -m pytest -q --basetemp="$TMPDIR/$name" \
+        --junit-xml="$results/$name.xml" "$@" </dev/null >&2 || true
     [ -f "$results/$name.xml" ] || note "$name" 1
 }
 
@@ -446,14 +480,10 @@ do_test() {
     note build_gcc "$status"
     if [ "$status" -eq 0 ]; then
         phase "unit tests"
-        meson test -C "$build/asan" --no-rebuild --print-errorlogs >"$results/unit.log" 2>&1 \
-            </dev/null || true
-        grep -v '^ninja:' "$results/unit.log" >&2 || true
-        if [ -f "$build/asan/meson-logs/testlog.json" ]; then
-            cp "$build/asan/meson-logs/testlog.json" "$results/unit.json"
-        else
-            note unit 1
-        fi
+        run_meson unit meson test
+        phase "unit tests of the store, on PostgreSQL"
+        run_meson unit_postgresql env JETON_TEST_STORE=postgresql \
+            $python test/blackbox/postgres.py meson test --suite store
     fi
 
     phase "clang"
@@ -468,9 +498,16 @@ do_test() {
 
     if [ "$status" -eq 0 ] && [ "$release_status" -eq 0 ]; then
         phase "black-box tests, and clients that others wrote"
-        run_pytest pytest -m 'not alone' -n "$(nproc)" --dist loadfile
+        run_pytest sqlite sqlite 3600 -m 'not alone' -n "$(nproc)" --dist loadfile \
+            --ignore=test/nodes test
+        phase "black-box tests, on PostgreSQL"
+        run_pytest postgresql postgresql 1800 -m 'not alone' -n "$(nproc)" --dist loadfile \
+            test/blackbox
         phase "tests that compare times, alone"
-        run_pytest pytest_alone -m alone
+        run_pytest sqlite sqlite_alone 300 -m alone test/blackbox
+        run_pytest postgresql postgresql_alone 300 -m alone test/blackbox
+        phase "several nodes, and outages of their database"
+        run_pytest sqlite nodes 360 test/nodes
     fi
 
     say ""
@@ -532,14 +569,50 @@ do_install() {
     build_release
     as_root install -D -m 755 build/jeton "$target/bin/jeton"
     as_root install -D -m 755 build/jeton-fetch "$target/libexec/jeton/jeton-fetch"
+    as_root install -D -m 644 build/jeton-postgres.so "$target/lib/jeton/jeton-postgres.so"
     for unit in jeton.service jeton.socket; do
         sed "s|/usr/bin/jeton|$prefix/bin/jeton|g" "packaging/$unit" >"$build/$unit"
         as_root install -D -m 644 "$build/$unit" "$target/lib/systemd/system/$unit"
     done
+    [ -e "${DESTDIR:-}/etc/jeton/jeton.yaml" ] ||
+        as_root install -D -m 644 packaging/jeton.yaml "${DESTDIR:-}/etc/jeton/jeton.yaml"
     as_root install -D -m 644 packaging/jeton.sysusers "$target/lib/sysusers.d/jeton.conf"
     as_root install -D -m 644 docs/man/jeton.1 "$target/share/man/man1/jeton.1"
     as_root install -D -m 644 docs/man/jeton.yaml.5 "$target/share/man/man5/jeton.yaml.5"
     as_root install -D -m 644 LICENSE "$target/share/doc/jeton/LICENSE"
+}
+
+# ---- package --------------------------------------------------------------------------------
+
+# The files that make up the source: what git knows of, or all of an unpacked archive.
+list_source() {
+    git ls-files -co --exclude-standard 2>/dev/null || find . -type f ! -path './build*' ! -path './.git/*' ! -path './var/*'
+}
+
+do_package() {
+    install_packages build package
+    version=$(cat VERSION)
+    where=$build/package
+    source=$where/jeton-$version
+    rm -rf "$where"
+    mkdir -p "$source"
+    list_source | tar -cf - -T - | tar -xf - -C "$source"
+    cp -R packaging/debian "$source/debian"
+    cp packaging/jeton.service packaging/jeton.socket "$source/debian/"
+    cp packaging/jeton.sysusers "$source/debian/jeton.sysusers"
+    # The changes are told in CHANGELOG.md; this names the version that is built.
+    epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+    printf 'jeton (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' "$version" \
+        'The Jeton developers <developers@jeton.invalid>' "$(date -u -R -d "@$epoch")" \
+        >"$source/debian/changelog"
+    (cd "$source" && SOURCE_DATE_EPOCH=$epoch dpkg-buildpackage -b -us -uc) >"$where/build.log" 2>&1 || {
+        tail -n 40 "$where/build.log" >&2
+        die "the packages could not be built; all of it is in build/package/build.log"
+    }
+    rm -rf "$source"
+    for package in "$where"/*.deb; do
+        case $package in *-dbgsym_*) rm "$package" ;; *) printf '%s\n' "${package#"$root/"}" ;; esac
+    done
 }
 
 # ---- screenshots ----------------------------------------------------------------------------
@@ -561,6 +634,7 @@ fuzz) do_fuzz "$@" ;;
 bench) do_bench "$@" ;;
 screenshots) do_screenshots "$@" ;;
 install) do_install "$@" ;;
+package) do_package ;;
 help | -h | --help) usage ;;
 *)
     usage >&2

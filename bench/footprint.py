@@ -100,6 +100,32 @@ def with_tokens(instance, count, start_ms, memory, idle):
     ]
 
 
+def of_rows(instance, count, start_count):
+    """A folder or database of which the tokens were written as rows: how it starts, until when a
+    token is looked up right, and what the server takes."""
+    where = "PostgreSQL" if instance.database else "SQLite"
+    tokens = f"{count:,} live tokens, {where}"
+    with open(instance.values, encoding="ascii") as values:
+        request = jeton.introspect_request(None)
+        request.text = request.text.replace("{value}", values.readline().strip())
+    start_ms, memory = of_folder(instance, count, start_count)
+    looked_up = []
+    for _ in range(start_count):
+        looked_up.append(instance.start(request.text))
+        if not jeton.exchange_json(instance.port, request.text)["active"]:
+            raise Skip("a token that was written is not known")
+        instance.stop()
+    return [
+        Fact(f"start to the first 200, {tokens}", f"{start_ms:.1f} ms"),
+        Fact(f"start to the first introspection, {tokens}",
+             f"{1000 * statistics.median(looked_up):.1f} ms"),
+        Fact(f"memory, idle, {tokens} (PSS; RSS)",
+             f"{memory[1] / MIB:.1f}; {memory[0] / MIB:.1f} MiB"),
+        Fact(f"start until memory has settled, {tokens}", f"{memory[2]:.1f} s"),
+        Fact(f"disk per token, {tokens}", f"{instance.disk_bytes_per_token():.0f} B"),
+    ]
+
+
 def of_peers(peers):
     facts = []
     for peer in peers:

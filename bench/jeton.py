@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 
+import filler
 from servers import Request, Server, Skip, exchange, exchange_json, free_port, request_text
 
 ACCOUNT, PASSWORD = "alice", "correct horse battery staple"
@@ -89,8 +90,19 @@ class Instance:
         self.port = free_port()
         self.server = None
 
+    ready = READY
+    database = None
+
+    @staticmethod
+    def new_port():
+        return free_port()
+
+    def place(self):
+        """Where its store is."""
+        return ["--data", self.data]
+
     def command(self, *words, text=None):
-        done = subprocess.run([self.binary, *words, "--data", self.data], input=text,
+        done = subprocess.run([self.binary, *words, *self.place()], input=text,
                               capture_output=True, text=True, timeout=60)
         if done.returncode != 0:
             raise Skip(f"jeton {' '.join(words[:3])}: {done.stderr.strip()[-300:]}")
@@ -99,6 +111,10 @@ class Instance:
         """A fresh folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
+        self.register()
+
+    def register(self):
+        """The account, the services and the client."""
         lifetime = ("--lifetime", str(LIFETIME_S))
         self.command("user", "add", ACCOUNT, "--password-stdin", text=PASSWORD)
         self.command("service", "add", SERVICE, "--scope", "read write", "--secret-stdin",
@@ -113,7 +129,7 @@ class Instance:
     def start(self, until=READY):
         """Starts the server; seconds from there to the first answer to `until`."""
         self.server = Server(
-            "Jeton", [self.binary, "serve", "--data", self.data, "--listen",
+            "Jeton", [self.binary, "serve", *self.place(), "--listen",
                       f"127.0.0.1:{self.port}"], self.port, self.cores, self.folder / "log")
         return self.server.wait(until)
 
@@ -121,6 +137,9 @@ class Instance:
         """Shows it the secrets once: the first look at each costs an Argon2id hash."""
         exchange_json(self.port, issue_request().text)
         exchange_json(self.port, introspect_request(None).text)
+
+    def all_servers(self):
+        return [self.server]
 
     def begin_session(self):
         """A Spectrum session: its token and its id."""
@@ -187,9 +206,31 @@ class Instance:
         (self.folder / "log").unlink()  # a line for each token
         say(f"  at {result['rate']:,.0f} a second")
 
+    def rows(self):
+        return filler.SqliteRows(self.data / "jeton.db")
+
+    def master_key(self):
+        return (self.data / "master.key").read_bytes()
+
+    def fill_rows(self, count, known_count, say):
+        """Makes the folder with `count` living tokens written as rows, unless it was kept."""
+        if self.is_usable(count):
+            return
+        self.make()
+        before = self.disk_bytes()
+        self.start()
+        exchange_json(self.port, issue_request().text)
+        self.stop()
+        say(f"writing {count:,} tokens for the {self.folder.name} folder")
+        filler.fill(self.rows(), self.master_key(), self.values, count, known_count)
+        self.note(count, before, self.disk_bytes())
+
     def note(self, count, before, after):
         made = {"count": count, "at": time.time(), "bytes_before": before, "bytes_after": after}
         (self.folder / "made").write_text(json.dumps(made))
+
+    def made_count(self):
+        return json.loads((self.folder / "made").read_text())["count"]
 
     def disk_bytes_per_token(self):
         made = json.loads((self.folder / "made").read_text())

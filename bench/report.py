@@ -11,6 +11,7 @@ import sys
 from html import escape
 from pathlib import Path
 
+from footprint import Fact
 from jeton import digest
 
 QUIET = 0.15  # more than this share of the machine used by others makes a round noisy
@@ -167,6 +168,19 @@ def outline(options, elapsed_s, bench, results):
                      f"of {len(others)} measurements; {noisy} with more than {100 * QUIET:.0f} %, "
                      f"whose rounds are left out where {QUIET_ROUNDS_MIN} quiet ones remain).")
     return lines
+
+
+def costs(rows, results):
+    """What a thousand requests cost, where a database works beside the nodes."""
+    facts = []
+    for row in rows:
+        for name in row.contenders:
+            node = figure(results, row, name, "server_us")
+            database = figure(results, row, name, "database_us")
+            if database is not None:
+                facts.append(Fact(f"CPU per thousand, {row.title}, {name} (nodes; database)",
+                                  f"{node:,.0f}; {database:,.0f} ms"))
+    return facts
 
 
 # ---- the plot -------------------------------------------------------------------------------

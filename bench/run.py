@@ -21,8 +21,10 @@ import ceiling
 import footprint
 import jeton
 import report
+import shared
 from servers import Skip
-from workloads import CONNECTIONS, LIVE_COUNTS, LOAD_CORE, NEEDS, SERVER_CORE, Workloads, check
+from workloads import (CONNECTIONS, KNOWN_COUNT, LIVE_COUNTS, LOAD_CORE, NEEDS, ON_REQUEST,
+                       SERVER_CORE, Workloads, check)
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "bench"
@@ -55,6 +57,8 @@ class Bench:
         self.nginx_two = ceiling.Nginx(FOLDER / "nginx", 2, None)
         self.load_program, self.argon2_program = ceiling.compile_tools(SOURCE, FOLDER)
         self.request_count = 0
+        self.database = shared.Database(FOLDER / "postgres")
+        self.facts = []
 
     # ---- measuring --------------------------------------------------------------------------
 
@@ -71,22 +75,47 @@ class Bench:
             command += ["--values", request.values]
         return [str(word) for word in [*command, *request.flags, *more]]
 
-    def load(self, server, request, seconds=None, connections=CONNECTIONS, cores=None, more=()):
+    def load(self, server, request, seconds=None, connections=CONNECTIONS, cores=None, more=(),
+             database=None):
         """Runs the load generator; its figures, with the server's CPU time per request."""
+        return self.load_all([(server, request)], database, connections, seconds, cores, more)
+
+    def load_all(self, pairs, database=None, connections=CONNECTIONS, seconds=None, cores=None,
+                 more=()):
+        """The same for several servers at once, with a request for each: their sum. With a
+        database, its CPU time as well."""
         seconds = seconds or self.seconds
-        is_counted = "--count" in more or "--once" in request.flags
-        warmup = 0 if is_counted else 0.3
-        command = self.load_command(server, request, seconds, connections, cores, warmup, more)
-        began, busy, cpu = time.monotonic(), machine_busy_s(), server.cpu_s()
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
-        cpu, busy = server.cpu_s() - cpu, machine_busy_s() - busy
-        if done.returncode != 0:
-            raise Skip(f"{server.name}: {done.stderr.strip()}")
-        result = json.loads(done.stdout)
-        check(result, server.name)
+        warmup = 0 if "--count" in more or "--once" in pairs[0][1].flags else 0.3
+        each = max(1, connections // len(pairs))
+        commands = [self.load_command(server, request, seconds, each, cores, warmup, more)
+                    for server, request in pairs]
+
+        def cpu_s():
+            return sum(server.cpu_s() for server, _ in pairs), database.cpu_s() if database else 0
+
+        began, busy, before = time.monotonic(), machine_busy_s(), cpu_s()
+        running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                    text=True) for command in commands]
+        done = [process.communicate(timeout=seconds + 60) for process in running]
+        cpu, database_cpu = (after - b for after, b in zip(cpu_s(), before))
+        busy = machine_busy_s() - busy
+        results = []
+        for (server, _), process, (out, error) in zip(pairs, running, done):
+            if process.returncode != 0:
+                raise Skip(f"{server.name}: {error.strip()}")
+            results.append(json.loads(out))
+            check(results[-1], server.name)
+        result = dict(results[0])
+        for name in ("rate", "answers", "cpu_s", "measured", "unexpected"):
+            result[name] = sum(one[name] for one in results)
+        for name in ("p50_us", "p99_us"):
+            result[name] = max(one[name] for one in results)
         elapsed = (time.monotonic() - began) * (os.cpu_count() or 1)
         result["server_us"] = 1e6 * cpu / max(1, result["answers"])
-        result["others"] = max(0.0, (busy - cpu - result["cpu_s"]) / elapsed)
+        if database:
+            result["database_us"] = 1e6 * database_cpu / max(1, result["answers"])
+        used = cpu + database_cpu + result["cpu_s"]
+        result["others"] = max(0.0, (busy - used) / elapsed)
         return result
 
     def load_pinned(self, peer, request):
@@ -111,23 +140,41 @@ class Bench:
 
     # ---- what runs --------------------------------------------------------------------------
 
+    def new_instance(self, name):
+        count = LIVE_COUNTS[name]
+        if name.startswith("pg"):
+            self.database.start()
+            return shared.SharedInstance(self.binary, FOLDER / f"shared-{name}", self.database,
+                                         2 if name == "pg2" else 1)
+        if name.startswith("growth"):
+            return jeton.Instance(self.binary, FOLDER / f"rows-{count}", SERVER_CORE)
+        folder = FOLDER / (f"live-{count}" if count else f"fresh-{name}")
+        return jeton.Instance(self.binary, folder, None if name == "two" else SERVER_CORE)
+
     def prepare_jeton(self, names):
         """Makes the data folders that these workloads need, and starts a server on each."""
         needed = {need for name in names for need in NEEDS[name]}
         for name in sorted(needed, key=lambda name: LIVE_COUNTS[name]):
             count = LIVE_COUNTS[name]
-            folder = FOLDER / (f"live-{count}" if count else f"fresh-{name}")
-            instance = jeton.Instance(self.binary, folder, None if name == "two" else SERVER_CORE)
+            instance = None
             try:
-                if count:
+                instance = self.new_instance(name)
+                if name.startswith(("growth", "pg-")):
+                    count = count // 20 if self.quick else count
+                    instance.fill_rows(count, KNOWN_COUNT, say)
+                    self.facts += footprint.of_rows(instance, count, 1 if self.quick else 3)
+                elif count:
                     instance.fill(self.load, count, say)
                 else:
                     instance.make()
                 instance.start()
                 instance.warm()
+                if count:
+                    footprint.settled_memory(instance.server)  # the table fills behind the start
                 self.instances[name] = instance
-            except (Skip, OSError, subprocess.SubprocessError) as why:
-                instance.stop()
+            except (Skip, OSError, AssertionError, subprocess.SubprocessError) as why:
+                if instance is not None:
+                    instance.stop()
                 self.skipped[f"Jeton, {name}"] = str(why)
                 say(f"skipped: Jeton, {name}: {why}")
 
@@ -169,6 +216,7 @@ class Bench:
         running += [peer.server for peer in self.peers]
         for one in running:
             one.stop()
+        self.database.stop()
 
 
 def build_rows(bench, names):
@@ -203,7 +251,7 @@ def choose(words):
     """The workloads that were asked for; a word may be the beginning of several names."""
     known = list(NEEDS) + ["footprint"]
     if not words:
-        return known
+        return [name for name in known if not name.startswith(ON_REQUEST)]
     chosen = []
     for word in words:
         matching = [name for name in known if name == word] or [
@@ -244,6 +292,7 @@ def run(options):
         for number in range(options.rounds):
             say(f"round {number + 1} of {options.rounds}")
             measure_round(bench, rows, number, results)
+        facts += bench.facts + report.costs(rows, results)
         if "footprint" in options.names:
             facts += footprint.of_peers(bench.peers)
     finally:

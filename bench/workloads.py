@@ -10,6 +10,7 @@ from servers import Request, Skip
 CONNECTIONS = 64
 REVOKE_COUNT = 30000
 FLOOD_PACE = 10000
+GROWTH_ISSUE_COUNT = 20000
 
 
 @dataclass
@@ -45,8 +46,21 @@ NEEDS = {
     "3dm-password": ["two"],
     "flood": ["two"],
     "flood-paced": ["two"],
+    "postgres-issue": ["two", "pg", "pg2"],
+    "postgres-introspect": ["two", "pg", "pg2"],
+    "postgres-refresh": ["two", "pg", "pg2"],
+    "postgres-revoke": ["two", "pg", "pg2"],
+    "postgres-password": ["two", "pg", "pg2"],
+    "growth-introspect": ["growth-100k", "growth-10m"],
+    "growth-issue": ["growth-100k", "growth-10m"],
+    "growth-postgres-introspect": ["pg-100k", "pg-10m"],
+    "growth-postgres-issue": ["pg-100k", "pg-10m"],
 }
-LIVE_COUNTS = {"one": 0, "two": 0, "100k": 100000, "1m": 1000000}
+LIVE_COUNTS = {"one": 0, "two": 0, "100k": 100000, "1m": 1000000, "pg": 0, "pg2": 0,
+               "growth-100k": 100000, "growth-10m": 10000000, "pg-100k": 100000,
+               "pg-10m": 10000000}
+ON_REQUEST = ("growth-",)  # ten million rows take a while: only when they are asked for
+KNOWN_COUNT = 100000  # values that are kept where the others were written as rows
 SERVER_CORE, LOAD_CORE = "0", "1"
 
 
@@ -55,6 +69,7 @@ class Workloads:
 
     def __init__(self, bench):
         self.bench = bench
+        self.made = set()  # files of this run
 
     def build(self, name):
         return getattr(self, "row_" + name.replace("-", "_").replace("3dm", "threedm"))()
@@ -242,6 +257,96 @@ class Workloads:
 
     def row_flood_paced(self):
         return self.row_flood("flood-paced", FLOOD_PACE)
+
+
+    # ---- PostgreSQL beside SQLite -----------------------------------------------------------
+
+    def row_on_postgres(self, name, title, prepare, goal=None, connections=CONNECTIONS):
+        """prepare(instance, port, path) makes a request for one server of an instance; what it
+        needs is made before each measurement."""
+        row = Row(name, title, base="SQLite", goal=goal)
+        names = {"SQLite": "two", "Jeton": "pg", "Jeton, two nodes": "pg2"}
+
+        def measure(instance):
+            pairs = []
+            for number, server in enumerate(instance.all_servers()):
+                request = prepare(instance, server, instance.folder / f"{name}-{number}")
+                pairs.append((server, request))
+            return self.bench.load_all(pairs, instance.database, connections)
+
+        for contender, need in names.items():
+            instance = self.bench.instances[need]
+            row.contenders[contender] = lambda instance=instance: measure(instance)
+        return row
+
+    def values_of(self, instance, server, path, count):
+        """Values of fresh tokens, made through that server."""
+        self.bench.load(server, jeton.issue_request(), seconds=60,
+                        more=["--count", count, "--member", "access_token", "--save", path])
+        return path
+
+    def row_postgres_issue(self):
+        return self.row_on_postgres(
+            "postgres-issue", "PostgreSQL: client_credentials, opaque, on disk",
+            lambda instance, server, path: jeton.issue_request(), goal=0.5)
+
+    def row_postgres_introspect(self):
+        def prepare(instance, server, path):
+            if not path.exists() or path not in self.made:
+                self.made.add(self.values_of(instance, server, path, 10000))
+            return jeton.introspect_request(path)
+        return self.row_on_postgres("postgres-introspect", "PostgreSQL: introspection", prepare)
+
+    def row_postgres_refresh(self):
+        def prepare(instance, server, path):
+            if path not in self.made:
+                self.bench.load(server, jeton.password_request(), seconds=60, connections=2,
+                                more=["--count", CONNECTIONS, "--member", "refresh_token",
+                                      "--save", path])
+                self.made.add(path)
+            return jeton.refresh_request(path)
+        return self.row_on_postgres("postgres-refresh",
+                                    "PostgreSQL: refresh with rotation, on disk", prepare)
+
+    def row_postgres_revoke(self):
+        return self.row_on_postgres(
+            "postgres-revoke", "PostgreSQL: revocation, on disk",
+            lambda instance, server, path: jeton.revoke_request(
+                self.values_of(instance, server, path, REVOKE_COUNT)))
+
+    def row_postgres_password(self):
+        return self.row_on_postgres("postgres-password", "PostgreSQL: password grant",
+                                    lambda instance, server, path: jeton.password_request(),
+                                    connections=4)
+
+    # ---- from 100,000 to 10,000,000 live tokens ---------------------------------------------
+
+    def row_growth(self, name, title, request_of, more=()):
+        """Time per request may grow by half: the rate is at least two thirds."""
+        few, many = (self.bench.instances[need] for need in NEEDS[name])
+        engine = "PostgreSQL" if many.database else "SQLite"
+        row = Row(name, f"{title}, {many.made_count():,} live tokens, {engine}", goal=2 / 3,
+                  base=f"{few.made_count():,} live tokens")
+        for contender, instance in ((row.base, few), ("Jeton", many)):
+            row.contenders[contender] = lambda instance=instance: self.bench.load(
+                instance.server, request_of(instance), cores=LOAD_CORE,
+                database=instance.database, more=more)
+        return row
+
+    def row_growth_introspect(self, name="growth-introspect"):
+        return self.row_growth(name, "introspection at random",
+                               lambda instance: jeton.introspect_request(instance.values))
+
+    def row_growth_issue(self, name="growth-issue"):
+        return self.row_growth(name, "client_credentials",
+                               lambda instance: jeton.issue_request(),
+                               more=["--count", GROWTH_ISSUE_COUNT])
+
+    def row_growth_postgres_introspect(self):
+        return self.row_growth_introspect("growth-postgres-introspect")
+
+    def row_growth_postgres_issue(self):
+        return self.row_growth_issue("growth-postgres-issue")
 
 
 def check(result, name):

@@ -46,10 +46,10 @@ def count_meson(path, total):
         total.passed += sum(1 for name in started if name in good)
         total.skipped += sum(1 for name in started if name in skipped)
         for name in bad:
-            total.fail(f"{test['name']}: {name}")
+            total.fail(f"{path.stem}: {test['name']}: {name}")
         # A program that died, leaked or ran out of time outside of its tests has failed too.
         if test["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") and not bad:
-            total.fail(f"{test['name']}: {test['result']}")
+            total.fail(f"{path.stem}: {test['name']}: {test['result']}")
         elif not started:
             if test["result"] == "SKIP":
                 total.skipped += 1
@@ -59,7 +59,7 @@ def count_meson(path, total):
 
 def count_junit(path, total):
     for case in ElementTree.parse(path).getroot().iter("testcase"):
-        name = f"{case.get('classname', '')}::{case.get('name', '')}"
+        name = f"{path.stem}: {case.get('classname', '')}::{case.get('name', '')}"
         if case.find("failure") is not None or case.find("error") is not None:
             total.fail(name)
         elif case.find("skipped") is not None:

@@ -30,7 +30,7 @@ FOREIGN = [
     (r"openssl/", r"src/crypto/"),
     (r"sodium(\.h|/)", r"src/crypto/"),
     (r"sqlite3\.h", r"src/store/sqlite\.c"),
-    (r"libpq", r"src/store/postgres\.c"),
+    (r"libpq", r"src/store/postgres\w*\.[ch]"),
     (r"jansson\.h", r"src/codec/json\.c"),
     (r"cyaml/", r"src/daemon/config\.c"),
     (r"expat\.h", r"src/codec/soap\.c"),

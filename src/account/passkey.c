@@ -4,7 +4,7 @@
 #include "codec/base64url.h"
 #include "codec/json.h"
 
-enum { CHALLENGE_BYTES_MIN = 16, CHALLENGE_BYTES_MAX = 64 };
+enum { CHALLENGE_BYTES_MIN = 16 };
 
 const char *passkey_verdict_words(enum passkey_verdict verdict)
 {
@@ -35,10 +35,10 @@ const char *passkey_verdict_words(enum passkey_verdict verdict)
 /* WebAuthn 7.1 step 8, 7.2 step 11: equal as text, so that there is but one way to write it. */
 static bool is_challenge(struct str text, struct str challenge)
 {
-    char memory[BASE64URL_TEXT_BYTES(CHALLENGE_BYTES_MAX)];
+    char memory[BASE64URL_TEXT_BYTES(PASSKEY_CHALLENGE_BYTES_MAX)];
     struct buffer expected = buffer_over(memory, sizeof(memory));
 
-    ASSERT(challenge.len >= CHALLENGE_BYTES_MIN && challenge.len <= CHALLENGE_BYTES_MAX);
+    ASSERT(challenge.len >= CHALLENGE_BYTES_MIN && challenge.len <= PASSKEY_CHALLENGE_BYTES_MAX);
     base64url_encode(challenge, &expected);
     return text.len == expected.len && secret_bytes_equal(text.at, expected.at, text.len);
 }
@@ -78,27 +78,53 @@ static enum passkey_verdict check_members(const struct json_value *root, struct 
     return PASSKEY_OK;
 }
 
+/* RC_REFUSED: it is not JSON, or too long. Else json_document_free. */
+static enum rc parse_client_data(struct str client_data, struct json_document **out_document)
+{
+    static const struct str byte_order_mark = { "\xef\xbb\xbf", 3 };
+    enum rc rc;
+
+    if (client_data.len > PASSKEY_CLIENT_DATA_BYTES_MAX)
+        return RC_REFUSED;
+    /* WebAuthn 7.1 step 5, 7.2 step 8: UTF-8 decoding takes it off. */
+    if (str_starts_with(client_data, byte_order_mark))
+        client_data = str_from(client_data, byte_order_mark.len);
+    rc = json_parse(client_data, out_document);
+    return rc == RC_OK || rc_is_fault(rc) ? rc : RC_REFUSED;
+}
+
 static enum rc check_client_data(struct str client_data, struct str type,
                                  const struct passkey_ceremony *ceremony,
                                  enum passkey_verdict *out_verdict)
 {
-    static const struct str byte_order_mark = { "\xef\xbb\xbf", 3 };
     struct json_document *document;
-    enum rc rc;
+    enum rc rc = parse_client_data(client_data, &document);
 
     *out_verdict = PASSKEY_MALFORMED;
-    if (client_data.len > PASSKEY_CLIENT_DATA_BYTES_MAX)
-        return RC_OK;
-    /* WebAuthn 7.1 step 5, 7.2 step 8: UTF-8 decoding takes it off. */
-    if (str_starts_with(client_data, byte_order_mark))
-        client_data = str_from(client_data, byte_order_mark.len);
-    rc = json_parse(client_data, &document);
     if (rc != RC_OK)
-        return rc_is_fault(rc) ? rc : RC_OK;
+        return rc == RC_REFUSED ? RC_OK : rc;
     if (json_is_object(json_root(document)))
         *out_verdict = check_members(json_root(document), type, ceremony);
     json_document_free(document);
     return RC_OK;
+}
+
+enum rc passkey_read_challenge(struct str client_data, struct buffer *out_challenge)
+{
+    struct json_document *document;
+    struct str text;
+    enum rc rc = parse_client_data(client_data, &document);
+
+    if (rc != RC_OK)
+        return rc;
+    rc = RC_REFUSED;
+    if (json_is_object(json_root(document)) &&
+        json_get_string(json_find(json_root(document), STR("challenge")), &text) == RC_OK &&
+        text.len <= BASE64URL_TEXT_BYTES(PASSKEY_CHALLENGE_BYTES_MAX) &&
+        base64url_decode(text, out_challenge) == RC_OK)
+        rc = RC_OK;
+    json_document_free(document);
+    return rc;
 }
 
 /* ---- authenticator data ---- */

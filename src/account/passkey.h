@@ -24,6 +24,7 @@
 
 enum {
     PASSKEY_USER_HANDLE_BYTES = 16, /* random, of one account, and says nothing of it; at most 64 */
+    PASSKEY_CHALLENGE_BYTES_MAX = 64,
     PASSKEY_CLIENT_DATA_BYTES_MAX = 4096, /* below 300, and what browsers may add */
     PASSKEY_TIMEOUT_MS = 300 * 1000       /* as long as the challenge is good */
 };
@@ -53,7 +54,7 @@ const char *passkey_verdict_words(enum passkey_verdict verdict);
 
 /* What is expected of an answer. */
 struct passkey_ceremony {
-    struct str challenge;      /* as challenge_consume gave it; at least 16 bytes */
+    struct str challenge;      /* that challenge_consume took; at least 16 bytes */
     const struct str *origins; /* "https://login.example.org", compared byte by byte */
     size_t origin_count;
     struct str rp_id; /* "example.org"; PASSKEY_RP_ID_BYTES_MAX */
@@ -132,6 +133,16 @@ enum rc passkey_check_assertion(const struct passkey_ceremony *ceremony,
                                 const struct passkey_assertion *assertion,
                                 const struct passkey *stored, const struct passkey_owner *owner,
                                 struct passkey_assertion_result *out_result) MUST_CHECK;
+
+/*
+ * The challenge that an answer says it is for, before anything of it is checked.
+ *
+ * client_data   clientDataJSON, as it came
+ *
+ * Answers: RC_OK · RC_REFUSED it names none that could be ours, or cannot be read.  Faults:
+ * RC_SYSTEM
+ */
+enum rc passkey_read_challenge(struct str client_data, struct buffer *out_challenge) MUST_CHECK;
 
 /* ---- what is told to the browser ---- */
 

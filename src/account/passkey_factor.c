@@ -85,6 +85,38 @@ static bool decode(struct str text, size_t bytes_max, struct arena *arena, struc
     return true;
 }
 
+/*
+ * Uses up the challenge that an answer names (WebAuthn 13.4.3): before anything else of it is
+ * looked at, so it is good for one.
+ *
+ * client_data   in base64url
+ *
+ * Answers: RC_OK · RC_NOT_FOUND none that is open
+ */
+static enum rc take_challenge(const struct account_door *door, const struct passkey_site *site,
+                              const struct passkey_visitor *visitor, enum challenge_use use,
+                              struct str client_data,
+                              unsigned char out_challenge[static CHALLENGE_BYTES])
+{
+    __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
+    char bytes[PASSKEY_CHALLENGE_BYTES_MAX];
+    struct buffer challenge = buffer_over(bytes, sizeof(bytes));
+    struct str decoded;
+    enum rc rc;
+
+    arena_init(&arena, (int)PASSKEY_CLIENT_DATA_BYTES_MAX + (int)ARENA_SLACK_BYTES);
+    if (!decode(client_data, PASSKEY_CLIENT_DATA_BYTES_MAX, &arena, &decoded))
+        return RC_NOT_FOUND;
+    rc = passkey_read_challenge(decoded, &challenge);
+    if (rc != RC_OK)
+        return rc == RC_REFUSED ? RC_NOT_FOUND : rc;
+    rc = challenge_consume(site->challenge_key, door->store, visitor->owner, use,
+                           visitor->browser.now, buffer_str(&challenge));
+    if (rc == RC_OK)
+        memcpy(out_challenge, bytes, CHALLENGE_BYTES);
+    return rc;
+}
+
 static enum rc list_passkeys(struct store *store, int64_t account_id, struct arena *arena,
                              struct passkey_descriptor out_descriptors[static FACTOR_COUNT_MAX],
                              size_t *out_count)
@@ -143,8 +175,8 @@ enum rc passkey_begin_registration(const struct account_door *door, const struct
     if (rc != RC_OK)
         return rc;
     make_user_handle(door, visitor->account->id, handle);
-    challenge_issue(site->challenges, visitor->owner, visitor->browser.address,
-                    CHALLENGE_REGISTRATION, visitor->browser.now, challenge);
+    challenge_issue(site->challenge_key, visitor->owner, CHALLENGE_REGISTRATION,
+                    visitor->browser.now, challenge);
     passkey_format_creation(&creation, out_options);
     return RC_OK;
 }
@@ -257,9 +289,8 @@ enum rc passkey_finish_registration(const struct account_door *door,
     enum rc rc;
 
     ASSERT(answer->name.len <= FACTOR_NAME_BYTES_MAX);
-    /* WebAuthn 13.4.3: before anything of the answer is looked at, so it is good for one. */
-    rc = challenge_consume(site->challenges, visitor->owner, CHALLENGE_REGISTRATION,
-                           visitor->browser.now, challenge);
+    rc =
+        take_challenge(door, site, visitor, CHALLENGE_REGISTRATION, answer->client_data, challenge);
     if (rc == RC_NOT_FOUND) {
         *out_why = no_challenge;
         return RC_REFUSED;
@@ -294,8 +325,8 @@ enum rc passkey_begin_sign_in(const struct account_door *door, const struct pass
         if (rc != RC_OK || request.allowed_count == 0)
             return rc == RC_OK ? RC_NOT_FOUND : rc;
     }
-    challenge_issue(site->challenges, visitor->owner, visitor->browser.address, use_of(visitor),
-                    visitor->browser.now, challenge);
+    challenge_issue(site->challenge_key, visitor->owner, use_of(visitor), visitor->browser.now,
+                    challenge);
     passkey_format_request(&request, out_options);
     return RC_OK;
 }
@@ -398,11 +429,13 @@ static enum rc evaluate(struct attempt *attempt, const struct passkey_answer *an
 static enum rc commit_failure(struct attempt *attempt)
 {
     UNINITIALIZED struct store_unit unit;
+    enum rc rc;
 
     store_unit_init(&unit);
-    if (attempt->try.is_begun)
-        throttle_end(attempt->door->throttle, &attempt->try, false, attempt->visitor->browser.now,
-                     &unit);
+    rc = throttle_end(attempt->door->throttle, &attempt->try, false, attempt->visitor->browser.now,
+                      &unit);
+    if (rc != RC_OK)
+        return rc;
     add_event(attempt->visitor, EVENT_FACTOR_FAILED, attempt->is_found ? attempt->account.id : 0,
               str_of(attempt->why), &unit);
     return store_commit(attempt->door->store, &unit);
@@ -439,8 +472,9 @@ static enum rc commit_success(struct attempt *attempt, struct browser_result *re
         begin.password_hash = visitor->account->password_hash;
     }
     store_unit_init(&unit);
-    throttle_end(attempt->door->throttle, &attempt->try, true, browser->now, &unit);
-    rc = account_forget_failures(attempt->door, account, browser->address, browser->now, &unit);
+    rc = throttle_end(attempt->door->throttle, &attempt->try, true, browser->now, &unit);
+    if (rc == RC_OK)
+        rc = account_forget_failures(attempt->door, account, browser->address, browser->now, &unit);
     if (rc != RC_OK)
         return rc;
     store_spend_passkey(&unit, &attempt->record, attempt->checked.sign_count,
@@ -478,9 +512,8 @@ enum rc passkey_finish_sign_in(const struct account_door *door, const struct pas
 {
     struct attempt attempt = { .door = door, .site = site, .visitor = visitor };
     struct browser_result result = { .verdict = SIGN_IN_CODE_WRONG, .why = no_challenge };
-    /* WebAuthn 13.4.3: before anything of the answer is looked at, so it is good for one. */
-    enum rc rc = challenge_consume(site->challenges, visitor->owner, use_of(visitor),
-                                   visitor->browser.now, attempt.challenge);
+    enum rc rc = take_challenge(door, site, visitor, use_of(visitor), answer->client_data,
+                                attempt.challenge);
     enum rc begun;
 
     if (rc == RC_NOT_FOUND) { /* too late, mostly, and cheap: no failure is counted */
@@ -506,8 +539,8 @@ enum rc passkey_finish_sign_in(const struct account_door *door, const struct pas
         rc = conclude(&attempt, &result);
     if (rc != RC_OK) {
         if (attempt.try.is_begun)
-            throttle_cancel(door->throttle, &attempt.try);
-        return rc;
+            begun = throttle_cancel(door->throttle, &attempt.try, visitor->browser.now);
+        return rc_is_fault(begun) ? begun : rc;
     }
     if (result.verdict == SIGN_IN_OK)
         *out_account = attempt.account;

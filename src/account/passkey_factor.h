@@ -35,7 +35,7 @@ enum {
 
 /* What passkeys are made for (WebAuthn 4: relying party). All must outlive the calls. */
 struct passkey_site {
-    struct challenge_book *challenges;
+    struct hmac_key *challenge_key;
     struct str rp_id;   /* the issuer's host */
     struct str rp_name; /* for people */
     struct str origin;  /* the issuer's: the only one that answers may come from */
@@ -74,7 +74,7 @@ struct passkey_new {
 
 /*
  * Stores the passkey when the answer is right, and ends the account's other browser sessions
- * (SE-06). The challenge is used up in any case.
+ * (SE-06). The challenge that it names is used up in any case.
  *
  * out_why   on RC_REFUSED: static text, for the log alone
  *
@@ -112,7 +112,7 @@ struct passkey_answer {
 /*
  * Checks the answer. SIGN_IN_OK begins a session in place of the visitor's; SIGN_IN_CODE_WRONG is a
  * wrong answer, SIGN_IN_WAIT as everywhere; with SIGN_IN_WRONG the account or the session has
- * changed meanwhile, and the sign-in begins anew. The challenge is used up in any case.
+ * changed meanwhile, and the sign-in begins anew. The challenge that it names is used up.
  *
  * arena         for the account's strings
  * out_account   SIGN_IN_OK: who it is

@@ -89,8 +89,10 @@ static enum rc commit_failure(const struct attempt *attempt, struct throttle_try
     enum rc rc = RC_OK;
 
     store_unit_init(&unit);
-    if (try->is_begun)
-        throttle_end(attempt->door->throttle, try, false, attempt->sign_in->now, &unit);
+    if (try->is_begun || try->is_refused)
+        rc = throttle_end(attempt->door->throttle, try, false, attempt->sign_in->now, &unit);
+    if (rc != RC_OK)
+        return rc;
     add_event(attempt, kind, why, &unit);
     is_locked_out = try->is_locked_out && !(attempt->is_found && attempt->account.is_admin);
     if (is_locked_out)
@@ -187,6 +189,14 @@ static enum rc upgrade_hash(struct attempt *attempt)
 
 /* ---- the code ---- */
 
+/* Gives back a try of which nobody is told anything, because of a fault. One more says no more. */
+static void forsake(const struct account_door *door, struct throttle_try *try, int64_t now)
+{
+    enum rc rc = try->is_begun ? throttle_cancel(door->throttle, try, now) : RC_OK;
+
+    (void)rc;
+}
+
 /* The second factor, after the right password. */
 static enum rc check_code(const struct attempt *attempt, struct store_unit *unit,
                           struct sign_in_result *result)
@@ -215,13 +225,14 @@ static enum rc check_code(const struct attempt *attempt, struct store_unit *unit
         rc = factor_check(&door->factor_keys, door->store, account->id, *sign_in->code,
                           sign_in->now, unit);
     if (rc_is_fault(rc)) {
-        throttle_cancel(door->throttle, &try);
+        forsake(door, &try, sign_in->now);
         return rc;
     }
-    if (rc == RC_OK)
-        throttle_end(door->throttle, &try, true, sign_in->now, unit);
-    if (rc == RC_OK && !try.is_late)
-        return RC_OK;
+    if (rc == RC_OK) {
+        rc = throttle_end(door->throttle, &try, true, sign_in->now, unit);
+        if (rc != RC_OK || !try.is_late)
+            return rc;
+    }
     verdict_set(result, SIGN_IN_CODE_WRONG,
                 begun == RC_OK && rc != RC_OK ? "the code of the second factor was wrong or used"
                                               : "the second factor is held up by failed tries");
@@ -257,11 +268,11 @@ static enum rc conclude(struct attempt *attempt, struct store_unit *unit,
     enum rc rc = RC_OK;
 
     if (result->verdict == SIGN_IN_OK)
-        throttle_end(throttle, try, true, attempt->sign_in->now, unit);
+        rc = throttle_end(throttle, try, true, attempt->sign_in->now, unit);
     else if (result->verdict == SIGN_IN_WRONG || result->verdict == SIGN_IN_DISABLED)
         rc = commit_failure(attempt, try, EVENT_PASSWORD_FAILED, result->why);
     else /* The password was right, but nobody has signed in: neither counted nor forgotten. */
-        throttle_cancel(throttle, try);
+        rc = throttle_cancel(throttle, try, attempt->sign_in->now);
     if (rc != RC_OK || !try->is_late || result->verdict == SIGN_IN_WRONG)
         return rc;
     if (result->verdict != SIGN_IN_DISABLED)
@@ -298,8 +309,7 @@ enum rc account_authenticate(const struct account_door *door, const struct sign_
     if (rc == RC_OK)
         rc = conclude(&attempt, unit, &result);
     if (rc != RC_OK) {
-        if (attempt.try.is_begun)
-            throttle_cancel(door->throttle, &attempt.try);
+        forsake(door, &attempt.try, sign_in->now);
         return rc;
     }
     if (result.verdict == SIGN_IN_OK || result.verdict == SIGN_IN_CODE_MISSING)
@@ -319,7 +329,7 @@ enum rc account_forget_failures(const struct account_door *door, const struct ac
                                 &try, &wait_s);
 
     if (rc == RC_OK)
-        throttle_end(door->throttle, &try, true, now, unit);
+        rc = throttle_end(door->throttle, &try, true, now, unit);
     return rc_is_fault(rc) ? rc : RC_OK;
 }
 

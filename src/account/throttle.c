@@ -1,53 +1,11 @@
-#include "account/throttle.h"
+#include "account/throttle_room.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "store/shared.h"
 
-/*
- * Both tables are sets of a few slots chosen by bits of a keyed hash, so nobody outside can aim at
- * a set; within one, the slot that was idle longest gives way. They are memory only: what must
- * survive is in the store, and is read at every try.
- */
-enum {
-    WAY_COUNT = 8,
-    NAME_SET_COUNT = 1024,
-    ADDRESS_SET_COUNT = 1024,
-    KNOWN_REFRESH_S = 24 * 3600
-};
-
-/* Failures of a charged key, ahead of their commit, and tries under way. */
-struct name_slot {
-    unsigned char key[DIGEST_BYTES];
-    unsigned in_flight;
-    int64_t failure_count;
-    int64_t last_failure_at;
-    int64_t used_at; /* 0: free */
-};
-
-struct address_slot {
-    unsigned char key[DIGEST_BYTES];
-    int64_t failure_count;
-    int64_t window_start; /* 0: free */
-};
-
-struct throttle_book {
-    struct store *store;
-    const struct hmac_key *key;
-    struct lockout lockout;
-    pthread_mutex_t lock; /* over both tables */
-    struct name_slot names[NAME_SET_COUNT][WAY_COUNT];
-    struct address_slot addresses[ADDRESS_SET_COUNT][WAY_COUNT];
-};
-
-/* What the store says of one try. */
-struct standing {
-    struct throttle name;
-    struct throttle pair;
-    int64_t known_at;
-    int64_t unlocked_at;
-};
+enum { KNOWN_REFRESH_S = 24 * 3600 };
 
 struct throttle_book *throttle_book_new(struct store *store, const struct hmac_key *key)
 {
@@ -56,8 +14,14 @@ struct throttle_book *throttle_book_new(struct store *store, const struct hmac_k
     ASSERT(book != NULL);
     book->store = store;
     book->key = key;
+    book->is_shared = store_is_shared(store);
     ASSERT(pthread_mutex_init(&book->lock, NULL) == 0);
     return book;
+}
+
+void throttle_set_shared(struct throttle_book *book)
+{
+    book->is_shared = true;
 }
 
 void throttle_set_lockout(struct throttle_book *book, struct lockout lockout)
@@ -108,28 +72,29 @@ static void try_init(const struct throttle_book *book, struct str name,
     struct str address_part = { (const char *)pair + DIGEST_BYTES, 16 };
 
     *try = (struct throttle_try){ 0 };
-    name_key_of(book, name, try->name_key);
-    memcpy(pair, try->name_key, DIGEST_BYTES);
+    name_key_of(book, name, try->keys[KEY_NAME]);
+    memcpy(pair, try->keys[KEY_NAME], DIGEST_BYTES);
     throttle_fold_address(address, pair + DIGEST_BYTES);
-    hmac_sha256(book->key, STR("throttle pair:"), message, try->pair_key);
-    hmac_sha256(book->key, STR("throttle known:"), message, try->known_key);
-    hmac_sha256(book->key, STR("throttle unlock:"), name_part, try->unlock_key);
-    hmac_sha256(book->key, STR("throttle address:"), address_part, try->address_key);
+    hmac_sha256(book->key, STR("throttle pair:"), message, try->keys[KEY_PAIR]);
+    hmac_sha256(book->key, STR("throttle known:"), message, try->keys[KEY_KNOWN]);
+    hmac_sha256(book->key, STR("throttle unlock:"), name_part, try->keys[KEY_UNLOCK]);
+    hmac_sha256(book->key, STR("throttle address:"), address_part, try->keys[KEY_ADDRESS]);
 }
 
-static size_t set_index(const unsigned char key[static DIGEST_BYTES], size_t set_count)
+/* ---- the table; all under the lock ---- */
+
+static struct throttle_slot *set_of(struct throttle_book *book,
+                                    const unsigned char key[static DIGEST_BYTES])
 {
-    return ((size_t)key[0] | (size_t)key[1] << 8) % set_count;
+    return book->slots[((size_t)key[0] | (size_t)key[1] << 8) % THROTTLE_SET_COUNT];
 }
 
-/* ---- the tables; all under the lock ---- */
-
-static struct name_slot *find_name(struct throttle_book *book,
-                                   const unsigned char key[static DIGEST_BYTES])
+static struct throttle_slot *find_slot(struct throttle_book *book,
+                                       const unsigned char key[static DIGEST_BYTES])
 {
-    struct name_slot *set = book->names[set_index(key, NAME_SET_COUNT)];
+    struct throttle_slot *set = set_of(book, key);
 
-    for (size_t i = 0; i < WAY_COUNT; i++) {
+    for (size_t i = 0; i < THROTTLE_WAY_COUNT; i++) {
         if (set[i].used_at != 0 && memcmp(set[i].key, key, DIGEST_BYTES) == 0)
             return &set[i];
     }
@@ -137,19 +102,19 @@ static struct name_slot *find_name(struct throttle_book *book,
 }
 
 /* NULL when every slot of the set has a try under way. */
-static struct name_slot *obtain_name(struct throttle_book *book,
-                                     const unsigned char key[static DIGEST_BYTES], int64_t now)
+static struct throttle_slot *obtain_slot(struct throttle_book *book,
+                                         const unsigned char key[static DIGEST_BYTES], int64_t now)
 {
-    struct name_slot *set = book->names[set_index(key, NAME_SET_COUNT)];
-    struct name_slot *found = find_name(book, key);
+    struct throttle_slot *set = set_of(book, key);
+    struct throttle_slot *found = find_slot(book, key);
 
-    for (size_t i = 0; found == NULL && i < WAY_COUNT; i++) {
+    for (size_t i = 0; found == NULL && i < THROTTLE_WAY_COUNT; i++) {
         if (set[i].used_at == 0)
             found = &set[i];
     }
     if (found == NULL) {
-        for (size_t i = 0; i < WAY_COUNT; i++) {
-            if (set[i].in_flight == 0 && (found == NULL || set[i].used_at < found->used_at))
+        for (size_t i = 0; i < THROTTLE_WAY_COUNT; i++) {
+            if (set[i].under_way_count == 0 && (found == NULL || set[i].used_at < found->used_at))
                 found = &set[i];
         }
         if (found == NULL)
@@ -157,160 +122,70 @@ static struct name_slot *obtain_name(struct throttle_book *book,
         found->used_at = 0;
     }
     if (found->used_at == 0) {
-        *found = (struct name_slot){ 0 };
+        *found = (struct throttle_slot){ 0 };
         memcpy(found->key, key, DIGEST_BYTES);
     }
     found->used_at = now > 0 ? now : 1;
     return found;
 }
 
-static struct address_slot *obtain_address(struct throttle_book *book,
-                                           const unsigned char key[static DIGEST_BYTES],
-                                           int64_t now)
-{
-    struct address_slot *set = book->addresses[set_index(key, ADDRESS_SET_COUNT)];
-    struct address_slot *oldest = &set[0];
+/* ---- beginning ---- */
 
-    for (size_t i = 0; i < WAY_COUNT; i++) {
-        if (set[i].window_start != 0 && memcmp(set[i].key, key, DIGEST_BYTES) == 0) {
-            /* Either way: a clock that went back must not keep an address waiting for it. */
-            if (llabs(now - set[i].window_start) >= THROTTLE_ADDRESS_WINDOW_S) {
-                set[i].window_start = now;
-                set[i].failure_count = 0;
-            }
-            return &set[i];
+/* What the rows say; the try learns whether its address is known, and what there is to forget. */
+static struct throttle_standing standing_of(const struct throttle_book *book,
+                                            const struct throttle rows[static KEY_COUNT],
+                                            int64_t now, struct throttle_try *try)
+{
+    struct throttle_standing standing = { .unlocked_at = rows[KEY_UNLOCK].last_failure_at };
+    int64_t known_at = rows[KEY_KNOWN].last_failure_at;
+
+    /* The clock went back: a mark of a time to come must not forgive what comes until then. */
+    if (standing.unlocked_at > now)
+        standing.unlocked_at = 0;
+    /* One counter for a name where a row of failures locks it. */
+    try->is_known_address = (try->is_exempt || book->lockout.mode == LOCKOUT_THROTTLE) &&
+                            known_at > 0 && now - known_at < THROTTLE_KNOWN_ADDRESS_S;
+    try->is_known_stale = now - known_at >= KNOWN_REFRESH_S;
+    try->has_name_failures = rows[KEY_NAME].failure_count > 0;
+    try->has_pair_failures = rows[KEY_PAIR].failure_count > 0;
+    standing.charged = rows[try->is_known_address ? KEY_PAIR : KEY_NAME];
+    try->is_forgiven =
+        try->is_known_address
+            ? try->has_pair_failures && standing.charged.last_failure_at <= standing.unlocked_at
+            : throttle_is_lock_over(book, try, &standing.charged, now);
+    return standing;
+}
+
+/* RC_SPENT when the try may not be evaluated. */
+static enum rc own_begin(struct throttle_book *book, const struct throttle_standing *standing,
+                         int64_t now, struct throttle_try *try)
+{
+    struct throttle_slot *slot;
+    enum rc rc = RC_SPENT;
+
+    pthread_mutex_lock(&book->lock);
+    slot = obtain_slot(book, throttle_charged_key(try), now);
+    if (slot != NULL) {
+        throttle_follow(book, try, standing, now, slot);
+        if (!throttle_is_held(book, try, slot, now)) {
+            try->begun_count = slot->failure_count;
+            slot->under_way_count++;
+            rc = RC_OK;
         }
-        if (set[i].window_start < oldest->window_start)
-            oldest = &set[i];
     }
-    *oldest = (struct address_slot){ .window_start = now > 0 ? now : 1 };
-    memcpy(oldest->key, key, DIGEST_BYTES);
-    return oldest;
-}
-
-/* ---- rules ---- */
-
-/* How long after its last failure a key with so many of them is held. */
-static int64_t delay_s(int64_t failure_count)
-{
-    int64_t doublings = failure_count - THROTTLE_FREE_COUNT;
-
-    if (doublings < 0)
-        return 0;
-    if (doublings >= 10)
-        return THROTTLE_DELAY_S_MAX;
-    return (int64_t)1 << doublings < THROTTLE_DELAY_S_MAX ? (int64_t)1 << doublings
-                                                          : THROTTLE_DELAY_S_MAX;
-}
-
-static bool has_lockout(const struct throttle_book *book, const struct throttle_try *try,
-                        enum lockout_mode mode)
-{
-    return book->lockout.mode == mode && !try->is_exempt;
-}
-
-/* A timed lock has come to its end, and what led to it is forgotten. */
-static bool is_lock_over(const struct throttle_book *book, const struct throttle_try *try,
-                         int64_t failure_count, int64_t last_failure_at, int64_t now)
-{
-    return has_lockout(book, try, LOCKOUT_TIMED) && failure_count >= THROTTLE_FREE_COUNT &&
-           now >= last_failure_at + book->lockout.duration_s;
-}
-
-static bool is_held(const struct throttle_book *book, const struct throttle_try *try,
-                    const struct name_slot *slot, int64_t now)
-{
-    /* NIST SP 800-63B-4 3.2.2: no more than 100 consecutive failures, those to come included. */
-    if (slot->failure_count + slot->in_flight >= THROTTLE_FAILURE_COUNT_MAX)
-        return true;
-    if (slot->failure_count < THROTTLE_FREE_COUNT)
-        return false;
-    if (has_lockout(book, try, LOCKOUT_TIMED))
-        return true; /* one that is over is not counted any more */
-    return slot->in_flight > 0 || now < slot->last_failure_at + delay_s(slot->failure_count);
-}
-
-static enum rc find_or_zero(struct store *store, const unsigned char key[static DIGEST_BYTES],
-                            struct throttle *out_throttle)
-{
-    enum rc rc = store_find_throttle(store, key, out_throttle);
-
-    if (rc == RC_NOT_FOUND) {
-        *out_throttle = (struct throttle){ 0 };
-        return RC_OK;
-    }
+    pthread_mutex_unlock(&book->lock);
     return rc;
 }
 
-static enum rc standing_read(struct store *store, const struct throttle_try *try,
-                             struct standing *out_standing)
+/* RC_REFUSED: the address must wait. Either way: a clock that went back must not keep it waiting
+ * for what the clock said before. */
+static enum rc check_address(const struct throttle *row, int64_t now, int64_t *out_wait_s)
 {
-    struct standing standing;
-    struct throttle mark;
-    enum rc rc;
-
-    rc = find_or_zero(store, try->name_key, &standing.name);
-    if (rc != RC_OK)
-        return rc;
-    rc = find_or_zero(store, try->pair_key, &standing.pair);
-    if (rc != RC_OK)
-        return rc;
-    rc = find_or_zero(store, try->known_key, &mark);
-    if (rc != RC_OK)
-        return rc;
-    standing.known_at = mark.last_failure_at;
-    rc = find_or_zero(store, try->unlock_key, &mark);
-    if (rc != RC_OK)
-        return rc;
-    standing.unlocked_at = mark.last_failure_at;
-    *out_standing = standing;
-    return RC_OK;
-}
-
-/* Failures that count no more: an administrator forgave them, or they led to a lock that is over.
- */
-static bool is_past(const struct throttle_book *book, const struct throttle_try *try,
-                    int64_t failure_count, int64_t last_failure_at, int64_t unlocked_at,
-                    int64_t now)
-{
-    return last_failure_at <= unlocked_at ||
-           is_lock_over(book, try, failure_count, last_failure_at, now);
-}
-
-/* The slot follows the store where that knows more, and forgets what counts no more. */
-static void slot_refresh(const struct throttle_book *book, const struct throttle_try *try,
-                         struct name_slot *slot, const struct throttle *stored, int64_t unlocked_at,
-                         int64_t now)
-{
-    if (stored->failure_count > slot->failure_count &&
-        !is_past(book, try, stored->failure_count, stored->last_failure_at, unlocked_at, now)) {
-        slot->failure_count = stored->failure_count;
-        slot->last_failure_at = stored->last_failure_at;
-    }
-    if (slot->failure_count > 0 &&
-        is_past(book, try, slot->failure_count, slot->last_failure_at, unlocked_at, now))
-        slot->failure_count = 0;
-}
-
-/* The charged slot of the try, or NULL when the try may not be evaluated. */
-static struct name_slot *slot_admit(struct throttle_book *book, struct throttle_try *try,
-                                    const struct standing *standing, int64_t now)
-{
-    const struct throttle *stored = try->is_known_address ? &standing->pair : &standing->name;
-    struct name_slot *slot =
-        obtain_name(book, try->is_known_address ? try->pair_key : try->name_key, now);
-
-    if (slot == NULL)
-        return NULL;
-    slot_refresh(book, try, slot, stored, standing->unlocked_at, now);
-    if (is_held(book, try, slot, now))
-        return NULL;
-    try->begun_count = slot->failure_count;
-    if (slot->failure_count > 0) {
-        try->has_pair_failures |= try->is_known_address;
-        try->has_name_failures |= !try->is_known_address;
-    }
-    return slot;
+    if (row->failure_count < THROTTLE_ADDRESS_FREE_COUNT ||
+        llabs(now - row->last_failure_at) >= THROTTLE_ADDRESS_WINDOW_S)
+        return RC_OK;
+    *out_wait_s = row->last_failure_at + THROTTLE_ADDRESS_WINDOW_S - now;
+    return RC_REFUSED;
 }
 
 enum rc throttle_begin(struct throttle_book *book, struct str name,
@@ -318,134 +193,119 @@ enum rc throttle_begin(struct throttle_book *book, struct str name,
                        struct throttle_try *out_try, int64_t *out_wait_s)
 {
     struct throttle_try try;
-    struct standing standing;
-    struct address_slot *from;
-    struct name_slot *slot;
+    struct throttle rows[KEY_COUNT];
+    struct throttle_standing standing;
     enum rc rc;
 
     try_init(book, name, address, &try);
-    rc = standing_read(book->store, &try, &standing);
+    try.is_exempt = is_exempt;
+    rc = store_find_throttles(book->store, try.keys, rows);
+    if (rc == RC_OK)
+        rc = check_address(&rows[KEY_ADDRESS], now, out_wait_s);
     if (rc != RC_OK)
         return rc;
-    /* The clock went back: a mark of a time to come must not forgive what comes until then. */
-    if (standing.unlocked_at > now)
-        standing.unlocked_at = 0;
-    try.is_exempt = is_exempt;
-    /* One counter for a name where a row of failures locks it. */
-    try.is_known_address = (is_exempt || book->lockout.mode == LOCKOUT_THROTTLE) &&
-                           standing.known_at > 0 &&
-                           now - standing.known_at < THROTTLE_KNOWN_ADDRESS_S;
-    try.is_known_stale = now - standing.known_at >= KNOWN_REFRESH_S;
-    try.has_name_failures = standing.name.failure_count > 0;
-    try.has_pair_failures = standing.pair.failure_count > 0;
-    if (try.is_known_address)
-        try.is_forgiven =
-            try.has_pair_failures && standing.pair.last_failure_at <= standing.unlocked_at;
-    else
-        try.is_forgiven = is_lock_over(book, &try, standing.name.failure_count,
-                                       standing.name.last_failure_at, now);
-
-    pthread_mutex_lock(&book->lock);
-    from = obtain_address(book, try.address_key, now);
-    if (from->failure_count >= THROTTLE_ADDRESS_FREE_COUNT) {
-        *out_wait_s = from->window_start + THROTTLE_ADDRESS_WINDOW_S - now;
-        pthread_mutex_unlock(&book->lock);
-        return RC_REFUSED;
+    standing = standing_of(book, rows, now, &try);
+    rc = book->is_shared ? throttle_shared_begin(book, &standing, now, &try)
+                         : own_begin(book, &standing, now, &try);
+    if (rc != RC_OK && rc != RC_SPENT)
+        return rc;
+    try.is_begun = rc == RC_OK;
+    try.is_refused = rc == RC_SPENT;
+    if (try.is_begun && try.begun_count > 0) {
+        try.has_pair_failures |= try.is_known_address;
+        try.has_name_failures |= !try.is_known_address;
     }
-    slot = slot_admit(book, &try, &standing, now);
-    if (slot == NULL) {
-        from->failure_count++;
-        rc = RC_SPENT;
-    } else {
-        slot->in_flight++;
-        try.is_begun = true;
-    }
-    pthread_mutex_unlock(&book->lock);
     *out_try = try;
     return rc;
 }
 
-/* The charged slot, in flight since throttle_begin and so still there. */
-static struct name_slot *slot_of(struct throttle_book *book, struct throttle_try *try)
-{
-    struct name_slot *slot;
-
-    ASSERT(try->is_begun);
-    slot = find_name(book, try->is_known_address ? try->pair_key : try->name_key);
-    ASSERT(slot != NULL && slot->in_flight > 0);
-    try->is_begun = false;
-    /* Others filled the row meanwhile: whoever tries many at once is told no more than whoever
-     * tries one after the other. */
-    try->is_late = !try->is_exempt && book->lockout.mode != LOCKOUT_THROTTLE &&
-                   try->begun_count < THROTTLE_FREE_COUNT &&
-                   slot->failure_count >= THROTTLE_FREE_COUNT;
-    return slot;
-}
+/* ---- ending ---- */
 
 static void forget(struct throttle_book *book, const unsigned char key[static DIGEST_BYTES])
 {
-    struct name_slot *slot = find_name(book, key);
+    struct throttle_slot *slot = find_slot(book, key);
 
     if (slot != NULL)
         slot->failure_count = 0;
 }
 
-/* A moment kept as a row of one failure, which leaves the store as failures do. */
-static void mark(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES], int64_t at)
+/* In memory, with what is left to do in the store. */
+static void own_end(struct throttle_book *book, struct throttle_try *try,
+                    enum throttle_outcome outcome, int64_t now, struct store_unit *unit)
 {
-    store_clear_failures(unit, key);
-    store_count_failure(unit, key, at);
-}
-
-void throttle_end(struct throttle_book *book, struct throttle_try *try, bool has_succeeded,
-                  int64_t now, struct store_unit *unit)
-{
-    struct name_slot *slot;
+    struct throttle_slot *slot;
     bool is_first;
 
     pthread_mutex_lock(&book->lock);
-    slot = slot_of(book, try);
-    slot->in_flight--;
+    slot = find_slot(book, throttle_charged_key(try)); /* under way, and so still there */
+    ASSERT(slot != NULL && slot->under_way_count > 0);
+    slot->under_way_count--;
+    try->is_late = throttle_is_late(book, try, slot->failure_count);
     is_first = slot->failure_count == 0;
-    if (has_succeeded && try->is_late) {
-        pthread_mutex_unlock(&book->lock);
-        return;
-    }
-    if (has_succeeded) {
-        forget(book, try->name_key);
-        forget(book, try->pair_key);
-    } else {
+    if (outcome == OUTCOME_SUCCESS && !try->is_late) {
+        forget(book, try->keys[KEY_NAME]);
+        forget(book, try->keys[KEY_PAIR]);
+    } else if (outcome == OUTCOME_FAILURE) {
         slot->failure_count++;
         slot->last_failure_at = now;
-        try->is_locked_out =
-            has_lockout(book, try, LOCKOUT_DISABLE) &&
-            (slot->failure_count == THROTTLE_FREE_COUNT || try->begun_count >= THROTTLE_FREE_COUNT);
-        obtain_address(book, try->address_key, now)->failure_count++;
+        try->is_locked_out = throttle_fills_row(book, try, slot->failure_count);
     }
     pthread_mutex_unlock(&book->lock);
-
-    if (!has_succeeded) {
-        const unsigned char *key = try->is_known_address ? try->pair_key : try->name_key;
-
-        /* Tries that came together when the old row was past clear it once, not each other. */
-        if (try->is_forgiven && is_first)
-            store_clear_failures(unit, key);
-        store_count_failure(unit, key, now);
+    if (outcome != OUTCOME_FAILURE)
         return;
-    }
-    if (try->has_name_failures)
-        store_clear_failures(unit, try->name_key);
-    if (try->has_pair_failures)
-        store_clear_failures(unit, try->pair_key);
-    if (try->is_known_stale)
-        mark(unit, try->known_key, now);
+    /* Tries that came together when the old row was past clear it once, not each other. */
+    if (try->is_forgiven && is_first)
+        store_clear_failures(unit, throttle_charged_key(try), INT64_MAX);
+    store_count_failure(unit, throttle_charged_key(try), now);
 }
 
-void throttle_cancel(struct throttle_book *book, struct throttle_try *try)
+static enum rc end_try(struct throttle_book *book, struct throttle_try *try,
+                       enum throttle_outcome outcome, int64_t now, struct store_unit *unit)
 {
-    pthread_mutex_lock(&book->lock);
-    slot_of(book, try)->in_flight--;
-    pthread_mutex_unlock(&book->lock);
+    ASSERT(try->is_begun);
+    try->is_begun = false;
+    if (book->is_shared)
+        return throttle_shared_end(book, outcome, now, try);
+    own_end(book, try, outcome, now, unit);
+    return RC_OK;
+}
+
+/* A row that others fill at this moment stays: it locks. */
+static int64_t forgettable_count(const struct throttle_book *book, const struct throttle_try *try)
+{
+    bool locks = !try->is_exempt && book->lockout.mode != LOCKOUT_THROTTLE;
+
+    return book->is_shared && locks && try->begun_count < THROTTLE_FREE_COUNT ? THROTTLE_FREE_COUNT
+                                                                              : INT64_MAX;
+}
+
+enum rc throttle_end(struct throttle_book *book, struct throttle_try *try, bool has_succeeded,
+                     int64_t now, struct store_unit *unit)
+{
+    enum rc rc = RC_OK;
+
+    ASSERT(try->is_begun || (try->is_refused && !has_succeeded));
+    if (try->is_begun)
+        rc = end_try(book, try, has_succeeded ? OUTCOME_SUCCESS : OUTCOME_FAILURE, now, unit);
+    try->is_refused = false;
+    if (rc != RC_OK)
+        return rc;
+    if (!has_succeeded) {
+        store_count_in_window(unit, try->keys[KEY_ADDRESS], THROTTLE_ADDRESS_WINDOW_S, now);
+    } else if (!try->is_late) {
+        if (try->has_name_failures)
+            store_clear_failures(unit, try->keys[KEY_NAME], forgettable_count(book, try));
+        if (try->has_pair_failures)
+            store_clear_failures(unit, try->keys[KEY_PAIR], INT64_MAX);
+        if (try->is_known_stale)
+            store_put_mark(unit, try->keys[KEY_KNOWN], now);
+    }
+    return RC_OK;
+}
+
+enum rc throttle_cancel(struct throttle_book *book, struct throttle_try *try, int64_t now)
+{
+    return end_try(book, try, OUTCOME_NONE, now, NULL);
 }
 
 void throttle_unlock(struct throttle_book *book, struct str name, int64_t now,
@@ -460,57 +320,6 @@ void throttle_unlock(struct throttle_book *book, struct str name, int64_t now,
     pthread_mutex_lock(&book->lock);
     forget(book, name_key);
     pthread_mutex_unlock(&book->lock);
-    store_clear_failures(unit, name_key);
-    mark(unit, unlock_key, now);
-}
-
-/* ---- mails ---- */
-
-void throttle_count_mail(struct throttle_book *book, struct str whom,
-                         const unsigned char address[static 16], int64_t now,
-                         struct store_unit *unit)
-{
-    unsigned char folded[16];
-    unsigned char key[DIGEST_BYTES];
-
-    throttle_fold_address(address, folded);
-    hmac_sha256(book->key, STR("throttle mail address:"), (struct str){ (char *)folded, 16 }, key);
-    store_count_mail(unit, key, THROTTLE_MAIL_ADDRESS_COUNT_MAX, THROTTLE_MAIL_S, now,
-                     RC_TOO_LARGE);
-    hmac_sha256(book->key, STR("throttle mail:"), whom, key);
-    store_count_mail(unit, key, THROTTLE_MAIL_COUNT_MAX, THROTTLE_MAIL_S, now, RC_SPENT);
-}
-
-/* ---- user codes ---- */
-
-void throttle_count_guess(struct throttle_book *book, struct str whose,
-                          const unsigned char address[static 16], int64_t now,
-                          struct store_unit *unit)
-{
-    unsigned char folded[16];
-    unsigned char key[DIGEST_BYTES];
-
-    hmac_sha256(book->key, STR("throttle guess:"), whose, key);
-    store_count_mail(unit, key, THROTTLE_GUESS_COUNT_MAX, THROTTLE_GUESS_S, now, RC_TOO_LARGE);
-    throttle_fold_address(address, folded);
-    hmac_sha256(book->key, STR("throttle guess address:"), (struct str){ (char *)folded, 16 }, key);
-    store_count_mail(unit, key, THROTTLE_GUESS_ADDRESS_COUNT_MAX, THROTTLE_GUESS_S, now,
-                     RC_TOO_LARGE);
-    hmac_sha256(book->key, STR("throttle guess overall"), STR(""), key);
-    store_count_mail(unit, key, THROTTLE_GUESS_OVERALL_COUNT_MAX, THROTTLE_GUESS_S, now,
-                     RC_TOO_LARGE);
-}
-
-/* ---- registrations of clients ---- */
-
-void throttle_count_registration(struct throttle_book *book, const unsigned char address[static 16],
-                                 int64_t now, struct store_unit *unit)
-{
-    unsigned char folded[16];
-    unsigned char key[DIGEST_BYTES];
-
-    throttle_fold_address(address, folded);
-    hmac_sha256(book->key, STR("throttle registration:"), (struct str){ (char *)folded, 16 }, key);
-    store_count_mail(unit, key, THROTTLE_REGISTRATION_COUNT_MAX, THROTTLE_REGISTRATION_S, now,
-                     RC_TOO_LARGE);
+    store_clear_failures(unit, name_key, INT64_MAX);
+    store_put_mark(unit, unlock_key, now);
 }

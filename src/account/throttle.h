@@ -8,7 +8,10 @@
  * A name: the first THROTTLE_FREE_COUNT consecutive failures cost nothing; then each further try
  * must wait, doubling from one second to fifteen minutes; after THROTTLE_FAILURE_COUNT_MAX the name
  * is locked until an administrator unlocks it or its owner succeeds from a known address. Tries
- * under way count as failures against the maximum, so parallel guessing buys nothing.
+ * under way count as failures against the maximum, so parallel guessing buys nothing, at however
+ * many nodes: where one process writes to the store, they are counted in its memory, which costs no
+ * commit; where several do, each is counted in the store before it is evaluated, and given back
+ * when it ends (store/tries.h).
  *
  * A row of failures may also end in a lock (enum lockout_mode). Then nobody is known by an address:
  * there is one counter for a name, over all doors. Tries may run side by side, but those that end
@@ -27,7 +30,7 @@
 #define JETON_ACCOUNT_THROTTLE_H
 
 #include "crypto/digest.h"
-#include "store/store.h"
+#include "store/tries.h"
 
 enum {
     THROTTLE_DELAY_S_MAX = 900,
@@ -58,6 +61,9 @@ struct throttle_book;
 /* store and key must outlive the book. Aborts when there is no memory. Usable from any thread. */
 struct throttle_book *throttle_book_new(struct store *store, const struct hmac_key *key);
 
+/* Before the book is used: other books count in the same store. As it is for a shared one. */
+void throttle_set_shared(struct throttle_book *book);
+
 /* Before the book is used; LOCKOUT_THROTTLE until then. */
 void throttle_set_lockout(struct throttle_book *book, struct lockout lockout);
 void throttle_book_free(struct throttle_book *book);
@@ -68,12 +74,8 @@ void throttle_fold_address(const unsigned char address[static 16],
 
 /* One try under way; begun before hashing, ended or cancelled exactly once after it. */
 struct throttle_try {
-    unsigned char name_key[DIGEST_BYTES];
-    unsigned char pair_key[DIGEST_BYTES];   /* name and address: failures             */
-    unsigned char known_key[DIGEST_BYTES];  /* name and address: the last success     */
-    unsigned char unlock_key[DIGEST_BYTES]; /* name: when an administrator forgave   */
-    unsigned char address_key[DIGEST_BYTES];
-    bool is_known_address;  /* then pair_key is charged, else name_key               */
+    unsigned char keys[THROTTLE_KEY_COUNT][DIGEST_BYTES];
+    bool is_known_address;  /* then name and address are charged together, else the name */
     bool is_known_stale;    /* the known address's mark is missing or over a day old */
     bool has_name_failures; /* there is something to forget on success               */
     bool has_pair_failures;
@@ -81,12 +83,15 @@ struct throttle_try {
                          a timed lock */
     bool is_exempt;   /* of lockouts */
     bool is_begun;
+    bool is_refused; /* it may not be evaluated, and has not ended either */
     bool is_late; /* set by throttle_end and throttle_cancel: a lock came between beginning and end,
                      so whatever came out of the try is to be answered as RC_SPENT is; a success
                      has left everything as it was */
     int64_t begun_count; /* failures in a row when it began */
     bool is_locked_out;  /* set by throttle_end: this failure was the last of a row, and the mode is
                             LOCKOUT_DISABLE: the caller disables the account */
+    int64_t minute;      /* it is counted in, where other processes count as well */
+    int64_t begun_ms;    /* monotonic */
 };
 
 /*
@@ -97,23 +102,29 @@ struct throttle_try {
  * is_exempt    no lockout for this name, only delays: an administrator's, or no person's
  * out_wait_s   on RC_REFUSED for the address: seconds until the next try
  *
- * Answers: RC_OK evaluate it, then throttle_end · RC_SPENT the name is throttled or locked: do the
- * same work, but treat the password as wrong (PW-07) and do not call throttle_end · RC_REFUSED the
- * address is over its limit: say 429.  Faults: the store's
+ * Answers: RC_OK evaluate it · RC_SPENT the name is throttled or locked: do the same work, but
+ * treat the password as wrong (PW-07); both are to be ended · RC_REFUSED the address is over its
+ * limit: say 429.  Faults: the store's
  */
 enum rc throttle_begin(struct throttle_book *book, struct str name,
                        const unsigned char address[static 16], bool is_exempt, int64_t now,
                        struct throttle_try *out_try, int64_t *out_wait_s) MUST_CHECK;
 
 /*
- * Ends a try. The durable part (at most four steps) is added to `unit`, which the caller commits
- * together with the event or the tokens that the try led to.
+ * Ends a try that was begun, or was not to be evaluated and so has failed. At most three steps are
+ * added to `unit`, which the caller commits together with the event or the tokens that the try led
+ * to.
+ *
+ * Faults: the store's; RC_UNAVAILABLE also when it took longer than THROTTLE_TRY_S on a store that
+ * is shared. Nothing is to be told of it then.
  */
-void throttle_end(struct throttle_book *book, struct throttle_try *try, bool has_succeeded,
-                  int64_t now, struct store_unit *unit);
+enum rc throttle_end(struct throttle_book *book, struct throttle_try *try, bool has_succeeded,
+                     int64_t now, struct store_unit *unit) MUST_CHECK;
 
-/* Ends a try that was not evaluated (a fault): it counts as nothing. */
-void throttle_cancel(struct throttle_book *book, struct throttle_try *try);
+/* Ends a try that was not evaluated (a fault), or of which nothing comes: it counts as nothing.
+ * Faults: as above */
+enum rc throttle_cancel(struct throttle_book *book, struct throttle_try *try,
+                        int64_t now) MUST_CHECK;
 
 enum {
     THROTTLE_MAIL_S = 3600,
@@ -164,7 +175,7 @@ void throttle_count_registration(struct throttle_book *book, const unsigned char
 
 /*
  * Forgets the failures of a name, those from its known addresses included (an administrator's
- * unlock). Adds at most three steps to `unit`.
+ * unlock). Adds at most two steps to `unit`.
  */
 void throttle_unlock(struct throttle_book *book, struct str name, int64_t now,
                      struct store_unit *unit);

@@ -32,6 +32,28 @@ int64_t clock_monotonic_ms(void)
     return clock_monotonic_ns() / 1000000;
 }
 
+static _Thread_local int64_t turn_began_ns; /* 0: there is none */
+
+void clock_begin_turn(void)
+{
+    turn_began_ns = clock_monotonic_ns();
+}
+
+void clock_end_turn(void)
+{
+    turn_began_ns = 0;
+}
+
+int64_t clock_turn_ns(void)
+{
+    return turn_began_ns != 0 ? turn_began_ns : clock_monotonic_ns();
+}
+
+int64_t clock_boot_ms(void)
+{
+    return read_ns(CLOCK_BOOTTIME) / 1000000;
+}
+
 /* "2026-11-22T06:13:28" of a second. */
 static void format_second(int64_t second, char *out_text, size_t max_bytes)
 {

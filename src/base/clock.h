@@ -18,6 +18,19 @@ int64_t clock_monotonic_ms(void);
 /* Monotonic nanoseconds since some start. */
 int64_t clock_monotonic_ns(void);
 
+/*
+ * A thread's turn: the time that it spends on one request. By it those whom it waits for know that
+ * they make the same client wait.
+ */
+void clock_begin_turn(void);
+void clock_end_turn(void);
+
+/* When this thread's turn began, monotonic; now, when it has none. */
+int64_t clock_turn_ns(void);
+
+/* Monotonic milliseconds; also while the machine sleeps. */
+int64_t clock_boot_ms(void);
+
 enum { CLOCK_TEXT_BYTES = 25 };
 
 /*

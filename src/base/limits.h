@@ -30,8 +30,10 @@ enum {
     HTTP_BODY_TIMEOUT_MS = 10 * 1000,
     HTTP_WRITE_TIMEOUT_MS = 10 * 1000,
     HTTP_IDLE_TIMEOUT_MS = 60 * 1000,
-    HTTP_DRAIN_TIMEOUT_MS = 10 * 1000, /* after SIGTERM, for requests under way */
-    HTTP_LINGER_TIMEOUT_MS = 2 * 1000, /* for a refused client to read why */
+    HTTP_DRAIN_TIMEOUT_MS = 10 * 1000,    /* after SIGTERM, for requests under way */
+    HTTP_HAND_OVER_TIMEOUT_MS = 5 * 1000, /* the same where others wait meanwhile: a restart */
+    HTTP_DRAIN_GRACE_MS = 1000,           /* for who has just connected to send a request */
+    HTTP_LINGER_TIMEOUT_MS = 2 * 1000,    /* for a refused client to read why */
 
     /* HTTP: connections. The default stays below common descriptor limits. */
     HTTP_CONNECTION_COUNT_MAX = 20000,
@@ -81,6 +83,10 @@ enum {
     STORE_QUEUE_COUNT_MAX = 4096,
     STORE_SWEEP_ROW_COUNT = 128, /* expired rows that one commit takes along */
     STORE_LIST_ROW_COUNT_MAX = 1000,
+    STORE_TRUST_MS = 1000,  /* how old the feed may be that answers from memory rest on */
+    STORE_ANSWER_MS = 1900, /* after which a unit that waits is told that the store is away */
+    STORE_CLOCK_OFFSET_MS_MAX = 5000, /* between a shared store's clock and this machine's */
+    STORE_ERROR_BYTES = 256,          /* why it is away, for the log */
 
     /* Log lines. */
     LOG_VALUE_BYTES_MAX = 512,

@@ -1,14 +1,23 @@
 #include "crypto/certificate.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-struct certificate_trust {
+/* A store is never changed while somebody looks at it: another takes its place. */
+struct current {
+    pthread_mutex_t mutex;
     X509_STORE *store;
+};
+
+struct certificate_trust {
+    struct current *current;
+    char *file;
 };
 
 static X509 *parse(struct str der)
@@ -133,50 +142,92 @@ bool certificate_is_current(struct str der, int64_t now)
     return is_current;
 }
 
+/* NULL and one line in out_error when that is no such file. */
+static X509_STORE *read_store(const char *file, struct buffer *out_error)
+{
+    X509_STORE *store;
+
+    ERR_clear_error();
+    store = X509_STORE_new();
+    ASSERT(store != NULL);
+    if (X509_STORE_load_file(store, file) == 1)
+        return store;
+    ERR_clear_error();
+    X509_STORE_free(store);
+    buffer_append_format(out_error, "TLS: %s: no file of certificates in PEM", file);
+    return NULL;
+}
+
 enum rc certificate_trust_new(const char *file, struct certificate_trust **out_trust,
                               struct buffer *out_error)
 {
-    struct certificate_trust *trust = calloc(1, sizeof(*trust));
+    X509_STORE *store = read_store(file, out_error);
+    struct certificate_trust *trust;
 
+    if (store == NULL)
+        return RC_INVALID;
+    trust = calloc(1, sizeof(*trust));
     ASSERT(trust != NULL);
-    ERR_clear_error();
-    trust->store = X509_STORE_new();
-    ASSERT(trust->store != NULL);
-    if (X509_STORE_load_file(trust->store, file) == 1) {
-        *out_trust = trust;
-        return RC_OK;
-    }
-    ERR_clear_error();
-    buffer_append_format(out_error, "TLS: %s: no file of certificates in PEM", file);
-    certificate_trust_free(trust);
-    return RC_INVALID;
+    trust->file = strdup(file);
+    trust->current = calloc(1, sizeof(*trust->current));
+    ASSERT(trust->file != NULL && trust->current != NULL);
+    pthread_mutex_init(&trust->current->mutex, NULL);
+    trust->current->store = store;
+    *out_trust = trust;
+    return RC_OK;
+}
+
+enum rc certificate_trust_reload(struct certificate_trust *trust, struct buffer *out_error)
+{
+    X509_STORE *fresh = read_store(trust->file, out_error);
+    X509_STORE *stale;
+
+    if (fresh == NULL)
+        return RC_INVALID;
+    pthread_mutex_lock(&trust->current->mutex);
+    stale = trust->current->store;
+    trust->current->store = fresh;
+    pthread_mutex_unlock(&trust->current->mutex);
+    X509_STORE_free(stale);
+    return RC_OK;
 }
 
 void certificate_trust_free(struct certificate_trust *trust)
 {
     if (trust == NULL)
         return;
-    X509_STORE_free(trust->store);
+    X509_STORE_free(trust->current->store);
+    pthread_mutex_destroy(&trust->current->mutex);
+    free(trust->current);
+    free(trust->file);
     free(trust);
+}
+
+struct x509_store_st *certificate_trust_store(const struct certificate_trust *trust)
+{
+    X509_STORE *store;
+
+    pthread_mutex_lock(&trust->current->mutex);
+    store = trust->current->store;
+    ASSERT(X509_STORE_up_ref(store) == 1);
+    pthread_mutex_unlock(&trust->current->mutex);
+    return store;
 }
 
 bool certificate_is_trusted(const struct certificate_trust *trust, struct str der)
 {
     X509 *certificate = parse(der);
     X509_STORE_CTX *context = X509_STORE_CTX_new();
+    X509_STORE *store = certificate_trust_store(trust);
     bool is_trusted;
 
     ASSERT(context != NULL);
     is_trusted =
-        certificate != NULL && X509_STORE_CTX_init(context, trust->store, certificate, NULL) == 1 &&
+        certificate != NULL && X509_STORE_CTX_init(context, store, certificate, NULL) == 1 &&
         X509_STORE_CTX_set_default(context, "ssl_client") == 1 && X509_verify_cert(context) == 1;
     X509_STORE_CTX_free(context);
+    X509_STORE_free(store);
     X509_free(certificate);
     ERR_clear_error();
     return is_trusted;
-}
-
-struct x509_store_st *certificate_trust_store(const struct certificate_trust *trust)
-{
-    return trust->store;
 }

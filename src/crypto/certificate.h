@@ -39,6 +39,14 @@ struct certificate_trust;
  */
 enum rc certificate_trust_new(const char *file, struct certificate_trust **out_trust,
                               struct buffer *out_error) MUST_CHECK;
+/*
+ * Reads the file again; what it says counts for every question from now on. When it is bad, what it
+ * said before stays.
+ *
+ * Answers: as certificate_trust_new
+ */
+enum rc certificate_trust_reload(struct certificate_trust *trust,
+                                 struct buffer *out_error) MUST_CHECK;
 /* Takes NULL too. */
 void certificate_trust_free(struct certificate_trust *trust);
 
@@ -49,7 +57,8 @@ void certificate_trust_free(struct certificate_trust *trust);
  */
 bool certificate_is_trusted(const struct certificate_trust *trust, struct str der);
 
-/* The library's own store, for TLS. */
+/* The library's own store, for TLS: the one that counts now, which the caller releases with
+ * X509_STORE_free. */
 struct x509_store_st;
 struct x509_store_st *certificate_trust_store(const struct certificate_trust *trust);
 

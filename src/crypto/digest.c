@@ -22,6 +22,34 @@ void digest_sha256(struct str message, unsigned char out_digest[static SHA256_BY
     ASSERT(EVP_DigestFinal_ex(context, out_digest, NULL) == 1);
 }
 
+struct digest_stream {
+    EVP_MD_CTX *context;
+};
+
+struct digest_stream *digest_stream_new(void)
+{
+    struct digest_stream *stream = malloc(sizeof(*stream));
+
+    ASSERT(stream != NULL);
+    stream->context = EVP_MD_CTX_new();
+    ASSERT(stream->context != NULL);
+    ASSERT(EVP_MD_CTX_copy_ex(stream->context, library_digest_context()) == 1);
+    ASSERT(EVP_DigestInit_ex2(stream->context, NULL, NULL) == 1);
+    return stream;
+}
+
+void digest_stream_add(struct digest_stream *stream, struct str piece)
+{
+    ASSERT(EVP_DigestUpdate(stream->context, piece.at, piece.len) == 1);
+}
+
+void digest_stream_end(struct digest_stream *stream, unsigned char out_digest[static SHA256_BYTES])
+{
+    ASSERT(EVP_DigestFinal_ex(stream->context, out_digest, NULL) == 1);
+    EVP_MD_CTX_free(stream->context);
+    free(stream);
+}
+
 void digest_sha512(struct str message, unsigned char out_digest[static SHA512_BYTES])
 {
     ASSERT(crypto_hash_sha512(out_digest, str_bytes(message), message.len) == 0);

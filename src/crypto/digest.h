@@ -18,6 +18,12 @@ void crypto_init(void);
 
 void digest_sha256(struct str message, unsigned char out_digest[static SHA256_BYTES]);
 
+/* SHA-256 of what comes piece by piece. Taking the digest ends and frees it. */
+struct digest_stream;
+struct digest_stream *digest_stream_new(void);
+void digest_stream_add(struct digest_stream *stream, struct str piece);
+void digest_stream_end(struct digest_stream *stream, unsigned char out_digest[static SHA256_BYTES]);
+
 /* For what is not asked for often. */
 void digest_sha512(struct str message, unsigned char out_digest[static SHA512_BYTES]);
 

@@ -308,7 +308,8 @@ enum rc tls_context_new(const char *certificate_file, const char *key_file,
 
 void tls_context_trust(struct tls_context *context, const struct certificate_trust *trust)
 {
-    ASSERT(SSL_CTX_set1_verify_cert_store(context->ssl_ctx, certificate_trust_store(trust)) == 1);
+    /* The context takes over what this owns. */
+    ASSERT(SSL_CTX_set0_verify_cert_store(context->ssl_ctx, certificate_trust_store(trust)) == 1);
 }
 
 void tls_context_free(struct tls_context *context)

@@ -2,13 +2,15 @@
 #include <stdio.h>
 
 #include "daemon/command.h"
+#include "store/shared.h"
 
 enum { MESSAGE_BYTES = 1024, LEFT_WIDTH = 32 };
 
 const struct option_spec command_common_options[] = {
     { "data", "DIR", "the data folder of the server", false },
     { "master-key-file", "FILE", "where the master key is, if not in the data folder", false },
-    { "database", "URL", "not offered by this version", false },
+    { "database", "URL", "postgresql://…, the database of servers that share one", false },
+    { "database-password-file", "FILE", "its password, if libpq does not find it", false },
     { "help", NULL, "show this help", false },
     { 0 },
 };
@@ -112,8 +114,12 @@ int command_usage(struct command_context *context, const char *format, ...)
 
 int command_fault(struct command_context *context, enum rc rc)
 {
-    const char *advice = rc == RC_BUSY ? "try again" : "see that the disk has room and works";
+    const char *advice = "see that the disk has room and works";
 
+    if (store_is_shared(context->store))
+        advice = "see that the database runs and takes writes";
+    if (rc == RC_BUSY)
+        advice = "try again";
     return command_refuse(context, "nothing was changed: %s; %s", rc_words(rc), advice);
 }
 
@@ -133,6 +139,23 @@ static void command_name(const struct command *command, char *out_name, size_t s
     snprintf(out_name, size, "%s %s", command->noun, command->verb);
 }
 
+/* What the noun can be asked for, for whoever has only half remembered it. */
+static int usage_of_noun(const char *noun, const char *verb_or_null, struct sink *err)
+{
+    char bytes[MESSAGE_BYTES / 2];
+    struct buffer verbs = buffer_over(bytes, sizeof(bytes));
+
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        for (const struct command *row = tables[i]; row->noun != NULL; row++) {
+            if (strcmp(row->noun, noun) == 0)
+                buffer_append_format(&verbs, "%s%s", verbs.len > 0 ? ", " : "", row->verb);
+        }
+    }
+    return usage(err, "", "%s: '%s' can be followed by %.*s",
+                 verb_or_null == NULL ? "the command is cut short" : "unknown command", noun,
+                 STR_ARGS(buffer_str(&verbs)));
+}
+
 static int find_line(int argc, char *const *argv, const struct command **out_command,
                      struct sink *err)
 {
@@ -149,7 +172,7 @@ static int find_line(int argc, char *const *argv, const struct command **out_com
     if (*out_command != NULL)
         return STATUS_DONE;
     if (has_noun)
-        return usage(err, "", verb == NULL ? "the command is cut short" : "unknown command");
+        return usage_of_noun(argv[0], verb, err);
     return usage(err, "", "unknown command");
 }
 
@@ -173,10 +196,10 @@ int command_parse(int argc, char *const *argv, struct command_line *out_line, st
     out_line->wants_help = options_has(options, "help");
     if (out_line->wants_help)
         return STATUS_DONE;
-    if (options_has(options, "database"))
-        return usage(err, name, "--database is not offered by this version; use --data DIR");
-    if (!options_has(options, "data"))
-        return usage(err, name, "--data DIR is needed");
+    if (!options_has(options, "data") && !options_has(options, "database"))
+        return usage(err, name, "--data DIR or --database URL is needed");
+    if (options_has(options, "database-password-file") && !options_has(options, "database"))
+        return usage(err, name, "--database-password-file needs --database");
     if (command->argument != NULL && options->argument_count == 0)
         return usage(err, name, "%s is needed", command->argument);
     if (options->argument_count > (command->argument != NULL ? 1u : 0u))
@@ -237,8 +260,8 @@ static void help_options(const struct option_spec *table, struct sink *out)
 
 static void help_one(const struct command *command, struct sink *out)
 {
-    sink_format(out, "jeton %s %s%s%s --data DIR [option…]\n%s\n\n", command->noun, command->verb,
-                command->argument != NULL ? " " : "",
+    sink_format(out, "jeton %s %s%s%s --data DIR | --database URL [option…]\n%s\n\n", command->noun,
+                command->verb, command->argument != NULL ? " " : "",
                 command->argument != NULL ? command->argument : "", command->summary);
     help_options(command->options, out);
     help_options(command_common_options, out);
@@ -252,7 +275,7 @@ void command_help(const struct command *command_or_null, struct sink *out)
         help_one(command_or_null, out);
         return;
     }
-    sink_text(out, "jeton COMMAND --data DIR [option…]\n\n"
+    sink_text(out, "jeton COMMAND --data DIR | --database URL [option…]\n\n"
                    "  serve                         answers requests until it is told to stop\n");
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         for (const struct command *row = tables[i]; row->noun != NULL; row++) {
@@ -262,7 +285,8 @@ void command_help(const struct command *command_or_null, struct sink *out)
             sink_format(out, "%s\n", row->summary);
         }
     }
-    sink_text(out, "  version                       says which version this is\n"
+    sink_text(out, "  move                          moves all of a store into another one\n"
+                   "  version                       says which version this is\n"
                    "  help                          shows this\n\n"
                    "'jeton COMMAND --help' shows the options of a command.\n"
                    "Exit status: 0 done, 1 refused, 2 wrong usage.\n");

@@ -45,6 +45,9 @@ static const cyaml_strval_t log_levels[] = {
 
 static const cyaml_schema_field_t fields[] = {
     FIELD_TEXT("data", data),
+    FIELD_TEXT("database", database),
+    FIELD_TEXT("database-password-file", database_password_file),
+    FIELD_TEXT("database-connections", database_connections),
     FIELD_TEXTS("listen", listen),
     FIELD_TEXTS("tls-listen", tls_listen),
     FIELD_TEXTS("trusted-proxy", trusted_proxy),
@@ -60,6 +63,8 @@ static const cyaml_schema_field_t fields[] = {
     FIELD_COUNT("loops", loops),
     FIELD_TEXT("lockout-mode", lockout_mode),
     FIELD_TEXT("lockout-duration", lockout_duration),
+    FIELD_TEXT("drain-delay", drain_delay),
+    FIELD_TEXT("token-memory", token_memory),
     FIELD_TEXT("permanent-lifetime-max", permanent_lifetime_max),
     FIELD_TEXT("dpop-nonce", dpop_nonce),
     FIELD_TEXTS("tls-client-listen", tls_client_listen),

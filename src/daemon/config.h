@@ -10,6 +10,9 @@
 /* The file's settings; what it does not say is NULL or 0. */
 struct config_file {
     char *data;
+    char *database;
+    char *database_password_file;
+    char *database_connections;
     char **listen;
     unsigned listen_count;
     char **tls_listen;
@@ -28,6 +31,8 @@ struct config_file {
     unsigned loops;
     char *lockout_mode;
     char *lockout_duration;
+    char *drain_delay;
+    char *token_memory;
     char *permanent_lifetime_max;
     char *dpop_nonce;
     char **tls_client_listen;

@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/command_move.h"
 #include "daemon/control.h"
 #include "daemon/house.h"
 #include "daemon/input.h"
@@ -77,15 +78,19 @@ static enum rc run_by_server(struct call *call, const char *data, int *out_statu
 }
 
 /* Runs it here: RC_EXISTS when the folder is held by somebody else. */
-static enum rc run_here(struct call *call, const char *data, int *out_status)
+static enum rc run_here(struct call *call, const struct database *database_or_null, int *out_status)
 {
     char bytes[ERROR_BYTES];
     struct buffer error = buffer_over(bytes, sizeof(bytes));
-    const char *master_key_file = options_find(&call->line->options, "master-key-file");
+    const struct house_config config = {
+        .data = options_find(&call->line->options, "data"),
+        .database = database_or_null,
+        .master_key_file = options_find(&call->line->options, "master-key-file"),
+    };
     struct house house;
     enum rc rc;
 
-    rc = house_open(data, master_key_file, &house, &error);
+    rc = house_open(&config, &house, &error);
     if (rc == RC_EXISTS)
         return rc;
     if (rc != RC_OK) {
@@ -97,27 +102,77 @@ static enum rc run_here(struct call *call, const char *data, int *out_status)
         sink_format(call->err,
                     "jeton: made %s/master.key, which opens all that is sealed in the "
                     "store: keep a copy of it elsewhere\n",
-                    data);
+                    config.data);
     *out_status = house_run_command(&house, getuid(), call->argc, call->argv, call->input,
                                     call->out, call->err);
     house_close(&house);
     return RC_OK;
 }
 
+static int usage(struct call *call, struct str words)
+{
+    const struct command *command = call->line->command;
+
+    sink_format(call->err, "jeton: %s %s: %.*s; see 'jeton %s %s --help'\n", command->noun,
+                command->verb, STR_ARGS(words), command->noun, command->verb);
+    return STATUS_USAGE;
+}
+
+/* The server of a folder beside the database: only it knows how it sends mail. */
+static bool is_run_beside(struct call *call, const struct database *database, int *out_status)
+{
+    const char *data = options_find(&call->line->options, "data");
+    char bytes[ERROR_BYTES];
+    struct buffer ignored = buffer_over(bytes, sizeof(bytes));
+
+    return data != NULL && database_check_folder(database, data, &ignored) == RC_OK &&
+           run_by_server(call, data, out_status) == RC_OK;
+}
+
+/*
+ * On a shared database a command is one more process, unless a server runs on the folder that is
+ * named beside it: servers hear of the change by the feed.
+ */
+static int run_on_database(struct call *call, const char *uri)
+{
+    AUTO(database) database = { .has_password = false };
+    char bytes[ERROR_BYTES];
+    struct buffer error = buffer_over(bytes, sizeof(bytes));
+    int status = STATUS_REFUSED;
+    enum rc rc;
+
+    buffer_append_str(&error, STR("--"));
+    rc = database_open(uri, options_find(&call->line->options, "database-password-file"), &database,
+                       &error);
+    if (rc != RC_OK)
+        return usage(call, buffer_str(&error));
+    if (database.has_password)
+        sink_text(call->err,
+                  "jeton: --database has a password in it, and " DATABASE_PASSWORD_ADVICE "\n");
+    if (is_run_beside(call, &database, &status))
+        return status;
+    rc = run_here(call, &database, &status);
+    ASSERT(rc == RC_OK);
+    return status;
+}
+
 static int run(struct call *call)
 {
     const struct timespec pause = { .tv_nsec = HELD_RETRY_MS * 1000000L };
     const char *data = options_find(&call->line->options, "data");
+    const char *uri = options_find(&call->line->options, "database");
     struct stat status;
     int result;
 
-    if (!call->line->command->is_change && stat(data, &status) != 0) {
+    if (data != NULL && !call->line->command->is_change && stat(data, &status) != 0) {
         sink_format(call->err, "jeton: there is no data folder %s; name the server's with --data\n",
                     data);
         return STATUS_REFUSED;
     }
+    if (uri != NULL)
+        return run_on_database(call, uri);
     for (int i = 0; i < HELD_RETRY_COUNT; i++) {
-        if (run_by_server(call, data, &result) == RC_OK || run_here(call, data, &result) == RC_OK)
+        if (run_by_server(call, data, &result) == RC_OK || run_here(call, NULL, &result) == RC_OK)
             return result;
         nanosleep(&pause, NULL);
     }
@@ -136,11 +191,8 @@ static int run_line(struct call *call, const struct command_line *line)
 
     call->line = line;
     if (command->wants_input != NULL && command->wants_input(&line->options)) {
-        if (input_read(&input, &error) != RC_OK) {
-            sink_format(call->err, "jeton: %s %s: %.*s; see 'jeton %s %s --help'\n", command->noun,
-                        command->verb, STR_ARGS(buffer_str(&error)), command->noun, command->verb);
-            return STATUS_USAGE;
-        }
+        if (input_read(&input, &error) != RC_OK)
+            return usage(call, buffer_str(&error));
         call->input = &input;
     }
     status = run(call);
@@ -178,7 +230,8 @@ int main(int argc, char **argv)
     process_harden();
     sink_init(&out, take_fd, &out_fd);
     sink_init(&err, take_fd, &err_fd);
-    if (argc > 2 && strcmp(argv[2], "--help") == 0 && strcmp(argv[1], "serve") != 0)
+    if (argc > 2 && strcmp(argv[2], "--help") == 0 && strcmp(argv[1], "serve") != 0 &&
+        strcmp(argv[1], "move") != 0)
         argv[1] = argv[2]; /* "jeton user --help" */
     if (argc > 1 && is_word(argv[1], "version", "--version")) {
         sink_text(&out, "jeton " JETON_VERSION "\n");
@@ -188,7 +241,10 @@ int main(int argc, char **argv)
         status = STATUS_DONE;
     } else if (argc > 1 && strcmp(argv[1], "serve") == 0) {
         crypto_init();
-        return serve_run(argc - 2, argv + 2);
+        return serve_run(argc, argv);
+    } else if (argc > 1 && strcmp(argv[1], "move") == 0) {
+        crypto_init();
+        status = move_run(argc - 2, argv + 2, &out, &err);
     } else {
         status = run_command(argc - 1, argv + 1, &out, &err);
     }

@@ -116,12 +116,28 @@ static enum rc sync_folder(struct str data_dir, const char *path, struct buffer 
     return is_synced ? RC_OK : refuse(out_error, path, "could not be made to last");
 }
 
-static enum rc open_named(const char *path, mode_t open_bits, struct master_key *out_key,
-                          struct buffer *out_error)
+/* What to do, in a store that has no key yet and in one that has. */
+static enum rc refuse_missing(const char *path, bool is_new, struct buffer *out_error)
+{
+    if (!is_new)
+        return refuse(out_error, path,
+                      "is missing; put the one there that the store was sealed "
+                      "with, from a backup or another server of this store");
+    buffer_append_format(out_error,
+                         "the master key %s is missing; for a new store make one with "
+                         "(umask 077; head -c 32 /dev/urandom >%s), and keep a copy elsewhere",
+                         path, path);
+    return RC_INVALID;
+}
+
+static enum rc open_named(const char *path, mode_t open_bits, bool is_new,
+                          struct master_key *out_key, struct buffer *out_error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     enum rc rc;
 
+    if (fd < 0 && errno == ENOENT)
+        return refuse_missing(path, is_new, out_error);
     if (fd < 0)
         return refuse(out_error, path, strerror(errno));
     rc = read_key(fd, path, open_bits, out_key, out_error);
@@ -138,9 +154,11 @@ static enum rc open_in_folder(struct str data_dir, bool may_make, struct master_
     if (snprintf(path, sizeof(path), "%.*s/master.key", STR_ARGS(data_dir)) >= PATH_BYTES_MAX)
         return refuse(out_error, "", "has too long a name");
     if (access(path, F_OK) == 0)
-        return open_named(path, FILE_OPEN_BITS, out_key, out_error);
+        return open_named(path, FILE_OPEN_BITS, may_make, out_key, out_error);
     if (!may_make)
-        return refuse(out_error, path, "is missing; name it with --master-key-file");
+        return refuse(out_error, path,
+                      "is missing; name the one that this store was sealed with by "
+                      "--master-key-file, or copy it there");
     rc = make_key(data_dir, path, out_key, out_error);
     if (rc == RC_OK)
         rc = sync_folder(data_dir, path, out_error);
@@ -151,7 +169,15 @@ static enum rc open_in_folder(struct str data_dir, bool may_make, struct master_
     return rc;
 }
 
-enum rc master_key_open(struct str data_dir, const char *file, bool may_make,
+void master_key_remove(const char *data)
+{
+    char path[PATH_BYTES_MAX];
+
+    if (snprintf(path, sizeof(path), "%s/master.key", data) < PATH_BYTES_MAX)
+        unlink(path);
+}
+
+enum rc master_key_open(const char *data, const char *file, bool may_make,
                         struct master_key *out_key, bool *out_was_made, struct buffer *out_error)
 {
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
@@ -160,12 +186,17 @@ enum rc master_key_open(struct str data_dir, const char *file, bool may_make,
     out_key->bytes = NULL;
     *out_was_made = false;
     if (file != NULL)
-        return open_named(file, FILE_OPEN_BITS, out_key, out_error);
+        return open_named(file, FILE_OPEN_BITS, may_make, out_key, out_error);
     if (credentials != NULL &&
         snprintf(path, sizeof(path), "%s/jeton-master-key", credentials) < PATH_BYTES_MAX &&
         access(path, F_OK) == 0)
-        return open_named(path, CREDENTIAL_OPEN_BITS, out_key, out_error);
-    return open_in_folder(data_dir, may_make, out_key, out_was_made, out_error);
+        return open_named(path, CREDENTIAL_OPEN_BITS, may_make, out_key, out_error);
+    if (data == NULL) {
+        buffer_append_str(out_error, STR("--master-key-file FILE is needed: with --database, the "
+                                         "same 32 bytes on every server; see jeton(1)"));
+        return RC_INVALID;
+    }
+    return open_in_folder(str_of(data), may_make, out_key, out_was_made, out_error);
 }
 
 void master_key_close(struct master_key *key)

@@ -17,4 +17,7 @@ void process_lock_memory(void);
 /* Tells the service manager (NOTIFY_SOCKET of sd_notify(3)), when there is one: "READY=1". */
 void process_notify(const char *state);
 
+/* Tells it that the program is about to be replaced in this process: READY=1 will follow. */
+void process_notify_reloading(void);
+
 #endif

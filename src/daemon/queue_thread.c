@@ -10,18 +10,22 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/shared.h"
 
 enum {
     LOOK_INTERVAL_MS = 5 * 1000,
-    FAULT_PAUSE_MS = 60 * 1000 /* while the store cannot be written, or read */
+    FAULT_PAUSE_MS = 60 * 1000, /* while the store cannot be written, or read */
+    AWAY_PAUSE_MS = 2 * 1000    /* while it is a shared one that is away      */
 };
 
 struct queue_thread {
+    struct store *store;
     const struct queue_work *work;
     int wake_fd; /* eventfds */
     int stop_fd;
     _Atomic bool is_hastened; /* somebody says that there is no need to rest */
     int64_t rests_until_ms;
+    bool is_failing;
     pthread_t thread;
     bool has_thread;
 };
@@ -50,7 +54,7 @@ static void on_change(void *context, const struct store_change *change)
 {
     struct queue_thread *thread = context;
 
-    if (change->kind != thread->work->kind)
+    if (change->kind != thread->work->kind && change->kind != CHANGE_ALL)
         return;
     if (change->key == 0)
         atomic_store(&thread->is_hastened, true);
@@ -62,6 +66,7 @@ struct queue_thread *queue_thread_new(struct store *store, const struct queue_wo
     struct queue_thread *thread = calloc(1, sizeof(*thread));
 
     ASSERT(thread != NULL);
+    thread->store = store;
     thread->work = work;
     thread->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     thread->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -73,6 +78,17 @@ struct queue_thread *queue_thread_new(struct store *store, const struct queue_wo
 void queue_thread_rest(struct queue_thread *thread, int64_t pause_ms)
 {
     thread->rests_until_ms = clock_monotonic_ms() + pause_ms;
+}
+
+/* A shared store that is away is back as suddenly, and says so itself (daemon/database_watch.h). */
+static void rest_after_fault(struct queue_thread *thread, enum rc rc)
+{
+    bool is_away = rc == RC_UNAVAILABLE && store_is_shared(thread->store);
+
+    queue_thread_rest(thread, is_away ? AWAY_PAUSE_MS : FAULT_PAUSE_MS);
+    if (!is_away || !thread->is_failing)
+        log_event(LOG_ERROR, thread->work->fault_event, LOG_TEXT("fault", rc_name(rc)));
+    thread->is_failing = true;
 }
 
 static void drain(struct queue_thread *thread)
@@ -88,10 +104,10 @@ static void drain(struct queue_thread *thread)
         rc = work->next(work->context);
     }
     work->count(work->context);
-    if (!rc_is_fault(rc))
-        return;
-    queue_thread_rest(thread, FAULT_PAUSE_MS);
-    log_event(LOG_ERROR, work->fault_event, LOG_TEXT("fault", rc_name(rc)));
+    if (rc_is_fault(rc))
+        rest_after_fault(thread, rc);
+    else
+        thread->is_failing = false;
 }
 
 static void *thread_main(void *context)
@@ -140,6 +156,7 @@ void queue_thread_begin_stop(struct queue_thread *thread)
 
 void queue_thread_free(struct queue_thread *thread)
 {
+    store_unlisten(thread->store, thread);
     queue_thread_begin_stop(thread);
     if (thread->has_thread)
         pthread_join(thread->thread, NULL);

@@ -3,7 +3,8 @@
  *
  * It takes one thing after the other, the one first that has been due for longest. It is woken by
  * the change feed when something is queued, and looks for itself every few seconds. No request ever
- * waits for it. When the store fails it rests for a minute.
+ * waits for it. When the store fails it rests for a minute,
+ * or, while a shared one is away, for seconds.
  */
 #ifndef JETON_DAEMON_QUEUE_THREAD_H
 #define JETON_DAEMON_QUEUE_THREAD_H

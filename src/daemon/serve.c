@@ -1,40 +1,34 @@
 #include "daemon/serve.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "codec/uri.h"
+#include "daemon/check.h"
 #include "daemon/control.h"
-#include "daemon/house.h"
+#include "daemon/database_watch.h"
+#include "daemon/entrance.h"
 #include "daemon/logout_sender.h"
 #include "daemon/mailer.h"
 #include "daemon/process.h"
+#include "daemon/restart.h"
 #include "daemon/settings.h"
 #include "http/http.h"
 #include "oauth/proof.h"
 #include "web/web.h"
 
-enum {
-    LISTENER_COUNT_MAX = 3 * SETTINGS_LIST_COUNT_MAX + 1,
-    ERROR_BYTES = 512,
-    ADDRESS_BYTES = 512
-};
+enum { ERROR_BYTES = 512 };
 
 /* Everything that a running server has, in the order in which it is opened. */
 struct server {
     struct settings settings;
     struct house house;
-    struct http_listener listeners[LISTENER_COUNT_MAX];
-    char inherited[LISTENER_COUNT_MAX][16]; /* "fd:3" */
-    size_t listener_count;
-    struct http_network proxies[SETTINGS_LIST_COUNT_MAX];
+    struct database_watch *database_watch; /* NULL: not shared */
+    struct entrance entrance;
     struct http_server *http;
-    char address[ADDRESS_BYTES]; /* "http://127.0.0.1:8080" */
-    char issuer[ADDRESS_BYTES];
     struct oauth oauth;
     struct proof_book *proofs;
     struct outside outside;
@@ -50,74 +44,10 @@ struct server {
     struct control_server *control;
     pthread_t signal_thread;
     bool has_signal_thread;
+    struct restart restart;
+    bool restarts; /* told to: the signal thread writes it, and is joined before it is read */
     struct buffer *error;
 };
-
-static enum rc refuse(struct buffer *out_error, const char *before, const char *value,
-                      const char *after)
-{
-    buffer_append_format(out_error, "%s%s%s", before, value, after);
-    return RC_INVALID;
-}
-
-/* ---- listeners ---- */
-
-static void add_listener(struct server *server, const char *address, bool is_tls, int tag)
-{
-    ASSERT(server->listener_count < LISTENER_COUNT_MAX);
-    server->listeners[server->listener_count++] =
-        (struct http_listener){ .address = str_of(address), .is_tls = is_tls, .tag = tag };
-}
-
-/* What the service manager hands over stands in for a missing --listen. */
-static void add_inherited(struct server *server)
-{
-    unsigned count = http_inherited_count();
-
-    for (unsigned i = 0; i < count && i < SETTINGS_LIST_COUNT_MAX; i++) {
-        snprintf(server->inherited[i], sizeof(server->inherited[i]), "fd:%u", 3 + i);
-        add_listener(server, server->inherited[i], false, WEB_LISTENER_PUBLIC);
-    }
-}
-
-static bool has_tls(const struct settings *settings)
-{
-    return settings->tls_listen_count > 0 || settings->outside.client_listens.count > 0;
-}
-
-static void add_listeners(struct server *server)
-{
-    const struct settings *settings = &server->settings;
-
-    for (size_t i = 0; i < settings->listen_count; i++)
-        add_listener(server, settings->listen[i], false, WEB_LISTENER_PUBLIC);
-    for (size_t i = 0; i < settings->tls_listen_count; i++)
-        add_listener(server, settings->tls_listen[i], true, WEB_LISTENER_PUBLIC);
-    for (size_t i = 0; i < settings->outside.client_listens.count; i++) {
-        add_listener(server, settings->outside.client_listens.at[i], true, WEB_LISTENER_PUBLIC);
-        server->listeners[server->listener_count - 1].asks_certificate = true;
-    }
-    if (server->listener_count == 0)
-        add_inherited(server);
-    if (server->listener_count == 0)
-        add_listener(server, "127.0.0.1:8080", false, WEB_LISTENER_PUBLIC);
-    if (settings->metrics_listen != NULL)
-        add_listener(server, settings->metrics_listen, false, WEB_LISTENER_METRICS);
-}
-
-static enum rc parse_proxies(struct server *server)
-{
-    const struct settings *settings = &server->settings;
-
-    for (size_t i = 0; i < settings->trusted_proxy_count; i++) {
-        if (http_network_parse(str_of(settings->trusted_proxy[i]), &server->proxies[i]) == RC_OK)
-            continue;
-        settings_blame(settings, "trusted-proxy", settings->trusted_proxy[i], server->error);
-        return refuse(server->error, "trusted-proxy: '", settings->trusted_proxy[i],
-                      "' is no network such as 10.0.0.0/8, 2001:db8::/32 or 'unix'");
-    }
-    return RC_OK;
-}
 
 /* serve and done are asked for before the issuer, and so the web, can be known: the port may be the
  * kernel's choice. Nothing is served until then. */
@@ -131,142 +61,23 @@ static void done_exchange(void *context, const struct http_exchange *exchange)
     web_done(((struct server *)context)->web, exchange);
 }
 
-/* The server names a bad listener by its address; its place in the file is ours to name. */
-static void blame_listener(struct server *server, struct str words)
-{
-    for (size_t i = 0; i < server->listener_count; i++) {
-        const struct http_listener *listener = &server->listeners[i];
-        const char *key = listener->tag == WEB_LISTENER_METRICS ? "metrics-listen"
-                          : listener->asks_certificate          ? "tls-client-listen"
-                          : listener->is_tls                    ? "tls-listen"
-                                                                : "listen";
-
-        if (str_starts_with(words, STR("listen ")) &&
-            str_starts_with(str_from(words, strlen("listen ")), listener->address)) {
-            settings_blame(&server->settings, key, listener->address.at, server->error);
-            return;
-        }
-    }
-}
-
 static enum rc open_http(struct server *server)
 {
-    const struct settings *settings = &server->settings;
-    struct http_config config = {
-        .listeners = server->listeners,
-        .trusted_proxies = server->proxies,
-        .trusted_proxy_count = settings->trusted_proxy_count,
-        .tls_certificate_file = settings->tls_certificate,
-        .tls_key_file = settings->tls_key,
-        .client_trust = server->outside.trust,
-        .certificate_header = str_of(server->outside.header),
-        .loop_count = settings->loops,
-        .work_thread_count = settings->work_threads,
-        .hash_thread_count = settings->hash_threads,
-        .serve = serve_exchange,
-        .done = done_exchange,
-        .context = server,
-    };
+    struct http_config config;
     char bytes[ERROR_BYTES];
     struct buffer words = buffer_over(bytes, sizeof(bytes));
-    enum rc rc;
+    enum rc rc = entrance_open(&server->settings, &server->outside, &server->entrance, &config,
+                               server->error);
 
-    rc = parse_proxies(server);
     if (rc != RC_OK)
         return rc;
-    add_listeners(server);
-    config.listener_count = server->listener_count;
-    if (!has_tls(settings))
-        config.tls_certificate_file = config.tls_key_file = NULL;
+    config.serve = serve_exchange;
+    config.done = done_exchange;
+    config.context = server;
     rc = http_server_open(&config, &server->http, &words);
-    if (rc != RC_OK) {
-        blame_listener(server, buffer_str(&words));
-        buffer_append_str(server->error, buffer_str(&words));
-    }
+    if (rc != RC_OK)
+        entrance_blame(&server->entrance, &server->settings, buffer_str(&words), server->error);
     return rc;
-}
-
-/* ---- the address and the issuer ---- */
-
-/* The host of "HOST:PORT", "[::1]:PORT"; empty for a Unix socket or an inherited one. */
-static struct str host_of(struct str address)
-{
-    size_t at = address.len;
-
-    if (str_starts_with(address, STR("unix:")) || str_starts_with(address, STR("fd:")))
-        return STR("");
-    while (at > 0 && address.at[at - 1] != ':')
-        at--;
-    return (struct str){ address.at, at > 0 ? at - 1 : 0 };
-}
-
-static bool is_loopback(struct str host)
-{
-    return str_equal(host, STR("localhost")) || str_equal(host, STR("[::1]")) ||
-           str_starts_with(host, STR("127."));
-}
-
-static bool is_wildcard(struct str host)
-{
-    return str_equal(host, STR("*")) || str_equal(host, STR("0.0.0.0")) ||
-           str_equal(host, STR("[::]"));
-}
-
-/* What to tell people to open: a wildcard is no address that one can go to. */
-static void format_address(struct server *server)
-{
-    const struct http_listener *first = &server->listeners[0];
-    struct str host = host_of(first->address);
-    unsigned port = http_server_port(server->http, 0);
-
-    if (port == 0) {
-        snprintf(server->address, sizeof(server->address), "%.*s", STR_ARGS(first->address));
-        return;
-    }
-    if (host.len == 0 || is_wildcard(host))
-        host = STR("localhost");
-    snprintf(server->address, sizeof(server->address), "%s://%.*s:%u",
-             first->is_tls ? "https" : "http", STR_ARGS(host), port);
-}
-
-static enum rc choose_issuer(struct server *server)
-{
-    const char *chosen = server->settings.issuer;
-    bool is_url = str_starts_with(str_of(server->address), STR("http"));
-
-    if (chosen == NULL && !is_url)
-        return refuse(server->error, "", "--issuer URL is needed: the first listener has no port",
-                      "");
-    if (chosen == NULL && issuer_check(str_of(server->address)) != RC_OK)
-        return refuse(server->error, "--issuer URL is needed: ", server->address,
-                      " may not be an issuer, as it is neither https nor a loopback host");
-    if (chosen != NULL && issuer_check(str_of(chosen)) != RC_OK) {
-        settings_blame(&server->settings, "issuer", chosen, server->error);
-        return refuse(server->error, "issuer: '", chosen,
-                      "' must be https:// (http:// only for a loopback host), with a host, without "
-                      "query, fragment, user or a slash at its end"); /* RFC 8414 2 */
-    }
-    if (chosen != NULL && strlen(chosen) >= sizeof(server->issuer))
-        return refuse(server->error, "issuer: ", "it is longer than 511 bytes", "");
-    snprintf(server->issuer, sizeof(server->issuer), "%s",
-             chosen != NULL ? chosen : server->address);
-    return RC_OK;
-}
-
-/* Tokens in clear on a network: allowed, but never silently. */
-static void warn_of_plain_listeners(const struct server *server)
-{
-    if (server->settings.trusted_proxy_count > 0)
-        return;
-    for (size_t i = 0; i < server->listener_count; i++) {
-        struct str host = host_of(server->listeners[i].address);
-
-        if (!server->listeners[i].is_tls && host.len > 0 && !is_loopback(host))
-            log_event(LOG_WARN, "listens_in_clear",
-                      LOG_STR("address", server->listeners[i].address),
-                      LOG_TEXT("advice", "use --tls-listen, or a reverse proxy and "
-                                         "--trusted-proxy"));
-    }
 }
 
 /* ---- signals ---- */
@@ -277,6 +88,22 @@ static void set_signals(sigset_t *set)
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR2);
+}
+
+/* Before the certificate: a fresh TLS context takes the authorities that count then. */
+static void reload_client_ca(struct server *server)
+{
+    struct str file = server->settings.outside.client_ca;
+    char bytes[ERROR_BYTES];
+    struct buffer error = buffer_over(bytes, sizeof(bytes));
+
+    if (server->outside.trust == NULL)
+        return;
+    if (certificate_trust_reload(server->outside.trust, &error) == RC_OK)
+        log_event(LOG_INFO, "client_ca_reloaded", LOG_STR("file", file));
+    else
+        log_event(LOG_ERROR, "client_ca_kept", LOG_STR("why", buffer_str(&error)));
 }
 
 static void reload_tls(struct server *server)
@@ -284,13 +111,72 @@ static void reload_tls(struct server *server)
     char bytes[ERROR_BYTES];
     struct buffer error = buffer_over(bytes, sizeof(bytes));
 
-    if (!has_tls(&server->settings))
+    reload_client_ca(server);
+    if (server->settings.tls_listen_count + server->settings.outside.client_listens.count == 0)
         return;
     if (http_server_reload_tls(server->http, &error) == RC_OK)
         log_event(LOG_INFO, "certificate_reloaded",
                   LOG_TEXT("file", server->settings.tls_certificate));
     else
         log_event(LOG_ERROR, "certificate_kept", LOG_STR("why", buffer_str(&error)));
+}
+
+/* Who sends requests here finds out by /readyz, and gets answers meanwhile. */
+static void await_drain_delay(struct server *server)
+{
+    int64_t until_ms = clock_monotonic_ms() + server->settings.drain_delay_s * 1000;
+    sigset_t set;
+    int64_t left_ms;
+
+    set_signals(&set);
+    while ((left_ms = until_ms - clock_monotonic_ms()) > 0) {
+        const struct timespec left = { .tv_sec = left_ms / 1000,
+                                       .tv_nsec = left_ms % 1000 * 1000000 };
+        int number = sigtimedwait(&set, NULL, &left);
+
+        if (number == SIGHUP)
+            reload_tls(server);
+        if (number == SIGTERM || number == SIGINT)
+            return; /* told again: at once */
+    }
+}
+
+static void stop_senders(struct server *server)
+{
+    if (server->mailer != NULL)
+        mailer_begin_stop(server->mailer);
+    logout_sender_begin_stop(server->logout_sender);
+}
+
+static void stop(struct server *server, int number)
+{
+    log_event(LOG_INFO, "stopping", LOG_INT("signal", number),
+              LOG_INT("drain_delay", server->settings.drain_delay_s));
+    process_notify("STOPPING=1");
+    web_begin_drain(server->web);
+    await_drain_delay(server);
+    stop_senders(server);
+    http_server_stop(server->http);
+}
+
+/* False: the program at our path would not start, and so this one goes on. */
+static bool begin_restart(struct server *server)
+{
+    const char *program = server->restart.program;
+    char bytes[ERROR_BYTES];
+    struct buffer why = buffer_over(bytes, sizeof(bytes));
+
+    if (restart_check(&server->restart, &why) != RC_OK) {
+        log_event(LOG_ERROR, "restart_refused", LOG_TEXT("program", program),
+                  LOG_STR("why", buffer_str(&why)));
+        return false;
+    }
+    log_event(LOG_INFO, "restarting", LOG_TEXT("program", program));
+    process_notify_reloading();
+    server->restarts = true;
+    stop_senders(server);
+    http_server_hand_over(server->http);
+    return true;
 }
 
 static void *signal_main(void *context)
@@ -307,14 +193,12 @@ static void *signal_main(void *context)
             reload_tls(server);
             continue;
         }
-        log_event(LOG_INFO, "stopping", LOG_INT("signal", number));
-        process_notify("STOPPING=1");
-        web_begin_drain(server->web);
-        if (server->mailer != NULL)
-            mailer_begin_stop(server->mailer);
-        logout_sender_begin_stop(server->logout_sender);
-        http_server_stop(server->http);
-        return NULL;
+        if (number != SIGUSR2) {
+            stop(server, number);
+            return NULL;
+        }
+        if (begin_restart(server))
+            return NULL;
     }
 }
 
@@ -338,16 +222,43 @@ static enum rc fault(struct server *server, enum rc rc, const char *what)
 
 static enum rc open_house(struct server *server)
 {
-    enum rc rc = house_open(server->settings.data, server->settings.master_key_file, &server->house,
-                            server->error);
+    const struct settings *settings = &server->settings;
+    const struct house_config config = {
+        .data = settings->data,
+        .database = settings->database_settings.uri.len > 0 ? &settings->database : NULL,
+        .master_key_file = settings->master_key_file,
+        .reader_count = database_reader_count(&settings->database_settings),
+        .is_server = true,
+    };
+    sigset_t stop_signals;
+    enum rc rc;
 
+    sigemptyset(&stop_signals);
+    sigaddset(&stop_signals, SIGTERM);
+    sigaddset(&stop_signals, SIGINT);
+    rc = database_await_house(&config, &stop_signals, &server->house, server->error);
+    if (rc == RC_OK)
+        rc = database_watch_start(server->house.store, settings->database.place,
+                                  &server->database_watch);
     if (rc == RC_OK)
         throttle_set_lockout(server->house.throttle, server->settings.lockout);
     if (rc == RC_OK && server->house.master_key_was_made)
-        log_event(LOG_WARN, "master_key_made", LOG_TEXT("data", server->settings.data),
+        log_event(LOG_WARN, "master_key_made", LOG_TEXT("data", settings->data),
                   LOG_TEXT("advice", "master.key in the data folder opens all that is sealed in "
-                                     "the store: keep a copy of it elsewhere"));
+                                     "the store, and every other server of the store needs it: "
+                                     "keep a copy of it elsewhere"));
     return rc;
+}
+
+/* A rolling upgrade, or a step back to an older program. */
+static void say_schema(const struct server *server)
+{
+    struct store_schema_view schema;
+
+    store_view_schema(server->house.store, &schema);
+    if (schema.version > schema.known_version)
+        log_event(LOG_INFO, "schema_is_newer", LOG_INT("schema", schema.version),
+                  LOG_INT("known", schema.known_version));
 }
 
 static enum rc open_mailer(struct server *server)
@@ -358,7 +269,7 @@ static enum rc open_mailer(struct server *server)
                                       .master_key = server->house.master_key.bytes };
     if (settings->smtp_url.at == NULL)
         return RC_OK;
-    mail_route_init(settings, str_of(server->issuer), &server->mail_route);
+    mail_route_init(settings, str_of(server->entrance.issuer), &server->mail_route);
     server->house.mail_route = &server->mail_route;
     return mailer_open(&server->mail_route, &server->outbox, &server->mail_meters, &server->mailer,
                        server->error);
@@ -379,7 +290,8 @@ static enum rc open_web(struct server *server)
     server->logout_sender =
         logout_sender_new(server->house.store, &server->oauth, &server->logout_meters);
     newcomers_init(&server->settings.newcomers, &server->newcomers);
-    rc = house_open_room(&server->house, str_of(server->issuer));
+    rc = house_open_room(&server->house, str_of(server->entrance.issuer),
+                         (size_t)server->settings.token_memory_mib << 20);
     if (rc != RC_OK)
         return fault(server, rc, "the keys and tokens cannot be read");
     rc = proof_book_new(server->house.master_key.bytes,
@@ -391,8 +303,8 @@ static enum rc open_web(struct server *server)
                                     .tokens = server->house.room,
                                     .secrets = &server->house.checker,
                                     .door = &server->house.door,
-                                    .issuer = str_of(server->issuer),
-                                    .root = oauth_root_of(str_of(server->issuer)),
+                                    .issuer = str_of(server->entrance.issuer),
+                                    .root = oauth_root_of(str_of(server->entrance.issuer)),
                                     .subject_key = server->house.subject_key,
                                     .proofs = server->proofs,
                                     .fetcher = server->outside.fetcher,
@@ -423,8 +335,8 @@ static enum rc open_all(struct server *server)
         rc = open_http(server);
     if (rc != RC_OK)
         return fault(server, rc, "the server cannot start");
-    format_address(server);
-    rc = choose_issuer(server);
+    rc = entrance_name(&server->settings, http_server_port(server->http, 0), &server->entrance,
+                       server->error);
     if (rc == RC_OK)
         rc = open_mailer(server);
     if (rc == RC_OK)
@@ -433,7 +345,7 @@ static enum rc open_all(struct server *server)
         ((server->mailer != NULL && mailer_start(server->mailer, &server->letters) != RC_OK) ||
          logout_sender_start(server->logout_sender) != RC_OK))
         return fault(server, RC_SYSTEM, "a thread");
-    if (rc == RC_OK)
+    if (rc == RC_OK && server->settings.data != NULL)
         rc = control_server_open(server->settings.data, &server->house, &server->control,
                                  server->error);
     if (rc != RC_OK)
@@ -459,6 +371,7 @@ static void close_all(struct server *server)
     outside_close(&server->outside);
     if (server->mailer != NULL)
         mailer_close(server->mailer);
+    database_watch_stop(server->database_watch);
     if (server->house.store != NULL)
         house_close(&server->house);
     settings_close(&server->settings);
@@ -466,13 +379,17 @@ static void close_all(struct server *server)
 
 static void say_ready(const struct server *server)
 {
-    char line[ADDRESS_BYTES + 16];
-    int len = snprintf(line, sizeof(line), "ready %s\n", server->address);
+    char line[ENTRANCE_TEXT_BYTES + 16];
+    int len = snprintf(line, sizeof(line), "ready %s\n", server->entrance.address);
     ssize_t written;
 
-    warn_of_plain_listeners(server);
-    log_event(LOG_INFO, "started", LOG_TEXT("version", JETON_VERSION),
-              LOG_TEXT("issuer", server->issuer), LOG_TEXT("data", server->settings.data));
+    say_schema(server);
+    entrance_warn(&server->entrance, &server->settings);
+    log_event(
+        LOG_INFO, "started", LOG_TEXT("version", JETON_VERSION),
+        LOG_TEXT("issuer", server->entrance.issuer),
+        LOG_STR("data", server->settings.data != NULL ? str_of(server->settings.data) : STR("")),
+        LOG_TEXT("database", server->settings.database.place));
     written = write(STDERR_FILENO, line, (size_t)len);
     (void)written; /* nowhere to say so */
     process_notify("READY=1");
@@ -514,9 +431,59 @@ static int fail_usage(const struct buffer *error)
     return STATUS_USAGE;
 }
 
+static int check(struct settings *settings, struct buffer *error)
+{
+    enum rc rc = check_settings(settings, error);
+
+    settings_close(settings);
+    if (rc == RC_OK) {
+        write_stdout(STR("the server would start so\n"));
+        return STATUS_DONE;
+    }
+    if (error->len == 0)
+        buffer_append_str(error, str_of(rc_words(rc)));
+    fprintf(stderr, "jeton: serve: %.*s\n", STR_ARGS(buffer_str(error)));
+    return STATUS_REFUSED;
+}
+
+static void warn_of_password(const struct settings *settings)
+{
+    if (settings->database.has_password)
+        log_event(LOG_WARN, "database_password_in_sight",
+                  LOG_TEXT("where", settings_has_file_database(settings) ? settings->config_path
+                                                                         : "--database"),
+                  LOG_TEXT("advice", settings_has_file_database(settings)
+                                         ? "this file is no place for secrets: put it into one of "
+                                           "its own, database-password-file"
+                                         : DATABASE_PASSWORD_ADVICE));
+}
+
+/* Comes back only when nothing could be started in this one's place. */
+static int restart(struct server *server)
+{
+    static char listeners[RESTART_LISTENERS_BYTES];
+    struct buffer text = buffer_over(listeners, sizeof(listeners) - 1);
+    /* Without them the next program opens its own: better late than never. */
+    enum rc rc = http_server_leave_listeners(server->http, &text);
+
+    close_all(server);
+    if (rc != RC_OK)
+        log_event(LOG_ERROR, "listeners_lost", LOG_TEXT("why", rc_words(rc)));
+    restart_run(&server->restart, listeners);
+    log_event(LOG_ERROR, "stopped", LOG_TEXT("version", JETON_VERSION),
+              LOG_TEXT("why", "no program could be run"));
+    return STATUS_REFUSED;
+}
+
 static int serve(struct server *server)
 {
-    if (open_all(server) != RC_OK) {
+    enum rc rc = open_all(server);
+
+    if (rc == RC_SPENT) { /* told to stop before it could begin */
+        close_all(server);
+        return STATUS_DONE;
+    }
+    if (rc != RC_OK) {
         fprintf(stderr, "jeton: serve: %.*s\n", STR_ARGS(buffer_str(server->error)));
         close_all(server);
         return STATUS_REFUSED;
@@ -524,6 +491,8 @@ static int serve(struct server *server)
     say_ready(server);
     http_server_run(server->http);
     pthread_join(server->signal_thread, NULL);
+    if (server->restarts)
+        return restart(server);
     close_all(server);
     log_event(LOG_INFO, "stopped", LOG_TEXT("version", JETON_VERSION));
     return STATUS_DONE;
@@ -531,13 +500,14 @@ static int serve(struct server *server)
 
 int serve_run(int argc, char *const *argv)
 {
+    enum { OPTIONS_AT = 2 };     /* behind "jeton serve" */
     static struct server server; /* one in a process, and too large for a stack */
     static struct options options;
     char error_bytes[ERROR_BYTES];
     struct buffer error = buffer_over(error_bytes, sizeof(error_bytes));
 
-    if (options_parse(settings_options, command_common_options, argc, argv, &options, &error) !=
-        RC_OK)
+    if (options_parse(settings_options, command_common_options, argc - OPTIONS_AT,
+                      argv + OPTIONS_AT, &options, &error) != RC_OK)
         return fail_usage(&error);
     if (options_has(&options, "help"))
         return help();
@@ -545,16 +515,16 @@ int serve_run(int argc, char *const *argv)
         buffer_append_str(&error, STR("there is an argument too many"));
         return fail_usage(&error);
     }
-    if (options_has(&options, "database")) {
-        buffer_append_str(&error, STR("--database is not offered by this version; use --data DIR"));
-        return fail_usage(&error);
-    }
     if (settings_open(&options, &server.settings, &error) != RC_OK) {
         settings_close(&server.settings);
         return fail_usage(&error);
     }
     log_init(server.settings.log_level, server.settings.log_format);
+    if (options_has(&options, "check"))
+        return check(&server.settings, &error);
+    warn_of_password(&server.settings);
     block_signals();
     server.error = &error;
+    restart_init(argc, argv, &server.restart);
     return serve(&server);
 }

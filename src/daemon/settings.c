@@ -11,6 +11,8 @@
 enum {
     LOCKOUT_DURATION_S = 1800,
     PERMANENT_DAY_COUNT_MAX = 36500,
+    DRAIN_DELAY_S_MAX = 3600,
+    TOKEN_MEMORY_MIB_MAX = 1024 * 1024,
     CLIENT_REGISTRATION_COUNT_MAX = 1000000 /* each is in memory, as all clients are */
 };
 
@@ -24,14 +26,19 @@ const struct option_spec settings_options[] = {
     { "tls-listen", "HOST:PORT", "HTTPS; needs a certificate and its key", true },
     { "tls-certificate", "FILE", "the certificate chain, PEM", false },
     { "tls-key", "FILE", "its private key, PEM, readable by this user alone", false },
+    { "database-connections", "N", "to the database, from this process (default: 10)", false },
     { "metrics-listen", "HOST:PORT", "Prometheus metrics, on a listener of their own", false },
     { "issuer", "URL", "the issuer identifier; http:// and the first address if not given", false },
     { "trusted-proxy", "NETWORK", "whose forwarding headers are believed", true },
+    { "drain-delay", "SECONDS", "after SIGTERM: serves on, while /readyz says no (default: 0)",
+      false },
     { "log-format", "FORMAT", "auto (default: text on a terminal), text or json", false },
     { "log-level", "LEVEL", "debug, info (default), warn or error", false },
     { "work-threads", "N", "threads that may wait for the store", false },
     { "hash-threads", "N", "threads that hash passwords", false },
     { "loops", "N", "event loops", false },
+    { "token-memory", "MIB", "for tokens that are answered about from memory (default: 1024)",
+      false },
     { "lockout-mode", LOCKOUT_MODES, "what five failures in a row lead to (default: throttle)",
       false },
     { "lockout-duration", "SECONDS", "how long a timed lock lasts (default: 1800)", false },
@@ -75,6 +82,7 @@ const struct option_spec settings_options[] = {
 #define CHOICE(member, name, standard, choices, words)                                             \
     { name, choices, (standard) == 0 ? words " (default: the first)" : words, false },
 #include "dialect/settings.def"
+    { "check", NULL, "only says whether the server would start so", false },
     { "", NULL, "As for every command", false },
     { 0 },
 };
@@ -221,6 +229,18 @@ static const struct row rows[] = {
       .max = THROTTLE_LOCK_S_MAX },
     { "permanent-lifetime-max", ROW_NUMBER, AT(permanent_days_max), IN_FILE(permanent_lifetime_max),
       .min = 0, .max = PERMANENT_DAY_COUNT_MAX },
+    { "token-memory", ROW_NUMBER, AT(token_memory_mib), IN_FILE(token_memory), .min = 1,
+      .max = TOKEN_MEMORY_MIB_MAX },
+    { "drain-delay", ROW_NUMBER, AT(drain_delay_s), IN_FILE(drain_delay), .min = 0,
+      .max = DRAIN_DELAY_S_MAX },
+    { .name = "database", .kind = ROW_TEXT, AT(database_settings.uri), IN_FILE(database) },
+    { .name = "database-password-file",
+      .kind = ROW_TEXT,
+      AT(database_settings.password_file),
+      IN_FILE(database_password_file) },
+    { "database-connections", ROW_NUMBER, AT(database_settings.connection_count),
+      IN_FILE(database_connections), .min = DATABASE_CONNECTION_COUNT_MIN,
+      .max = DATABASE_CONNECTION_COUNT_MAX },
     { "dpop-nonce", ROW_CHOICE, AT(dpop_nonce), IN_FILE(dpop_nonce), .choices = DPOP_NONCE_MODES },
     { .name = "tls-client-listen",
       .kind = ROW_TEXTS,
@@ -423,11 +443,13 @@ static enum rc registration_check(const struct settings *settings, struct buffer
 static enum rc check_groups(struct settings *settings, const struct options *options,
                             struct buffer *out_error)
 {
-    char memory[256];
+    char memory[512];
     char name[64];
     struct buffer words = buffer_over(memory, sizeof(memory));
-    enum rc rc = dialect_settings_check(&settings->dialects, &words);
+    enum rc rc = database_settings_open(&settings->database_settings, &settings->database, &words);
 
+    if (rc == RC_OK)
+        rc = dialect_settings_check(&settings->dialects, &words);
     if (rc == RC_OK)
         rc = mail_settings_check(&settings->mail, &words);
     if (rc == RC_OK)
@@ -450,6 +472,7 @@ static enum rc take_rows(const struct options *options, const struct config_file
     settings->dialects = dialect_settings_default;
     settings->lockout = (struct lockout){ LOCKOUT_THROTTLE, LOCKOUT_DURATION_S };
     settings->newcomers.count_max = ADMISSION_COUNT_DEFAULT;
+    settings->database_settings.connection_count = DATABASE_CONNECTION_COUNT;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         enum rc rc = take_row(&rows[i], options, file, settings, out_error);
 
@@ -461,8 +484,14 @@ static enum rc take_rows(const struct options *options, const struct config_file
 
 static enum rc check_whole(const struct settings *settings, struct buffer *out_error)
 {
-    if (settings->data == NULL) {
-        buffer_append_str(out_error, STR("--data DIR is needed"));
+    const struct database_settings *database = &settings->database_settings;
+
+    if (settings->data == NULL && database->uri.len == 0) {
+        buffer_append_str(out_error, STR("--data DIR or --database URL is needed"));
+        return RC_INVALID;
+    }
+    if (database->password_file.len > 0 && database->uri.len == 0) {
+        buffer_append_str(out_error, STR("database-password-file needs database"));
         return RC_INVALID;
     }
     if (settings->tls_listen_count > 0 &&
@@ -542,8 +571,14 @@ void settings_blame(const struct settings *settings, const char *key, const char
                              config_file_line(settings->config_path, key));
 }
 
+bool settings_has_file_database(const struct settings *settings)
+{
+    return settings->file != NULL && settings->database_settings.uri.at == settings->file->database;
+}
+
 void settings_close(struct settings *settings)
 {
+    database_close(&settings->database);
     brand_close(settings->brand);
     settings->brand = NULL;
     config_file_close(settings->file);

@@ -10,6 +10,7 @@
 
 #include "account/throttle.h"
 #include "base/log.h"
+#include "daemon/database.h"
 #include "daemon/mail_route.h"
 #include "daemon/newcomers.h"
 #include "daemon/options.h"
@@ -22,7 +23,9 @@ enum { SETTINGS_LIST_COUNT_MAX = 16 };
 enum dpop_nonce { DPOP_NONCE_OFFERED, DPOP_NONCE_REQUIRED };
 
 struct settings {
-    const char *data;
+    const char *data; /* NULL: none, beside a database */
+    struct database_settings database_settings;
+    struct database database; /* what they say, read and checked */
     const char *listen[SETTINGS_LIST_COUNT_MAX];
     size_t listen_count;
     const char *tls_listen[SETTINGS_LIST_COUNT_MAX];
@@ -40,6 +43,8 @@ struct settings {
     unsigned hash_threads;
     unsigned loops;
     struct lockout lockout;
+    int64_t drain_delay_s;
+    int64_t token_memory_mib;
     int64_t permanent_days_max; /* of permanent tokens' life; 0: no limit */
     unsigned dpop_nonce;        /* enum dpop_nonce */
     struct outside_settings outside;
@@ -65,6 +70,9 @@ enum rc settings_open(const struct options *options, struct settings *out_settin
  */
 void settings_blame(const struct settings *settings, const char *key, const char *value,
                     struct buffer *out_error);
+
+/* Whether the database's URI stands in the file, and not on the command line. */
+bool settings_has_file_database(const struct settings *settings);
 
 void settings_close(struct settings *settings);
 

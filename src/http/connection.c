@@ -236,19 +236,6 @@ static void refuse(struct http_loop *loop, struct connection *connection, int st
     send_answer(loop, connection);
 }
 
-/* Unique in the process; the finalizer of splitmix64 is a bijection. */
-static void format_id(uint64_t number, char out_id[static 17])
-{
-    static const char DIGITS[] = "0123456789abcdef";
-
-    number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
-    number ^= number >> 31;
-    for (size_t i = 0; i < 16; i++)
-        out_id[i] = DIGITS[number >> (60 - 4 * i) & 15];
-    out_id[16] = '\0';
-}
-
 /* What a request needs to know beside its bytes. */
 static void complete_request(struct http_loop *loop, struct connection *connection)
 {
@@ -261,8 +248,9 @@ static void complete_request(struct http_loop *loop, struct connection *connecti
     public->request.listener_tag = connection->listener->tag;
     address_resolve_client(&public->request, config->trusted_proxies, config->trusted_proxy_count);
     certificate_resolve(config, connection, &public->request);
-    format_id(loop->server->id_base + loop->index + loop->request_count * config->loop_count,
-              public->request.id);
+    message_format_id(loop->server->id_base + loop->index +
+                          loop->request_count * config->loop_count,
+                      public->request.id);
     loop->request_count++;
     public->lane = LANE_LOOP;
     if (public->arrived_ns == 0)
@@ -296,11 +284,34 @@ static void dispatch(struct http_loop *loop, struct connection *connection)
     }
 }
 
+/* Who connected a moment ago is about to send a request, which is as good as under way. */
+static bool is_fresh(const struct http_loop *loop, const struct connection *connection)
+{
+    const struct timer *timer = &connection->timer;
+
+    if (timer->class != TIMER_HEAD && timer->class != TIMER_HANDSHAKE)
+        return timer->class == TIMER_GRACE;
+    return loop->now_ms < timer->deadline_ms - loop->timers.timeout_ms[timer->class] +
+                              (int64_t)HTTP_DRAIN_GRACE_MS;
+}
+
+/* The server stops, and nothing is under way. */
+static void end_unless_fresh(struct http_loop *loop, struct connection *connection)
+{
+    if (!is_fresh(loop, connection)) {
+        connection_close(loop, connection);
+        return;
+    }
+    release_exchange(loop, connection);
+    if (connection->timer.class != TIMER_GRACE)
+        timer_start(&loop->timers, &connection->timer, TIMER_GRACE, loop->now_ms);
+}
+
 /* Nothing is under way: an idle connection holds no exchange. */
 static void rest(struct http_loop *loop, struct connection *connection)
 {
     if (loop->is_draining) {
-        connection_close(loop, connection);
+        end_unless_fresh(loop, connection);
         return;
     }
     release_exchange(loop, connection);
@@ -453,7 +464,8 @@ static void shake_hands(struct http_loop *loop, struct connection *connection)
         return;
     loop_count(&loop->counts.tls_handshakes);
     connection->state = CONNECTION_READING;
-    timer_start(&loop->timers, &connection->timer, TIMER_HEAD, loop->now_ms);
+    timer_start(&loop->timers, &connection->timer, loop->is_draining ? TIMER_GRACE : TIMER_HEAD,
+                loop->now_ms);
     if (has_unread(connection))
         receive(loop, connection);
 }
@@ -502,7 +514,7 @@ void connection_expire(struct http_loop *loop, struct connection *connection)
 {
     enum timer_class class = connection->timer.class;
 
-    if (class != TIMER_LINGER && class != TIMER_IDLE)
+    if (class != TIMER_LINGER && class != TIMER_IDLE && class != TIMER_GRACE)
         loop_count(&loop->counts.timeouts);
     if (class == TIMER_WRITE)
         reset(loop, connection);
@@ -514,10 +526,11 @@ void connection_expire(struct http_loop *loop, struct connection *connection)
 
 void connection_drain(struct http_loop *loop, struct connection *connection)
 {
-    if (connection->state != CONNECTION_READING)
-        return;
     /* A request that is in the kernel already is under way; resting closes. */
-    receive(loop, connection);
+    if (connection->state == CONNECTION_HANDSHAKE)
+        end_unless_fresh(loop, connection);
+    else if (connection->state == CONNECTION_READING)
+        receive(loop, connection);
 }
 
 static struct connection *connection_new(struct http_loop *loop)

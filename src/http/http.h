@@ -178,7 +178,8 @@ struct http_config {
 struct http_server;
 
 /*
- * Binds the listeners and starts lanes; serves nothing yet. SIGPIPE is ignored from now on.
+ * Binds the listeners, or takes those that the program before it left, and starts lanes; serves
+ * nothing yet. SIGPIPE is ignored from now on.
  *
  * config      copied, with all it points to
  * out_error   on any code but RC_OK: one line for the operator, which names the listener or file
@@ -187,6 +188,13 @@ struct http_server;
  */
 enum rc http_server_open(const struct http_config *config, struct http_server **out_server,
                          struct buffer *out_error) MUST_CHECK;
+
+/*
+ * Whether a server could be opened so: addresses and files are looked at, nothing is bound.
+ *
+ * Answers: as http_server_open.  Faults: RC_SYSTEM
+ */
+enum rc http_server_check(const struct http_config *config, struct buffer *out_error) MUST_CHECK;
 
 /*
  * Serves until http_server_stop, then drains: no new connection is accepted, requests under way get
@@ -198,6 +206,25 @@ void http_server_run(struct http_server *server);
 
 /* Begins the drain. Safe in a signal handler. */
 void http_server_stop(struct http_server *server);
+
+/*
+ * Begins a drain that leaves the listeners open for another program: no more connections are
+ * accepted, they wait in the kernel. It takes HTTP_HAND_OVER_TIMEOUT_MS at most. Safe in a signal
+ * handler.
+ */
+void http_server_hand_over(struct http_server *server);
+
+/* Where a program finds the listeners that the one before it in this process left. */
+#define HTTP_HANDED_VARIABLE "JETON_LISTENERS"
+
+/*
+ * After http_server_run, before http_server_close: the listeners stay open over exec(3).
+ *
+ * to       the value for HTTP_HANDED_VARIABLE; http_server_open of the next program reads it
+ *
+ * Answers: RC_OK.  Faults: RC_SYSTEM one cannot be left, or there is no room for the value
+ */
+enum rc http_server_leave_listeners(struct http_server *server, struct buffer *to) MUST_CHECK;
 
 /*
  * Reads certificate and key again; the old ones stay when the new ones are bad. Safe on any thread.

@@ -79,10 +79,12 @@ static void take_turn(const struct worker_lane *lane, struct entry entry)
 {
     int64_t budget_ns = (int64_t)lane->options.budget_ms * 1000000;
 
+    clock_begin_turn();
     if (now_if_budgeted(lane) - entry.pushed_ns > budget_ns)
         lane->options.refuse(entry.job);
     else
         lane->options.run(entry.job);
+    clock_end_turn();
 }
 
 static void *thread_main(void *context)

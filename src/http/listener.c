@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "http/address.h"
+#include "http/handed.h"
 
 enum { BACKLOG = 4096, FIRST_INHERITED_FD = 3, INHERITED_COUNT_MAX = 64 };
 
@@ -61,6 +62,8 @@ static void make_socket_address(const struct http_address *address, unsigned por
         *out_len = sizeof(*v6);
     }
 }
+
+#define NOT_AN_ADDRESS "not ADDRESS:PORT, [IPV6]:PORT, *:PORT, unix:/PATH or fd:NUMBER"
 
 /* Host and port of "host:port"; false when it is not that. */
 static bool parse_host_port(struct str text, struct http_address *out_address, unsigned *out_port,
@@ -118,8 +121,7 @@ static enum rc open_tcp(const struct http_listener *setting, struct listener *ou
     int fd;
 
     if (!parse_host_port(setting->address, &address, &port, &is_v4, &is_any))
-        return fail(out_error, setting,
-                    "not ADDRESS:PORT, [IPV6]:PORT, *:PORT, unix:/PATH or fd:NUMBER", 0);
+        return fail(out_error, setting, NOT_AN_ADDRESS, 0);
     is_v4 = is_v4 && !is_any;
     fd = open_tcp_socket(is_v4, is_any);
     if (fd < 0 && is_any && errno == EAFNOSUPPORT) {
@@ -138,6 +140,31 @@ static enum rc open_tcp(const struct http_listener *setting, struct listener *ou
     out_listener->fd = fd;
     out_listener->port = port_of(&socket_address);
     return RC_OK;
+}
+
+static bool parse_path(struct str path, struct sockaddr_un *out_address)
+{
+    *out_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    if (path.len == 0 || path.at[0] != '/' || path.len >= sizeof(out_address->sun_path))
+        return false;
+    memcpy(out_address->sun_path, path.at, path.len);
+    return true;
+}
+
+#define NOT_A_PATH "the path is not absolute, or longer than 107 bytes"
+
+/* So that the file can be removed in the end; false when it is no socket. */
+static bool note_file(const struct sockaddr_un *address, struct listener *listener)
+{
+    struct stat status;
+
+    if (lstat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
+        return false;
+    listener->unix_path = strdup(address->sun_path);
+    ASSERT(listener->unix_path != NULL);
+    listener->unix_device = status.st_dev;
+    listener->unix_inode = status.st_ino;
+    return true;
 }
 
 /* Removes a socket file that a server left behind, and nothing else. */
@@ -161,13 +188,11 @@ static bool remove_stale(const struct sockaddr_un *address)
 static enum rc open_unix(const struct http_listener *setting, struct str path,
                          struct listener *out_listener, struct buffer *out_error)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    struct stat status;
+    struct sockaddr_un address;
     int fd;
 
-    if (path.len == 0 || path.at[0] != '/' || path.len >= sizeof(address.sun_path))
-        return fail(out_error, setting, "the path is not absolute, or longer than 107 bytes", 0);
-    memcpy(address.sun_path, path.at, path.len);
+    if (!parse_path(path, &address))
+        return fail(out_error, setting, NOT_A_PATH, 0);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return fail(out_error, setting, "no socket", errno);
@@ -176,56 +201,86 @@ static enum rc open_unix(const struct http_listener *setting, struct str path,
          bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0))
         return fail_and_close(out_error, setting, "cannot bind", fd);
     /* Nobody can connect before listen, so nobody connects with another mode. */
-    if (chmod(address.sun_path, 0660) != 0 || lstat(address.sun_path, &status) != 0 ||
-        listen(fd, BACKLOG) != 0)
+    if (chmod(address.sun_path, 0660) != 0 || listen(fd, BACKLOG) != 0 ||
+        !note_file(&address, out_listener))
         return fail_and_close(out_error, setting, "cannot listen", fd);
     out_listener->fd = fd;
-    out_listener->unix_path = strdup(address.sun_path);
-    ASSERT(out_listener->unix_path != NULL);
-    out_listener->unix_device = status.st_dev;
-    out_listener->unix_inode = status.st_ino;
     return RC_OK;
 }
 
-static enum rc open_inherited(const struct http_listener *setting, struct str number,
-                              struct listener *out_listener, struct buffer *out_error)
+/* Takes a socket that listens; false with errno, 0 when it does not listen. */
+static bool take_socket(int fd, struct listener *listener)
 {
     struct sockaddr_storage address;
     socklen_t len = sizeof(address);
     int is_listening = 0;
     socklen_t option_len = sizeof(is_listening);
-    uint64_t value;
-    int flags;
-    int fd;
+    int flags = fcntl(fd, F_GETFL);
+    int on = 1;
 
-    if (!str_parse_u64(number, 65535, &value) || value < FIRST_INHERITED_FD)
-        return fail(out_error, setting, "not the number of an inherited descriptor", 0);
-    fd = (int)value;
-    flags = fcntl(fd, F_GETFL);
     if (flags < 0 || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &option_len) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &len) != 0)
-        return fail(out_error, setting, "no such socket was inherited", errno);
-    if (!is_listening)
-        return fail(out_error, setting, "that socket does not listen", 0);
-    if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-        return fail(out_error, setting, "cannot be made non-blocking", errno);
-    if (address.ss_family != AF_UNIX) {
-        int on = 1;
-
+        return false;
+    errno = 0;
+    if (!is_listening || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        return false;
+    if (address.ss_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    }
-    out_listener->fd = fd;
-    out_listener->port = port_of(&address);
-    return RC_OK;
+    listener->fd = fd;
+    listener->port = port_of(&address);
+    return true;
+}
+
+static bool parse_number(struct str number, int *out_fd)
+{
+    uint64_t value;
+
+    if (!str_parse_u64(number, 65535, &value) || value < FIRST_INHERITED_FD)
+        return false;
+    *out_fd = (int)value;
+    return true;
+}
+
+#define NOT_A_NUMBER "not the number of an inherited descriptor"
+
+static enum rc open_inherited(const struct http_listener *setting, struct str number,
+                              struct listener *out_listener, struct buffer *out_error)
+{
+    int fd;
+
+    if (!parse_number(number, &fd))
+        return fail(out_error, setting, NOT_A_NUMBER, 0);
+    if (take_socket(fd, out_listener))
+        return RC_OK;
+    return errno == 0 ? fail(out_error, setting, "that socket does not listen", 0)
+                      : fail(out_error, setting, "no such socket was inherited", errno);
+}
+
+static struct listener new_listener(const struct http_listener *setting)
+{
+    struct listener listener = { .fd = -1,
+                                 .is_tls = setting->is_tls,
+                                 .asks_certificate = setting->asks_certificate,
+                                 .tag = setting->tag,
+                                 .address = strndup(setting->address.at, setting->address.len) };
+
+    ASSERT(listener.address != NULL);
+    return listener;
+}
+
+static void free_texts(struct listener *listener)
+{
+    free(listener->address);
+    listener->address = NULL;
+    free(listener->unix_path);
+    listener->unix_path = NULL;
 }
 
 enum rc listener_open(const struct http_listener *setting, struct listener *out_listener,
                       struct buffer *out_error)
 {
-    struct listener listener = { .fd = -1,
-                                 .is_tls = setting->is_tls,
-                                 .asks_certificate = setting->asks_certificate,
-                                 .tag = setting->tag };
+    struct listener listener = new_listener(setting);
     struct str address = setting->address;
     enum rc rc;
 
@@ -237,7 +292,58 @@ enum rc listener_open(const struct http_listener *setting, struct listener *out_
         rc = open_tcp(setting, &listener, out_error);
     if (rc == RC_OK)
         *out_listener = listener;
+    else
+        free_texts(&listener);
     return rc;
+}
+
+enum rc listener_check(const struct http_listener *setting, struct buffer *out_error)
+{
+    struct str address = setting->address;
+    struct sockaddr_un path;
+    struct http_address host;
+    unsigned port;
+    bool is_v4;
+    bool is_any;
+    int fd;
+
+    if (str_starts_with(address, STR("unix:")))
+        return parse_path(str_from(address, 5), &path) ? RC_OK
+                                                       : fail(out_error, setting, NOT_A_PATH, 0);
+    if (str_starts_with(address, STR("fd:")))
+        return parse_number(str_from(address, 3), &fd) ? RC_OK
+                                                       : fail(out_error, setting, NOT_A_NUMBER, 0);
+    return parse_host_port(address, &host, &port, &is_v4, &is_any)
+               ? RC_OK
+               : fail(out_error, setting, NOT_AN_ADDRESS, 0);
+}
+
+enum rc listener_adopt(const struct http_listener *setting, int fd, struct listener *out_listener)
+{
+    struct listener listener = new_listener(setting);
+    struct str address = setting->address;
+    struct sockaddr_un path;
+
+    if (take_socket(fd, &listener) &&
+        (!str_starts_with(address, STR("unix:")) ||
+         (parse_path(str_from(address, 5), &path) && note_file(&path, &listener)))) {
+        *out_listener = listener;
+        return RC_OK;
+    }
+    close(fd);
+    free_texts(&listener);
+    return RC_NOT_FOUND;
+}
+
+enum rc listener_leave(struct listener *listener, struct buffer *to)
+{
+    enum rc rc = handed_leave(listener->fd, str_of(listener->address), to);
+
+    if (rc != RC_OK)
+        return rc;
+    listener->fd = -1;
+    free_texts(listener);
+    return RC_OK;
 }
 
 void listener_close(struct listener *listener)
@@ -248,14 +354,11 @@ void listener_close(struct listener *listener)
         return;
     close(listener->fd);
     listener->fd = -1;
-    if (listener->unix_path == NULL)
-        return;
     /* Another server may have taken the path over meanwhile. */
-    if (lstat(listener->unix_path, &status) == 0 && status.st_dev == listener->unix_device &&
-        status.st_ino == listener->unix_inode)
+    if (listener->unix_path != NULL && lstat(listener->unix_path, &status) == 0 &&
+        status.st_dev == listener->unix_device && status.st_ino == listener->unix_inode)
         unlink(listener->unix_path);
-    free(listener->unix_path);
-    listener->unix_path = NULL;
+    free_texts(listener);
 }
 
 unsigned http_inherited_count(void)

@@ -18,6 +18,7 @@ struct listener {
     bool asks_certificate;
     int tag;
     unsigned port;     /* 0 for a Unix socket                             */
+    char *address;     /* as it was configured                            */
     char *unix_path;   /* to be removed in the end; NULL when not ours    */
     dev_t unix_device; /* and only if it is still the file that we made   */
     ino_t unix_inode;
@@ -33,6 +34,20 @@ struct listener {
  */
 enum rc listener_open(const struct http_listener *setting, struct listener *out_listener,
                       struct buffer *out_error) MUST_CHECK;
+
+/* The same without opening anything: RC_OK or RC_INVALID. */
+enum rc listener_check(const struct http_listener *setting, struct buffer *out_error) MUST_CHECK;
+
+/*
+ * Makes a listener of a socket that listens at its address already.
+ *
+ * Answers: RC_OK · RC_NOT_FOUND it does not, or nobody can reach it: the socket is closed
+ */
+enum rc listener_adopt(const struct http_listener *setting, int fd,
+                       struct listener *out_listener) MUST_CHECK;
+
+/* Leaves the socket, and its file, to the next program (http/handed.h). */
+enum rc listener_leave(struct listener *listener, struct buffer *to) MUST_CHECK;
 
 void listener_close(struct listener *listener);
 

@@ -16,6 +16,7 @@ enum {
        there are several loops, none should take them all. */
     ACCEPT_COUNT = 64,
     ACCEPT_SHARED_COUNT = 4,
+    ACCEPT_LAST_COUNT = 4096, /* before a listener is closed: what its queue may hold */
     ACCEPT_PAUSE_MS = 100,
     /* Exchanges kept for the next request, with the pages they have touched. */
     FREE_EXCHANGE_MAX = 256,
@@ -33,9 +34,13 @@ enum rc loop_init(struct http_loop *loop, struct http_server *server, unsigned i
     /* Edge-triggered, so that it never has to be read. */
     struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = EVENT_OF_WAKE };
     const unsigned timeout_ms[TIMER_NONE] = {
-        [TIMER_HANDSHAKE] = config->handshake_timeout_ms, [TIMER_HEAD] = config->head_timeout_ms,
-        [TIMER_BODY] = config->body_timeout_ms,           [TIMER_IDLE] = config->idle_timeout_ms,
-        [TIMER_WRITE] = config->write_timeout_ms,         [TIMER_LINGER] = HTTP_LINGER_TIMEOUT_MS,
+        [TIMER_HANDSHAKE] = config->handshake_timeout_ms,
+        [TIMER_HEAD] = config->head_timeout_ms,
+        [TIMER_BODY] = config->body_timeout_ms,
+        [TIMER_IDLE] = config->idle_timeout_ms,
+        [TIMER_WRITE] = config->write_timeout_ms,
+        [TIMER_LINGER] = HTTP_LINGER_TIMEOUT_MS,
+        [TIMER_GRACE] = HTTP_DRAIN_GRACE_MS,
     };
 
     *loop = (struct http_loop){ .server = server, .index = index };
@@ -193,12 +198,17 @@ static bool accept_one(struct http_loop *loop, const struct listener *listener)
     return false;
 }
 
+static void accept_up_to(struct http_loop *loop, const struct listener *listener, int count)
+{
+    for (int i = 0; i < count && accept_one(loop, listener); i++)
+        continue;
+}
+
 static void accept_some(struct http_loop *loop, const struct listener *listener)
 {
     int count = loop->server->config.loop_count > 1 ? ACCEPT_SHARED_COUNT : ACCEPT_COUNT;
 
-    for (int i = 0; i < count && accept_one(loop, listener); i++)
-        continue;
+    accept_up_to(loop, listener, count);
 }
 
 /* Once a second: what no request needed in the last one was for a burst, and goes back slowly. */
@@ -276,13 +286,16 @@ static void begin_drain(struct http_loop *loop)
 {
     struct http_server *server = loop->server;
 
-    /* Who has connected already is not turned away. */
-    for (size_t i = 0; i < server->config.listener_count; i++)
-        accept_some(loop, &server->listeners[i]);
+    bool hands_over = atomic_load(&server->hands_over);
+
+    /* Who has connected already is not turned away: another program may wait for them. */
+    for (size_t i = 0; i < server->config.listener_count && !hands_over; i++)
+        accept_up_to(loop, &server->listeners[i], ACCEPT_LAST_COUNT);
     set_listening(loop, false);
     server_loop_has_stopped_listening(server);
     loop->is_draining = true;
-    loop->drain_until_ms = loop->now_ms + server->config.drain_timeout_ms;
+    loop->drain_until_ms = loop->now_ms + (hands_over ? (int64_t)HTTP_HAND_OVER_TIMEOUT_MS
+                                                      : server->config.drain_timeout_ms);
     for (uint32_t i = 0; i < loop->connection_fresh; i++)
         if (loop->connections[i].state != CONNECTION_CLOSED)
             connection_drain(loop, &loop->connections[i]);

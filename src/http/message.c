@@ -2,6 +2,19 @@
 
 #include <time.h>
 
+void message_format_id(uint64_t number, char out_id[static 17])
+{
+    static const char DIGITS[] = "0123456789abcdef";
+
+    /* The finalizer of splitmix64 is a bijection. */
+    number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
+    number ^= number >> 31;
+    for (size_t i = 0; i < 16; i++)
+        out_id[i] = DIGITS[number >> (60 - 4 * i) & 15];
+    out_id[16] = '\0';
+}
+
 struct str message_reason(int status)
 {
     static const struct {

@@ -36,6 +36,9 @@ void message_format_date(int64_t unix_s, char out_text[static MESSAGE_DATE_BYTES
 void message_format(const struct http_response *response, const char *date, bool is_head,
                     enum message_connection connection, struct str *out_bytes);
 
+/* A request's id: unique in the process, as the number is. */
+void message_format_id(uint64_t number, char out_id[static 17]);
+
 /* The words after the status code, or an empty view. */
 struct str message_reason(int status);
 

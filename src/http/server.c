@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "crypto/random.h"
+#include "http/handed.h"
 
 enum {
     HASH_NICE = 10, /* measured: keeps the fast lane's p99 while jobs still finish */
@@ -155,14 +156,33 @@ static enum rc open_tls(struct http_server *server, struct buffer *out_error)
     return new_tls(server, &server->tls, out_error);
 }
 
+/* What the program before this one left, and is configured still. The rest is closed, for it may
+ * be in the way of a new address. */
+static void adopt_listeners(struct http_server *server, const struct http_listener *settings)
+{
+    struct handed handed;
+
+    handed_read(&handed);
+    for (size_t i = 0; i < server->config.listener_count; i++) {
+        int fd = handed_take(&handed, settings[i].address);
+
+        if (fd >= 0 && listener_adopt(&settings[i], fd, &server->listeners[i]) != RC_OK)
+            continue; /* it is opened anew */
+    }
+    handed_close(&handed);
+}
+
 static enum rc open_listeners(struct http_server *server, const struct http_listener *settings,
                               struct buffer *out_error)
 {
     for (size_t i = 0; i < server->config.listener_count; i++)
         server->listeners[i].fd = -1;
+    adopt_listeners(server, settings);
     for (size_t i = 0; i < server->config.listener_count; i++) {
-        enum rc rc = listener_open(&settings[i], &server->listeners[i], out_error);
+        enum rc rc = RC_OK;
 
+        if (server->listeners[i].fd < 0)
+            rc = listener_open(&settings[i], &server->listeners[i], out_error);
         if (rc != RC_OK)
             return rc;
     }
@@ -279,6 +299,21 @@ static void stop_lanes(struct http_server *server)
     }
 }
 
+enum rc http_server_check(const struct http_config *config, struct buffer *out_error)
+{
+    struct http_server *server = server_new(config);
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; rc == RC_OK && i < config->listener_count; i++) {
+        server->listeners[i] = (struct listener){ .fd = -1, .is_tls = config->listeners[i].is_tls };
+        rc = listener_check(&config->listeners[i], out_error);
+    }
+    if (rc == RC_OK)
+        rc = open_tls(server, out_error);
+    http_server_close(server);
+    return rc;
+}
+
 void http_server_run(struct http_server *server)
 {
     pthread_t *threads = allocate(server->config.loop_count, sizeof(*threads));
@@ -291,6 +326,21 @@ void http_server_run(struct http_server *server)
     stop_lanes(server);
 }
 
+void http_server_hand_over(struct http_server *server)
+{
+    atomic_store(&server->hands_over, true);
+    http_server_stop(server);
+}
+
+enum rc http_server_leave_listeners(struct http_server *server, struct buffer *to)
+{
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; rc == RC_OK && i < server->config.listener_count; i++)
+        rc = listener_leave(&server->listeners[i], to);
+    return rc;
+}
+
 void http_server_stop(struct http_server *server)
 {
     atomic_store(&server->is_stopping, true);
@@ -300,7 +350,7 @@ void http_server_stop(struct http_server *server)
 
 void server_loop_has_stopped_listening(struct http_server *server)
 {
-    if (atomic_fetch_sub(&server->listening_count, 1) != 1)
+    if (atomic_fetch_sub(&server->listening_count, 1) != 1 || atomic_load(&server->hands_over))
         return;
     for (size_t i = 0; i < server->config.listener_count; i++)
         listener_close(&server->listeners[i]);

@@ -27,13 +27,15 @@ struct http_server {
     _Atomic unsigned connection_count;
     _Atomic unsigned listening_count; /* loops that accept */
     _Atomic bool is_stopping;
+    _Atomic bool hands_over; /* when it stops, its listeners stay open */
 };
 
 /* A stream made from the certificate that is current now; NULL when that fails. */
 struct tls_stream *server_tls_stream_new(struct http_server *server,
                                          const struct listener *listener, int fd);
 
-/* The loop has stopped accepting; the last one closes the listeners. */
+/* The loop has stopped accepting; the last one closes the listeners, if they are not handed over.
+ */
 void server_loop_has_stopped_listening(struct http_server *server);
 
 #endif

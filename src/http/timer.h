@@ -17,7 +17,8 @@ enum timer_class {
     TIMER_IDLE,
     TIMER_WRITE,
     TIMER_LINGER,
-    TIMER_NONE /* not running; also the number of classes */
+    TIMER_GRACE, /* of a connection that is new when the server stops */
+    TIMER_NONE   /* not running; also the number of classes */
 };
 
 struct timer {

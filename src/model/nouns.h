@@ -334,6 +334,10 @@ struct throttle {
     unsigned char key[DIGEST_BYTES];
     int64_t failure_count;
     int64_t last_failure_at;
+    /* Tries under way, where several processes write to the store (store/tries.h). */
+    int64_t minute; /* that the two are of */
+    int64_t under_way_count;
+    int64_t under_way_before_count; /* begun in the minute before */
 };
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "oauth/client_find.h"
 #include "oauth/client_metadata.h"
+#include "store/shared.h"
 
 static const char *const authentication_failed = "client authentication failed";
 
@@ -50,6 +51,17 @@ static enum rc present_assertion(struct oauth_call *call,
     return RC_OK;
 }
 
+/* What is longer is nobody's id, and must not fill log, throttle and audit trail. */
+static struct str cut_id(struct str id)
+{
+    if (id.len > CLIENT_ID_BYTES_MAX) {
+        id.len = CLIENT_ID_BYTES_MAX;
+        while (!str_is_utf8(id))
+            id.len--;
+    }
+    return id;
+}
+
 static enum rc present(struct oauth_call *call, const struct client_credentials *credentials,
                        struct presented *out_presented)
 {
@@ -92,10 +104,7 @@ static enum rc present(struct oauth_call *call, const struct client_credentials 
                                              .by = body_secret != NULL ? BY_BODY : BY_NOTHING,
                                              .secret = body_secret };
     }
-    /* What is longer is nobody's id, and must not fill log, throttle and audit trail. */
-    call->log_client_id = out_presented->id;
-    if (call->log_client_id.len > CLIENT_ID_BYTES_MAX)
-        call->log_client_id.len = CLIENT_ID_BYTES_MAX;
+    call->log_client_id = cut_id(out_presented->id);
     return RC_OK;
 }
 
@@ -111,11 +120,15 @@ static enum rc end_try(struct oauth_call *call, struct throttle_try *try, bool h
     struct event event = { .kind = EVENT_CLIENT_FAILED,
                            .client_id = client_id,
                            .detail = call->log_client_id };
+    bool is_evaluated = try->is_begun;
     struct store_unit unit;
+    enum rc rc;
 
     store_unit_init(&unit);
-    throttle_end(call->oauth->door->throttle, try, has_succeeded, call->now, &unit);
-    if (!has_succeeded)
+    rc = throttle_end(call->oauth->door->throttle, try, has_succeeded, call->now, &unit);
+    if (rc != RC_OK)
+        return rc;
+    if (!has_succeeded && is_evaluated)
         oauth_add_event(call, event, &unit);
     return unit.step_count == 0 ? RC_OK : store_commit(call->oauth->store, &unit);
 }
@@ -139,20 +152,22 @@ static enum rc check_throttled(struct oauth_call *call, const struct secret *sec
     }
     if (rc == RC_SPENT) {
         password_verify_nothing(secret, call->oauth->secrets->cost);
-        return refuse_client(call, "client throttled");
+        rc = end_try(call, &try, false, forms->client_id);
+        return rc == RC_OK ? refuse_client(call, "client throttled") : rc;
     }
     if (rc != RC_OK)
         return rc;
     verdict =
         secret_check_either(call->oauth->secrets, secret, &forms->current, &forms->previous, true);
     if (rc_is_fault(verdict)) {
-        throttle_cancel(throttle, &try);
-        return verdict;
+        rc = throttle_cancel(throttle, &try, call->now);
+        return rc == RC_OK ? verdict : rc;
     }
     rc = end_try(call, &try, verdict == RC_OK, forms->client_id);
     /* A success that cannot be put on record is one all the same: a store that is full or away must
-     * not keep a service from what is in memory. What needs the store fails there. */
-    if (rc != RC_OK && verdict != RC_OK)
+     * not keep a service from what is in memory. What needs the store fails there. Where others
+     * count in the store as well, none that it did not count is told. */
+    if (rc != RC_OK && (verdict != RC_OK || store_is_shared(call->oauth->store)))
         return rc;
     return verdict == RC_REFUSED ? refuse_client(call, "wrong secret") : verdict;
 }
@@ -280,13 +295,25 @@ static enum rc check_client(struct oauth_call *call, struct catalog_client *entr
     return rc;
 }
 
+/* A secret that is not known here may be one that another node has stored a moment before. */
+static enum rc present_up_to_date(struct oauth_call *call,
+                                  const struct client_credentials *credentials,
+                                  struct presented *out_presented)
+{
+    enum rc rc = present(call, credentials, out_presented);
+
+    if (rc == RC_OK && call->may_hash && out_presented->secret != NULL)
+        rc = store_catch_up(call->oauth->store);
+    return rc;
+}
+
 enum rc client_authenticate(struct oauth_call *call, const struct client_credentials *credentials,
                             struct catalog_client **out_client)
 {
     struct catalog_client *entry;
     struct presented presented = { 0 };
     const char *why;
-    enum rc rc = present(call, credentials, &presented);
+    enum rc rc = present_up_to_date(call, credentials, &presented);
 
     if (rc != RC_OK)
         return rc;
@@ -338,7 +365,7 @@ enum rc caller_authenticate(struct oauth_call *call, const struct client_credent
     struct catalog_service *service;
     struct presented presented = { 0 };
     struct caller caller = { NULL, NULL };
-    enum rc rc = present(call, credentials, &presented);
+    enum rc rc = present_up_to_date(call, credentials, &presented);
 
     if (rc == RC_NOT_FOUND)
         return oauth_refuse_for(call, OAUTH_INVALID_CLIENT, REASON_NO_CLIENT, authentication_failed,

@@ -4,6 +4,7 @@
 #include "codec/uri.h"
 #include "oauth/admission.h"
 #include "oauth/fetcher.h"
+#include "store/shared.h"
 
 /* How many look at a document just now. */
 static _Atomic unsigned reading_count;
@@ -153,6 +154,21 @@ static enum rc find_by_document(struct document_visit *visit, struct catalog_cli
     return catalog_find_client(call->oauth->catalog, visit->client_id, true, out_client);
 }
 
+/* As the catalog knows it; what other nodes did until now is waited for before it is nobody. */
+static enum rc find_known(struct oauth_call *call, struct str client_id,
+                          struct catalog_client **out_client)
+{
+    struct catalog *catalog = call->oauth->catalog;
+    enum rc rc = catalog_find_client(catalog, client_id, call->may_block, out_client);
+
+    if (rc != RC_NOT_FOUND || !store_is_shared(call->oauth->store))
+        return rc;
+    if (!call->may_block)
+        return RC_WOULD_BLOCK;
+    rc = store_catch_up(call->oauth->store);
+    return rc == RC_OK ? catalog_find_client(catalog, client_id, true, out_client) : rc;
+}
+
 enum rc client_find(struct oauth_call *call, struct str client_id, enum client_currency currency,
                     struct catalog_client **out_client, const char **out_why)
 {
@@ -163,7 +179,7 @@ enum rc client_find(struct oauth_call *call, struct str client_id, enum client_c
     enum rc rc;
 
     *out_why = "no such client";
-    rc = catalog_find_client(call->oauth->catalog, client_id, call->may_block, &entry);
+    rc = find_known(call, client_id, &entry);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
     is_document = rc == RC_OK ? (entry->client.policy & CLIENT_IS_DOCUMENT) != 0

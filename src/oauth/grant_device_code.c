@@ -143,6 +143,7 @@ static enum rc redeem(struct poll *poll, struct buffer *out_json)
     if (rc != RC_OK)
         return rc;
     store_spend_device_request(&poll->unit, poll->device.id, call->now);
+    store_expect_login(&poll->unit, poll->account.id, poll->authorization.login_id);
     rc = token_issue(call, &poll->plan, &poll->unit, &answer);
     if (rc == RC_OK)
         poll->request->profile->format(&answer, out_json);

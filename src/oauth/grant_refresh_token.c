@@ -362,7 +362,7 @@ static enum rc commit_rotation(struct oauth_call *call, const struct token_reque
     request->profile->format(&answer, out_json);
     rc = seal_answer(call, request, str_from(buffer_str(out_json), answer_start), &sealed);
     if (rc == RC_OK) {
-        store_insert_token(&rotation->unit, &rotation->access.row);
+        token_issue_insert(call, &rotation->access.row, &rotation->unit);
         store_insert_token(&rotation->unit, &rotation->refresh.row);
         token_note_issue(record->grant, call->now, &rotation->unit);
         store_insert_replay(&rotation->unit, rotation->refresh.row.id,

@@ -1,7 +1,10 @@
 #include "oauth/oauth.h"
 
+#include <stdlib.h>
+
 #include "codec/uri.h"
 #include "store/authorized.h"
+#include "store/shared.h"
 
 /* One answer for every reason (PW-07). */
 static const char *const wrong_password = "the user name or the password is wrong";
@@ -17,9 +20,30 @@ enum rc oauth_refuse_for(struct oauth_call *call, enum oauth_error error,
     return RC_REFUSED;
 }
 
-bool oauth_is_ready(const struct oauth *oauth)
+enum oauth_readiness oauth_check_ready(const struct oauth *oauth)
 {
-    return store_is_writable(oauth->store);
+    struct store_feed_view view;
+
+    if (!store_is_writable(oauth->store))
+        return OAUTH_STORE_NOT_WRITABLE;
+    if (!store_is_shared(oauth->store))
+        return OAUTH_READY;
+    store_view_feed(oauth->store, &view);
+    if (!store_is_trusted(oauth->store))
+        return OAUTH_FEED_BEHIND;
+    return llabs(view.clock_offset_ms) > STORE_CLOCK_OFFSET_MS_MAX ? OAUTH_CLOCK_OFF : OAUTH_READY;
+}
+
+struct oauth_feed_meters oauth_read_feed_meters(const struct oauth *oauth)
+{
+    struct store_feed_view view;
+
+    store_view_feed(oauth->store, &view);
+    return (struct oauth_feed_meters){ .is_shared = view.is_shared,
+                                       .age_ms = view.age_ms,
+                                       .clock_offset_ms = view.clock_offset_ms,
+                                       .changes = view.change_count,
+                                       .losses = view.loss_count };
 }
 
 struct oauth_store_meters oauth_read_store_meters(const struct oauth *oauth)
@@ -33,7 +57,9 @@ struct oauth_store_meters oauth_read_store_meters(const struct oauth *oauth)
                                         .faults = counts.faults,
                                         .swept_rows = counts.swept_rows,
                                         .queue_depth = counts.queue_depth,
-                                        .commit_ns = counts.commit_ns };
+                                        .commit_ns = counts.commit_ns,
+                                        .retries = counts.retries,
+                                        .connections = counts.connections };
 }
 
 enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char *description,

@@ -129,8 +129,15 @@ struct str oauth_root_of(struct str issuer);
 /* Makes the built-in clients of a new store. Call once before serving. */
 enum rc oauth_prepare(const struct oauth *oauth) MUST_CHECK;
 
-/* Whether tokens can be issued: the store takes writes. */
-bool oauth_is_ready(const struct oauth *oauth);
+/* Whether requests should come here, and what is in the way. */
+enum oauth_readiness {
+    OAUTH_READY,
+    OAUTH_STORE_NOT_WRITABLE,
+    OAUTH_FEED_BEHIND, /* of a shared store: memory may not be relied upon */
+    OAUTH_CLOCK_OFF    /* of a shared store: tokens would end early or late */
+};
+
+enum oauth_readiness oauth_check_ready(const struct oauth *oauth);
 
 /* Numbers of the store, for the metrics. */
 struct oauth_store_meters {
@@ -141,9 +148,22 @@ struct oauth_store_meters {
     uint64_t swept_rows;
     uint64_t queue_depth;
     uint64_t commit_ns; /* sum over commits */
+    uint64_t retries;
+    uint64_t connections;
 };
 
 struct oauth_store_meters oauth_read_store_meters(const struct oauth *oauth);
+
+/* Likewise, of the change feed of a store that is shared. */
+struct oauth_feed_meters {
+    bool is_shared;
+    int64_t age_ms;
+    int64_t clock_offset_ms; /* the database's clock is ahead by so much */
+    uint64_t changes;
+    uint64_t losses; /* how often it was away for too long */
+};
+
+struct oauth_feed_meters oauth_read_feed_meters(const struct oauth *oauth);
 
 /* Sets the refusal and answers RC_REFUSED. */
 enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char *description,

@@ -84,9 +84,10 @@ static enum rc commit_making(struct oauth_call *call, const struct making *makin
                            .client_id = making->client_id,
                            .token_id = making->draft.row.id,
                            .detail = STR("made") };
+    unsigned token_step = unit->step_count;
     enum rc rc;
 
-    store_insert_token(unit, &making->draft.row);
+    token_issue_insert(call, &making->draft.row, unit);
     store_insert_permanent(unit, &making->permanent);
     if (making->replaced != NULL) {
         store_replace_permanent(unit, making->account->id, making->replaced->id,
@@ -96,6 +97,8 @@ static enum rc commit_making(struct oauth_call *call, const struct making *makin
     }
     oauth_add_event(call, event, unit);
     rc = store_commit(call->oauth->store, unit);
+    if (rc == RC_NOT_FOUND && unit->answered_step == token_step)
+        return permanent_refuse(PERMANENT_NO_LONGER_PERMITTED, STR(""), out_fault);
     return rc == RC_TOO_LARGE ? permanent_refuse(PERMANENT_TOO_MANY, STR(""), out_fault) : rc;
 }
 

@@ -6,6 +6,7 @@
 #include "crypto/random.h"
 #include "oauth/introspection.h"
 #include "store/newcomers.h"
+#include "store/shared.h"
 
 enum {
     VALUE_BYTES = 32, /* of secrets and registration access tokens */
@@ -314,6 +315,15 @@ enum rc registration_create(struct oauth_call *call, const struct registration_t
 
 /* ---- managing -------------------------------------------------------------------------------- */
 
+/* One that registered at another node a moment before. */
+static enum rc find_newcomer(struct oauth_call *call, struct str client_id,
+                             struct catalog_client **out_entry)
+{
+    enum rc rc = store_catch_up(call->oauth->store);
+
+    return rc == RC_OK ? catalog_find_client(call->oauth->catalog, client_id, true, out_entry) : rc;
+}
+
 /* The client as it is stored. */
 static enum rc find(struct registering *one, struct str client_id,
                     const struct registration_token *token)
@@ -327,6 +337,8 @@ static enum rc find(struct registering *one, struct str client_id,
     if (token->value.len == 0)
         return oauth_refuse(call, OAUTH_INVALID_TOKEN, "", "no registration access token");
     rc = catalog_find_client(call->oauth->catalog, client_id, true, &entry);
+    if (rc == RC_NOT_FOUND)
+        rc = find_newcomer(call, client_id, &entry);
     if (rc == RC_NOT_FOUND)
         return refuse_token(call, "no such client");
     if (rc != RC_OK)

@@ -4,6 +4,7 @@
 #include "oauth/proof.h"
 #include "oauth/token_request.h"
 #include "store/authorized.h"
+#include "store/shared.h"
 
 int64_t refresh_expiry(const struct client *client, int64_t family_created_at, int64_t now)
 {
@@ -303,20 +304,39 @@ static enum event_kind event_kind_of(const struct issue_plan *plan)
                                                         : EVENT_TOKEN_ISSUED;
 }
 
+void token_issue_insert(struct oauth_call *call, const struct token *token, struct store_unit *unit)
+{
+    if (store_is_shared(call->oauth->store))
+        store_insert_permitted_token(unit, token);
+    else
+        store_insert_token(unit, token);
+}
+
+/* Of a client or service that another node disabled a moment before, or of a grant that it ended:
+ * they are not known here yet. */
+static enum rc refuse_unpermitted(struct oauth_call *call)
+{
+    return oauth_refuse(call, OAUTH_INVALID_GRANT, "the grant is no longer permitted",
+                        "disabled or ended at another node");
+}
+
 static enum rc commit_tokens(struct oauth_call *call, const struct issue *issue,
                              struct store_unit *unit)
 {
+    unsigned token_step = unit->step_count;
+    enum rc rc;
     struct event event = { .kind = event_kind_of(issue->plan),
                            .account_id = issue->grant->account_id,
                            .client_id = issue->grant->client_id,
                            .token_id = issue->access.row.id };
 
-    store_insert_token(unit, &issue->access.row);
+    token_issue_insert(call, &issue->access.row, unit);
     if (issue->plan->has_refresh)
         store_insert_token(unit, &issue->refresh.row);
     token_note_issue(issue->grant, call->now, unit);
     oauth_add_event(call, event, unit);
-    return oauth_commit(call, unit);
+    rc = oauth_commit(call, unit);
+    return rc == RC_NOT_FOUND && unit->answered_step == token_step ? refuse_unpermitted(call) : rc;
 }
 
 static void enter_tokens(struct oauth_call *call, const struct issue *issue)

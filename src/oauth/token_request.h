@@ -126,6 +126,11 @@ enum rc token_issue_id_token(struct oauth_call *call, const struct issue_plan *p
 enum rc token_issue_look_at(struct oauth_call *call, int64_t client_id,
                             struct str audience) MUST_CHECK;
 
+/* Inserts an access token's row: where other nodes write, the commit answers RC_NOT_FOUND when one
+ * of them has disabled what it rests on. */
+void token_issue_insert(struct oauth_call *call, const struct token *token,
+                        struct store_unit *unit);
+
 /* Seconds that a token has left; 0: never expires. */
 int64_t token_expires_in(const struct token *row, int64_t now);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "store/catalog_index.h"
+#include "store/shared.h"
 
 enum {
     NOUN_ARENA_BYTES = 256 * 1024, /* a client with all its redirect URIs has 80 KiB */
@@ -38,11 +39,12 @@ static void mark_stale(void *context, const struct store_change *change)
 {
     struct catalog *catalog = context;
     struct stale_list *stale = &catalog->stale;
+    bool is_all = change->kind == CHANGE_ALL;
 
-    if (change->kind != CHANGE_CLIENT && change->kind != CHANGE_SERVICE)
+    if (change->kind != CHANGE_CLIENT && change->kind != CHANGE_SERVICE && !is_all)
         return;
     pthread_mutex_lock(&catalog->stale_lock);
-    if (stale->count < STALE_COUNT_MAX)
+    if (!is_all && stale->count < STALE_COUNT_MAX)
         stale->changes[stale->count++] = *change;
     else
         stale->is_everything = true;
@@ -199,6 +201,11 @@ static enum rc read_again(struct catalog *catalog, const struct stale_list *stal
     return rc;
 }
 
+/*
+ * What is told while an entry is being read is on the list again, whether the reading saw it or
+ * not, and is read once more; only one thread reads at a time, so that nothing older comes behind.
+ * So the index is true, up to what was told, whenever is_stale is low.
+ */
 static enum rc refresh(struct catalog *catalog)
 {
     struct stale_list stale;
@@ -222,6 +229,9 @@ static enum rc lock_index(struct catalog *catalog, bool may_block)
 
     if (atomic_load(&catalog->is_stale))
         rc = may_block ? refresh(catalog) : RC_WOULD_BLOCK;
+    /* What was not told cannot have been read again. */
+    if (!store_is_trusted(catalog->store))
+        rc = RC_UNAVAILABLE;
     if (rc == RC_OK)
         pthread_rwlock_rdlock(&catalog->lock);
     return rc;
@@ -371,13 +381,12 @@ enum rc catalog_new(struct store *store, struct catalog **out_catalog)
     pthread_mutex_init(&catalog->stale_lock, NULL);
     pthread_mutex_init(&catalog->refresh_lock, NULL);
     arena_init(&catalog->arena, NOUN_ARENA_BYTES);
+    store_listen(store, mark_stale, catalog);
     rc = refresh(catalog);
     if (rc != RC_OK) {
         catalog_free(catalog);
         return rc;
     }
-    /* Listeners come before the first commit, so nothing has changed meanwhile. */
-    store_listen(store, mark_stale, catalog);
     *out_catalog = catalog;
     return RC_OK;
 }
@@ -386,6 +395,7 @@ void catalog_free(struct catalog *catalog)
 {
     if (catalog == NULL)
         return;
+    store_unlisten(catalog->store, catalog);
     catalog_index_deinit(&catalog->index);
     arena_deinit(&catalog->arena);
     pthread_rwlock_destroy(&catalog->lock);

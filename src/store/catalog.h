@@ -8,8 +8,10 @@
  * is told RC_WOULD_BLOCK and moves to the work lane. So an answer never rests on an entry that was
  * changed before the request began.
  *
- * Threads: everything from any thread. The store tells the catalog of changes until it is closed,
- * so the store is closed first and the catalog freed then.
+ * Where the store is shared, the feed may lag behind: what it said too long ago nothing rests on
+ * (store_is_trusted), and RC_UNAVAILABLE is the answer.
+ *
+ * Threads: everything from any thread. The catalog is freed before its store is closed.
  */
 #ifndef JETON_STORE_CATALOG_H
 #define JETON_STORE_CATALOG_H

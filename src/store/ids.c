@@ -112,6 +112,20 @@ enum rc ids_lease_ahead(struct store *store, struct id_lease *out_lease)
     return rc;
 }
 
+void ids_forget(struct store *store)
+{
+    int sequence;
+
+    for (sequence = 0; sequence < SEQUENCE_COUNT; sequence++) {
+        struct id_block *block = &store->ids[sequence];
+
+        pthread_mutex_lock(&block->lock);
+        atomic_store(&block->ahead, 0);
+        atomic_store(&block->end, 0);
+        pthread_mutex_unlock(&block->lock);
+    }
+}
+
 void ids_settle(struct store *store, const struct id_lease *lease)
 {
     int sequence;

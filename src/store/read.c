@@ -427,7 +427,7 @@ enum rc store_find_spent(struct store *store, int64_t token_id, struct spent_tok
     return rows_find(store, &query, NULL, out_spent);
 }
 
-/* ---- keys, sealed values, throttles, events ------------------------------------------------- */
+/* ---- keys, sealed values, events ------------------------------------------------------------ */
 
 static enum rc load_key(const struct row *row, struct arena *arena, void *out)
 {
@@ -463,26 +463,6 @@ enum rc store_find_sealed_value(struct store *store, struct str name, struct are
     const struct query query = { STATEMENT_FIND_SEALED_VALUE, load_blob, 1, { text_param(name) } };
 
     return rows_find(store, &query, arena, out_sealed);
-}
-
-static enum rc load_throttle(const struct row *row, struct arena *arena, void *out)
-{
-    struct throttle throttle = { .failure_count = row_int(row, 1),
-                                 .last_failure_at = row_int(row, 2) };
-    enum rc rc = row_fixed(row, 0, throttle.key, DIGEST_BYTES);
-
-    (void)arena;
-    if (rc == RC_OK)
-        *(struct throttle *)out = throttle;
-    return rc;
-}
-
-enum rc store_find_throttle(struct store *store, const unsigned char key[static DIGEST_BYTES],
-                            struct throttle *out_throttle)
-{
-    const struct query query = { STATEMENT_FIND_THROTTLE, load_throttle, 1, { digest_param(key) } };
-
-    return rows_find(store, &query, NULL, out_throttle);
 }
 
 static enum rc load_event(const struct row *row, struct arena *arena, void *out)

@@ -181,20 +181,13 @@ static enum rc run_own_text(struct driver_session *session, int number, enum mom
     return rc;
 }
 
-static enum rc sqlite_begin(struct driver_session *session)
+static enum rc sqlite_begin(struct driver_session *session, enum gate gate, int64_t deadline_ns)
 {
+    (void)gate; /* there is one writer */
+    (void)deadline_ns;
     if (session->health == HEALTH_STOPPED)
         return RC_UNAVAILABLE;
     return run_own_text(session, TEXT_BEGIN, WHILE_WRITING);
-}
-
-static enum rc sqlite_commit(struct driver_session *session)
-{
-    enum rc rc = run_own_text(session, TEXT_COMMIT, WHILE_COMMITTING);
-
-    if (rc == RC_OK)
-        session->health = HEALTH_GOOD;
-    return rc;
 }
 
 static void sqlite_rollback(struct driver_session *session)
@@ -246,6 +239,23 @@ static enum rc sqlite_run(struct driver_session *session, enum statement number,
     return rc;
 }
 
+/* One process writes, so the rows are numbered in the order of commits. */
+static enum rc sqlite_commit(struct driver_session *session, struct driver_run *changes,
+                             size_t count)
+{
+    enum rc rc = RC_OK;
+    size_t index;
+
+    for (index = 0; rc == RC_OK && index < count; index++)
+        rc = sqlite_run(session, changes[index].statement, changes[index].params,
+                        changes[index].param_count, &changes[index].row_count, NULL);
+    if (rc == RC_OK)
+        rc = run_own_text(session, TEXT_COMMIT, WHILE_COMMITTING);
+    if (rc == RC_OK)
+        session->health = HEALTH_GOOD;
+    return rc;
+}
+
 static enum rc sqlite_query(struct driver_session *session, enum statement number,
                             const struct store_param *params, unsigned param_count)
 {
@@ -277,6 +287,11 @@ static struct str sqlite_column_bytes(struct driver_session *session, unsigned c
     const void *bytes = sqlite3_column_blob(session->current, (int)column);
 
     return (struct str){ bytes, (size_t)sqlite3_column_bytes(session->current, (int)column) };
+}
+
+static bool sqlite_column_is_null(struct driver_session *session, unsigned column)
+{
+    return sqlite3_column_type(session->current, (int)column) == SQLITE_NULL;
 }
 
 static size_t sqlite_row_bytes(struct driver_session *session)
@@ -343,6 +358,11 @@ static void sqlite_upkeep(struct driver_session *session)
     session->checkpoint_page_count = session->wal_page_count + CHECKPOINT_PAGE_COUNT;
     if (waits)
         session->wait_page_count = session->wal_page_count + CHECKPOINT_PAGE_COUNT_MAX;
+}
+
+static struct str sqlite_last_error(const struct driver_session *session)
+{
+    return str_of(sqlite3_errmsg(session->db));
 }
 
 static enum driver_health sqlite_health(const struct driver_session *session)
@@ -499,9 +519,11 @@ const struct driver driver_sqlite = {
     .next = sqlite_next,
     .column_int = sqlite_column_int,
     .column_bytes = sqlite_column_bytes,
+    .column_is_null = sqlite_column_is_null,
     .row_bytes = sqlite_row_bytes,
     .finish = sqlite_finish,
     .run_text = sqlite_run_text,
     .upkeep = sqlite_upkeep,
     .health = sqlite_health,
+    .last_error = sqlite_last_error,
 };

@@ -1,7 +1,10 @@
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "store/room.h"
+#include "store/shared.h"
 
 static void init_locks(struct store *store)
 {
@@ -12,9 +15,11 @@ static void init_locks(struct store *store)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&store->queue.lock, NULL);
     pthread_cond_init(&store->queue.filled, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&store->readers.lock, NULL);
-    pthread_cond_init(&store->readers.returned, NULL);
+    pthread_cond_init(&store->readers.returned, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&store->listener_lock, NULL);
+    pthread_mutex_init(&store->error_lock, NULL);
     for (index = 0; index < SEQUENCE_COUNT; index++)
         pthread_mutex_init(&store->ids[index].lock, NULL);
 }
@@ -27,10 +32,19 @@ static void free_store(struct store *store)
     pthread_cond_destroy(&store->queue.filled);
     pthread_mutex_destroy(&store->readers.lock);
     pthread_cond_destroy(&store->readers.returned);
+    pthread_mutex_destroy(&store->listener_lock);
+    pthread_mutex_destroy(&store->error_lock);
     for (index = 0; index < SEQUENCE_COUNT; index++)
         pthread_mutex_destroy(&store->ids[index].lock);
+    free(store->batch_memory);
+    free(store->database);
     free(store->data_dir);
     free(store);
+}
+
+static char *copy_str(struct str text)
+{
+    return strndup(text.len > 0 ? text.at : "", text.len);
 }
 
 static struct store *new_store(const struct store_config *config)
@@ -39,24 +53,36 @@ static struct store *new_store(const struct store_config *config)
 
     if (store == NULL)
         return NULL;
-    store->data_dir =
-        strndup(config->data_dir.len > 0 ? config->data_dir.at : "", config->data_dir.len);
-    if (store->data_dir == NULL) {
-        free(store);
+    init_locks(store);
+    store->data_dir = copy_str(config->data_dir);
+    store->database = copy_str(config->database);
+    store->batch_memory = batch_memory_new();
+    if (store->data_dir == NULL || store->database == NULL || store->batch_memory == NULL) {
+        free_store(store);
         return NULL;
     }
-    store->driver = &driver_sqlite;
     store->config = *config;
     store->config.data_dir = str_of(store->data_dir);
+    store->config.database = str_of(store->database);
     store->readers.max_count = config->reader_count == 0 ? READER_COUNT : config->reader_count;
     if (store->readers.max_count > READER_COUNT_MAX)
         store->readers.max_count = READER_COUNT_MAX;
-    init_locks(store);
     return store;
 }
 
-/* The writer's thread takes no signals: they belong to the thread that waits for them. */
-static enum rc start_writer(struct store *store, struct buffer *out_error)
+/* A number that no other process has. */
+static int64_t draw_holder(void)
+{
+    uint64_t number = 0;
+
+    while (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number) || number == 0)
+        continue;
+    return (int64_t)(number >> 1);
+}
+
+/* Signals belong to the thread that waits for them. */
+enum rc store_start_thread(struct store *store, void *(*thread_main)(void *context),
+                           const char *name, pthread_t *out_thread, struct buffer *out_error)
 {
     sigset_t all;
     sigset_t before;
@@ -64,13 +90,13 @@ static enum rc start_writer(struct store *store, struct buffer *out_error)
 
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    error = pthread_create(&store->writer_thread, NULL, writer_main, store);
+    error = pthread_create(out_thread, NULL, thread_main, store);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0) {
         buffer_append_format(out_error, "cannot start a thread: %s", strerror(error));
         return RC_SYSTEM;
     }
-    pthread_setname_np(store->writer_thread, "store-writer");
+    pthread_setname_np(*out_thread, name);
     return RC_OK;
 }
 
@@ -83,12 +109,22 @@ static enum rc open_writer(struct store *store, struct buffer *out_error)
         return rc;
     rc = schema_migrate(driver, store->writer, out_error);
     if (rc == RC_OK)
-        rc = start_writer(store, out_error);
+        rc = schema_read_version(driver, store->writer, &store->schema_version);
+    if (rc == RC_OK)
+        rc = move_check_mark(driver, store->writer, out_error);
+    if (rc == RC_OK)
+        rc = store_start_thread(store, writer_main, "store-writer", &store->writer_thread,
+                                out_error);
     if (rc != RC_OK) {
         driver->close(store->writer);
         store->writer = NULL;
     }
     return rc;
+}
+
+static int newest_version(const struct store *store)
+{
+    return store->driver->schema[store->driver->schema_step_count - 1].version;
 }
 
 static enum rc open_for_reading(struct store *store, struct buffer *out_error)
@@ -98,9 +134,13 @@ static enum rc open_for_reading(struct store *store, struct buffer *out_error)
 
     if (rc != RC_OK)
         return rc;
-    rc = schema_check(store->driver, session, out_error);
-    store->readers.open_count = 1;
-    reader_return(store, session);
+    rc = schema_check(store->driver, session, store->config.is_check, out_error);
+    if (rc == RC_OK)
+        rc = schema_read_version(store->driver, session, &store->schema_version);
+    /* Before that version there was none. */
+    if (rc == RC_OK && store->schema_version >= newest_version(store))
+        rc = move_check_mark(store->driver, session, out_error);
+    reader_add(store, session);
     return rc;
 }
 
@@ -114,10 +154,17 @@ enum rc store_open(const struct store_config *config, struct store **out_store,
         buffer_append_format(out_error, "no memory");
         return RC_SYSTEM;
     }
-    rc = config->is_read_only ? open_for_reading(store, out_error) : open_writer(store, out_error);
+    store->holder = draw_holder();
+    rc = driver_choose(&store->config, &store->driver, out_error);
+    if (rc == RC_OK) {
+        store->has_feed = store->driver->is_shared && !config->is_read_only;
+        rc = config->is_read_only ? open_for_reading(store, out_error)
+                                  : open_writer(store, out_error);
+    }
+    if (rc == RC_OK)
+        rc = feed_start(store, out_error);
     if (rc != RC_OK) {
-        readers_close(store);
-        free_store(store);
+        store_close(store);
         return rc;
     }
     *out_store = store;
@@ -128,6 +175,7 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
+    feed_stop(store);
     if (store->writer != NULL) {
         pthread_mutex_lock(&store->queue.lock);
         store->queue.is_closing = true;
@@ -137,8 +185,15 @@ void store_close(struct store *store)
     }
     /* Readers first: the last one out, the writer, puts the log back into the database. */
     readers_close(store);
-    store->driver->close(store->writer);
+    if (store->writer != NULL)
+        store->driver->close(store->writer);
     free_store(store);
+}
+
+void store_view_schema(const struct store *store, struct store_schema_view *out_view)
+{
+    out_view->version = store->schema_version;
+    out_view->known_version = newest_version(store);
 }
 
 bool store_is_writable(const struct store *store)
@@ -149,12 +204,54 @@ bool store_is_writable(const struct store *store)
 void store_listen(struct store *store,
                   void (*on_change)(void *context, const struct store_change *), void *context)
 {
+    pthread_mutex_lock(&store->listener_lock);
     ASSERT(store->listener_count < LISTENER_COUNT_MAX);
     store->listeners[store->listener_count++] =
         (struct listener){ .on_change = on_change, .context = context };
+    pthread_mutex_unlock(&store->listener_lock);
 }
 
-void store_counts(const struct store *store, struct store_counts *out_counts)
+void store_unlisten(struct store *store, const void *context)
+{
+    unsigned index = 0;
+
+    pthread_mutex_lock(&store->listener_lock);
+    while (index < store->listener_count && store->listeners[index].context != context)
+        index++;
+    if (index < store->listener_count) {
+        store->listener_count--;
+        for (; index < store->listener_count; index++)
+            store->listeners[index] = store->listeners[index + 1];
+    }
+    pthread_mutex_unlock(&store->listener_lock);
+}
+
+void store_note_error(struct store *store, struct str words)
+{
+    pthread_mutex_lock(&store->error_lock);
+    snprintf(store->last_error, sizeof(store->last_error), "%.*s", STR_ARGS(words));
+    pthread_mutex_unlock(&store->error_lock);
+}
+
+void store_last_error(struct store *store, struct buffer *to)
+{
+    pthread_mutex_lock(&store->error_lock);
+    buffer_append_str(to, str_of(store->last_error));
+    pthread_mutex_unlock(&store->error_lock);
+}
+
+/* Of this process: those that read, the one that writes, and the feed's. */
+static uint64_t count_connections(struct store *store)
+{
+    uint64_t count = (store->writer != NULL) + (store->driver->is_shared ? 1u : 0u);
+
+    pthread_mutex_lock(&store->readers.lock);
+    count += store->readers.open_count;
+    pthread_mutex_unlock(&store->readers.lock);
+    return count;
+}
+
+void store_counts(struct store *store, struct store_counts *out_counts)
 {
     const struct store_meters *meters = &store->meters;
 
@@ -166,5 +263,7 @@ void store_counts(const struct store *store, struct store_counts *out_counts)
         .swept_rows = atomic_load_explicit(&meters->swept_rows, memory_order_relaxed),
         .queue_depth = atomic_load_explicit(&meters->queue_depth, memory_order_relaxed),
         .commit_ns = atomic_load_explicit(&meters->commit_ns, memory_order_relaxed),
+        .retries = atomic_load_explicit(&meters->retries, memory_order_relaxed),
+        .connections = count_connections(store),
     };
 }

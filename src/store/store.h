@@ -17,10 +17,13 @@
  * Ids are drawn before a unit is built (store_next_id), so a unit never has to ask the engine.
  *
  * The change feed: verbs that change what a cache may hold add a change row to the same
- * transaction. After the commit, and before store_commit returns to anyone, every listener has
- * been told of every change (kind, key), in order, on the writer's thread. That a token was spent
- * is told without a row: only this process may have it in memory, and whoever believes that a
- * spent token is good still has to spend it, which the store decides.
+ * transaction. After the commit, and before store_commit returns to anyone, every listener of this
+ * process has been told of every change (kind, key), in order. Other processes on the same store
+ * read the rows, in the order of their commits, mostly within milliseconds; who cannot read them
+ * for STORE_TRUST_MS relies on its memory no more (store_is_trusted). That a token was spent is
+ * told without a row: whoever believes that a spent token is good still has to spend it, which the
+ * store decides, and where several processes write, whoever is asked about a token that may be
+ * spent reads the store.
  *
  * What the strings of a noun refer to must stay put until store_commit returns; the noun's own
  * struct need not (digests, keys and addresses are copied into the unit).
@@ -38,7 +41,10 @@ struct store;
 
 struct store_config {
     struct str data_dir;   /* SQLite: the folder; made 0700 when it is missing */
+    struct str database;   /* PostgreSQL: "postgresql://…" or "key=value …"; empty: SQLite */
     bool is_read_only;     /* for doctor and offline lists */
+    bool is_check;         /* is_read_only: a schema that could be migrated will do */
+    bool is_move;          /* a store that a move has marked will do (store/move.h) */
     unsigned reader_count; /* read-only connections opened as needed; 0: 4 */
 };
 
@@ -54,6 +60,14 @@ enum rc store_open(const struct store_config *config, struct store **out_store,
 
 /* Commits what is queued, then closes. */
 void store_close(struct store *store);
+
+/* The schema that the store had when it was opened, and the newest that this program knows: a newer
+ * one is that of a newer program beside it, which says that this one may run on. */
+struct store_schema_view {
+    int64_t version;
+    int64_t known_version;
+};
+void store_view_schema(const struct store *store, struct store_schema_view *out_view);
 
 /* False after a failed fsync, while the disk is full, or when the engine is away: for /readyz. */
 bool store_is_writable(const struct store *store);
@@ -105,8 +119,11 @@ enum store_change_kind {
     CHANGE_GRANT_ENDED = 4,
     CHANGE_TOKEN_REVOKED = 5, /* or spent (told without a row): it is good for nothing any more */
     CHANGE_KEYS = 6,
-    CHANGE_MAIL = 7,    /* told without a row: one is due; any node finds it by its clock as well */
-    CHANGE_DELIVERY = 8 /* likewise, of a logout token */
+    CHANGE_MAIL = 7, /* told without a row: one is due; any node finds it by its clock as well */
+    CHANGE_DELIVERY = 8, /* likewise, of a logout token */
+    /* Never written: changes were missed that nobody can tell any more. Forget all of this store
+     * that is kept in memory. */
+    CHANGE_ALL = 9
 };
 
 struct store_change {
@@ -119,7 +136,8 @@ struct store_unit {
     unsigned step_count;
     struct store_change changes[STORE_UNIT_STEP_COUNT_MAX];
     unsigned change_count;
-    unsigned told_changes;  /* bits 1u << index of those that have no row: told, not written */
+    unsigned told_changes; /* bits 1u << index of those that have no row: told, not written */
+    uint64_t order; /* where processes write beside each other, they run units in this order */
     unsigned answered_step; /* out: index of the step that answered, where a commit says no */
     unsigned own_bytes_count;
     char own_bytes[STORE_UNIT_STEP_COUNT_MAX * ACCOUNT_NAME_BYTES_MAX]; /* folded names, digests */
@@ -131,6 +149,7 @@ static inline void store_unit_init(struct store_unit *unit)
     unit->step_count = 0;
     unit->change_count = 0;
     unit->told_changes = 0;
+    unit->order = 0;
     unit->own_bytes_count = 0;
 }
 
@@ -223,6 +242,9 @@ void store_insert_replay(struct store_unit *unit, int64_t successor_id, int64_t 
 void store_insert_event(struct store_unit *unit, const struct event *event);
 
 void store_insert_key(struct store_unit *unit, const struct key *key);
+/* The same, where every process would make one by itself: RC_SPENT when there is one of its
+ * algorithm that was made after a moment. One conditional insert decides. */
+void store_insert_next_key(struct store_unit *unit, const struct key *key, int64_t newest_at);
 void store_retire_key(struct store_unit *unit, int64_t key_id, int64_t retires_at);
 void store_delete_key(struct store_unit *unit, int64_t key_id);
 
@@ -339,11 +361,6 @@ void store_delete_client(struct store_unit *unit, int64_t client_id);
 /* Notes that its owner is told for the so-manieth time that it expires soon: RC_SPENT when as much
  * was noted before. One conditional update decides. */
 void store_count_warning(struct store_unit *unit, int64_t id, int64_t warning);
-
-/* Counts one failure of a throttled key; or forgets them. */
-void store_count_failure(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
-                         int64_t at);
-void store_clear_failures(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES]);
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
@@ -464,9 +481,6 @@ enum rc store_list_passkeys(struct store *store, int64_t account_id, struct aren
 enum rc store_find_sealed_value(struct store *store, struct str name, struct arena *arena,
                                 struct str *out_sealed) MUST_CHECK;
 
-enum rc store_find_throttle(struct store *store, const unsigned char key[static DIGEST_BYTES],
-                            struct throttle *out_throttle) MUST_CHECK;
-
 /* RC_NOT_FOUND also when it has expired. */
 enum rc store_find_link(struct store *store, const unsigned char digest[static DIGEST_BYTES],
                         int64_t now, struct arena *arena, struct link *out_link) MUST_CHECK;
@@ -550,10 +564,19 @@ enum rc store_search_events(struct store *store, const struct event_filter *filt
 
 /* ---- the change feed ------------------------------------------------------------------------ */
 
-/* Called on the writer's thread; must be quick, must not call the store. At most 8 listeners,
- * registered while no commit is under way. */
+/*
+ * Called on the writer's thread, or on the feed's where the store is shared, never on both at once;
+ * must be quick, must not call the store. At most 8 listeners. What this process commits itself it
+ * may be told twice.
+ *
+ * A shared store may tell from the moment of the call: who keeps what was read listens first, and
+ * reads then.
+ */
 void store_listen(struct store *store,
                   void (*on_change)(void *context, const struct store_change *), void *context);
+
+/* The listener with that context, if there is one, is told nothing more once this returns. */
+void store_unlisten(struct store *store, const void *context);
 
 /* ---- metrics -------------------------------------------------------------------------------- */
 
@@ -565,8 +588,10 @@ struct store_counts {
     uint64_t swept_rows;
     uint64_t queue_depth;
     uint64_t commit_ns; /* sum over commits */
+    uint64_t retries;   /* transactions that were run again: a unit refused, or was in the way */
+    uint64_t connections;
 };
 
-void store_counts(const struct store *store, struct store_counts *out_counts);
+void store_counts(struct store *store, struct store_counts *out_counts);
 
 #endif

@@ -7,7 +7,11 @@
  * for a look at a few rows, so that the sweep keeps up with what is written and a quiet store is
  * hardly touched.
  */
+enum { JOB_SWEEP = 1 }; /* of table `job`: what one process of several does */
+
 enum {
+    CLAIM_S = 10, /* that one of several processes sweeps for, unless it asks again */
+    CLAIM_INTERVAL_MS = 5000,
     ROWS_PER_UNIT = 2, /* a whole turn takes at most half the time that filling took */
     QUIET_PAGE_INTERVAL_MS = 5,
     PRODUCTIVE_ROW_COUNT = STORE_SWEEP_ROW_COUNT / 2
@@ -76,6 +80,8 @@ enum rc sweep_some(struct store *store, unsigned unit_count, bool *out_is_produc
     enum rc rc;
 
     *out_is_productive = false;
+    if (store->has_feed && now_ms >= sweep->ours_until_ms)
+        return RC_OK;
     sweep->row_debt += (int64_t)unit_count * ROWS_PER_UNIT;
     if (sweep->row_debt < STORE_SWEEP_ROW_COUNT && now_ms < sweep->next_ms)
         return RC_OK;
@@ -88,6 +94,27 @@ enum rc sweep_some(struct store *store, unsigned unit_count, bool *out_is_produc
         sweep->row_debt = 0;
     if (sweep->row_debt > 4 * STORE_SWEEP_ROW_COUNT)
         sweep->row_debt = 4 * STORE_SWEEP_ROW_COUNT;
+    return rc;
+}
+
+/* Two that sweep at once, for their clocks differ, do no harm: what is gone is gone. */
+enum rc sweep_claim(struct store *store)
+{
+    int64_t now = clock_now_s();
+    int64_t now_ms = clock_monotonic_ms();
+    const struct store_param params[4] = {
+        { .type = STORE_INT, .number = JOB_SWEEP },
+        { .type = STORE_INT, .number = store->holder },
+        { .type = STORE_INT, .number = now },
+        { .type = STORE_INT, .number = now + CLAIM_S },
+    };
+    uint64_t row_count = 0;
+    enum rc rc =
+        store->driver->run(store->writer, STATEMENT_CLAIM_JOB, params, 4, &row_count, NULL);
+
+    store->sweep.claim_at_ms = now_ms + CLAIM_INTERVAL_MS;
+    if (rc == RC_OK)
+        store->sweep.ours_until_ms = row_count > 0 ? now_ms + CLAIM_S * 1000 : 0;
     return rc;
 }
 

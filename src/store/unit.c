@@ -1,4 +1,5 @@
 #include "store/room.h"
+#include "store/shared.h"
 
 struct store_step *unit_add(struct store_unit *unit, enum statement statement,
                             enum rc answer_if_none)
@@ -250,12 +251,8 @@ void store_touch_grant(struct store_unit *unit, int64_t grant_id, int64_t at)
     step_int(step, at);
 }
 
-void store_insert_token(struct store_unit *unit, const struct token *token)
+static void fill_token(struct store_unit *unit, struct store_step *step, const struct token *token)
 {
-    bool is_long = token->id >= STORE_LONG_TOKEN_FIRST;
-    struct store_step *step =
-        unit_add(unit, is_long ? STATEMENT_INSERT_LONG_TOKEN : STATEMENT_INSERT_TOKEN, RC_OK);
-
     ASSERT(token->id > 0);
     step_int(step, token->id);
     step_int(step, token->kind);
@@ -264,6 +261,23 @@ void store_insert_token(struct store_unit *unit, const struct token *token)
     step_int(step, token->issued_at);
     step_int(step, token->expires_at);
     step_own_blob(unit, step, token->digest, DIGEST_BYTES);
+}
+
+void store_insert_token(struct store_unit *unit, const struct token *token)
+{
+    bool is_long = token->id >= STORE_LONG_TOKEN_FIRST;
+    enum statement statement = is_long ? STATEMENT_INSERT_LONG_TOKEN : STATEMENT_INSERT_TOKEN;
+
+    fill_token(unit, unit_add(unit, statement, RC_OK), token);
+}
+
+void store_insert_permitted_token(struct store_unit *unit, const struct token *token)
+{
+    bool is_long = token->id >= STORE_LONG_TOKEN_FIRST;
+    enum statement statement =
+        is_long ? STATEMENT_INSERT_PERMITTED_LONG_TOKEN : STATEMENT_INSERT_PERMITTED_TOKEN;
+
+    fill_token(unit, unit_add(unit, statement, RC_NOT_FOUND), token);
 }
 
 void store_revoke_token(struct store_unit *unit, int64_t token_id, int64_t at, int64_t expires_at)
@@ -313,10 +327,8 @@ void store_insert_event(struct store_unit *unit, const struct event *event)
     step_text(step, event->detail);
 }
 
-void store_insert_key(struct store_unit *unit, const struct key *key)
+static void add_key_columns(struct store_step *step, const struct key *key)
 {
-    struct store_step *step = unit_add(unit, STATEMENT_INSERT_KEY, RC_EXISTS);
-
     ASSERT(key->id > 0);
     step_int(step, key->id);
     step_text(step, key->kid);
@@ -326,6 +338,20 @@ void store_insert_key(struct store_unit *unit, const struct key *key)
     step_int(step, key->created_at);
     step_int(step, key->signs_from);
     step_int(step, key->retires_at);
+}
+
+void store_insert_key(struct store_unit *unit, const struct key *key)
+{
+    add_key_columns(unit_add(unit, STATEMENT_INSERT_KEY, RC_EXISTS), key);
+    unit_change(unit, CHANGE_KEYS, 0);
+}
+
+void store_insert_next_key(struct store_unit *unit, const struct key *key, int64_t newest_at)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_INSERT_NEXT_KEY, RC_SPENT);
+
+    add_key_columns(step, key);
+    step_int(step, newest_at);
     unit_change(unit, CHANGE_KEYS, 0);
 }
 
@@ -350,20 +376,6 @@ void store_insert_sealed_value(struct store_unit *unit, struct str name, struct 
 
     step_text(step, name);
     step_blob(step, sealed);
-}
-
-void store_count_failure(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
-                         int64_t at)
-{
-    struct store_step *step = unit_add(unit, STATEMENT_COUNT_FAILURE, RC_OK);
-
-    step_own_blob(unit, step, key, DIGEST_BYTES);
-    step_int(step, at);
-}
-
-void store_clear_failures(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES])
-{
-    step_own_blob(unit, unit_add(unit, STATEMENT_CLEAR_FAILURES, RC_OK), key, DIGEST_BYTES);
 }
 
 /* ---- sessions, second factors, recovery codes ----------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "jose/jose.h"
+#include "store/shared.h"
 #include "token/room.h"
 
 enum {
@@ -267,7 +268,11 @@ enum rc token_draft_refresh(struct token_room *room, struct live_grant *grant, i
 
 void token_enter(struct token_room *room, const struct token_draft *draft, int64_t now)
 {
+    /* token_read will not look for it. */
+    if (draft->row.kind == TOKEN_REFRESH && store_is_shared(room->store))
+        return;
     /* From the commit on others may know the token: a replayed refresh hands it out, the command
-     * line lists it. The draft's epoch is from before, so a revocation since then is seen. */
+     * line lists it, another node is asked about it. The draft's epoch is from before, so a
+     * revocation since then is seen. */
     live_put(room->live, &draft->row, draft->grant, draft->epoch, now);
 }

@@ -1,3 +1,4 @@
+#include "store/shared.h"
 #include "token/room.h"
 
 /* The row of a claim, if the claim is proven; with its grant held. */
@@ -133,7 +134,9 @@ enum rc token_read(struct token_room *room, struct str value, struct token_recor
 
     if (claim_read(&room->codec, value, &claim) != RC_OK)
         return RC_NOT_FOUND;
-    if (read_live(room, &claim, out_record) == RC_OK)
+    /* That another process has spent it is in the store alone. */
+    if (!(claim.handle.kind == TOKEN_REFRESH && store_is_shared(room->store)) &&
+        read_live(room, &claim, out_record) == RC_OK)
         return RC_OK;
     return read_row(room, &claim, out_record);
 }

@@ -4,14 +4,16 @@
 #include <stdlib.h>
 
 #include "store/authorized.h"
+#include "store/shared.h"
 #include "token/room.h"
 
-enum { FIRST_BUCKET_COUNT = 1024, LOAD_ARENA_BYTES = 256 * 1024, STANDING_TRY_COUNT = 4 };
+enum { FIRST_BUCKET_COUNT = 1024, LOAD_ARENA_BYTES = 256 * 1024, TRY_COUNT = 4 };
 
 /* A row on its way from the store into the book, on the stack of who reads it. */
 struct loading {
     int64_t id;
-    bool has_ended; /* the feed said so since the reading began */
+    bool has_ended; /* the feed said so since the reading began, */
+    bool is_old;    /* or that all is to be forgotten */
     struct loading *next;
 };
 
@@ -55,6 +57,11 @@ void grant_book_free(struct grant_book *book)
     free(book->by_id);
     free(book->by_standing);
     free(book);
+}
+
+bool grant_book_is_trusted(const struct grant_book *book)
+{
+    return store_is_trusted(book->store);
 }
 
 static uint64_t mix(uint64_t number)
@@ -120,6 +127,8 @@ static void unlink_grant(struct grant_book *book, struct live_grant *grant)
 {
     struct live_grant **link = &book->by_id[id_bucket(book, grant->id)];
 
+    if (atomic_load_explicit(&grant->is_forgotten, memory_order_relaxed))
+        return;
     while (*link != grant)
         link = &(*link)->next_by_id;
     *link = grant->next_by_id;
@@ -200,6 +209,21 @@ void grant_mark_ended(struct grant_book *book, int64_t id)
     for (struct loading *loading = book->loading; loading != NULL; loading = loading->next)
         if (loading->id == id)
             loading->has_ended = true;
+    pthread_mutex_unlock(&book->lock);
+}
+
+void grant_forget(struct grant_book *book)
+{
+    pthread_mutex_lock(&book->lock);
+    for (size_t i = 0; i < book->bucket_count; i++) {
+        for (struct live_grant *grant = book->by_id[i]; grant != NULL; grant = grant->next_by_id)
+            atomic_store_explicit(&grant->is_forgotten, true, memory_order_release);
+        book->by_id[i] = NULL;
+        book->by_standing[i] = NULL;
+    }
+    book->count = 0;
+    for (struct loading *loading = book->loading; loading != NULL; loading = loading->next)
+        loading->is_old = true;
     pthread_mutex_unlock(&book->lock);
 }
 
@@ -298,6 +322,9 @@ static void loading_end(struct grant_book *book, struct loading *loading)
 /*
  * Puts a new live_grant in the book, unless another thread was quicker: then answers that one.
  * loading is NULL for a grant that is only drafted: where its id is taken, the answer is NULL.
+ *
+ * One whose row, or whose parent, is from before all was forgotten is answered, but not kept: the
+ * end of either may have been among what was missed.
  */
 static struct live_grant *enter(struct grant_book *book, struct live_grant *grant,
                                 const struct loading *loading)
@@ -308,7 +335,9 @@ static struct live_grant *enter(struct grant_book *book, struct live_grant *gran
     if (loading != NULL && loading->has_ended)
         atomic_store_explicit(&grant->is_ended, true, memory_order_release);
     standing = find_id(book, grant->id);
-    if (standing == NULL) {
+    if (standing == NULL && ((loading != NULL && loading->is_old) || grant_is_forgotten(grant))) {
+        atomic_store_explicit(&grant->is_forgotten, true, memory_order_release);
+    } else if (standing == NULL) {
         if (book->count > book->bucket_count)
             grow(book);
         link_grant(book, grant);
@@ -358,10 +387,12 @@ static enum rc make_live(struct grant_book *book, const struct grant *row,
 
 /*
  * A grant may end between the read of its row and its entry in the book, where the feed's mark
- * would find nothing to mark. So the book knows of the reading from before it begins.
+ * would find nothing to mark. So the book knows of the reading from before it begins: an end that
+ * was told before that was committed before the row is read, and one that is told later finds the
+ * reading or the grant. It does not matter who tells, the writer or the feed.
  */
-static enum rc load(struct grant_book *book, int64_t id, struct arena *arena,
-                    struct live_grant **out_grant)
+static enum rc load_once(struct grant_book *book, int64_t id, struct arena *arena,
+                         struct live_grant **out_grant)
 {
     struct loading loading = { .id = id };
     struct tie_rows rows;
@@ -378,6 +409,32 @@ static enum rc load(struct grant_book *book, int64_t id, struct arena *arena,
     return rc;
 }
 
+static enum rc load(struct grant_book *book, int64_t id, struct arena *arena,
+                    struct live_grant **out_grant)
+{
+    enum rc rc = load_once(book, id, arena, out_grant);
+
+    /* All was forgotten meanwhile: the row may be from before what nobody told. */
+    for (int try = 1; rc == RC_OK && grant_is_forgotten(*out_grant); try++) {
+        grant_put(book, *out_grant);
+        arena_reset(arena);
+        rc = try < TRY_COUNT ? load_once(book, id, arena, out_grant) : RC_UNAVAILABLE;
+    }
+    return rc;
+}
+
+/* What memory knows is as good as the feed that it heard of. */
+static enum rc answer_known(struct grant_book *book, struct live_grant *grant,
+                            struct live_grant **out_grant)
+{
+    if (grant_book_is_trusted(book)) {
+        *out_grant = grant;
+        return RC_OK;
+    }
+    grant_put(book, grant);
+    return RC_UNAVAILABLE;
+}
+
 enum rc grant_find(struct grant_book *book, int64_t id, bool may_block,
                    struct live_grant **out_grant)
 {
@@ -390,10 +447,8 @@ enum rc grant_find(struct grant_book *book, int64_t id, bool may_block,
     if (grant != NULL)
         grant_hold(grant);
     pthread_mutex_unlock(&book->lock);
-    if (grant != NULL) {
-        *out_grant = grant;
-        return RC_OK;
-    }
+    if (grant != NULL)
+        return answer_known(book, grant, out_grant);
     if (!may_block)
         return RC_WOULD_BLOCK;
     arena_init(&arena, LOAD_ARENA_BYTES);
@@ -445,7 +500,7 @@ static enum rc find_or_insert_standing(struct grant_book *book, const struct gra
     enum rc rc = RC_EXISTS;
 
     /* What was inserted by the quicker one may have ended again when it is looked for. */
-    for (int try = 0; try < STANDING_TRY_COUNT && rc == RC_EXISTS; try++) {
+    for (int try = 0; try < TRY_COUNT && rc == RC_EXISTS; try++) {
         rc = store_find_standing_grant(book->store, like, arena, out_row);
         if (rc == RC_NOT_FOUND)
             rc = insert_standing(book, like, now, out_row);
@@ -463,10 +518,8 @@ enum rc grant_find_standing(struct grant_book *book, const struct grant *like, i
 
     /* Who may use it, and what was allowed with it, nobody shares. */
     ASSERT(like->authorization_id == 0 && like->binding.kind == BINDING_NONE);
-    if (grant != NULL) {
-        *out_grant = grant;
-        return RC_OK;
-    }
+    if (grant != NULL)
+        return answer_known(book, grant, out_grant);
     arena_init(&arena, LOAD_ARENA_BYTES);
     rc = find_or_insert_standing(book, like, now, &arena, &row);
     if (rc == RC_OK)

@@ -3,8 +3,8 @@
  *
  * A live_grant is what the fast lane needs to answer about a token without asking the store: the
  * texts of its grant, the member texts of an introspection answer made ready, and whether the grant
- * has ended. It is counted, and immutable but for `is_ended`, which only ever turns true, and for
- * when it, its session or its permanent token was used last.
+ * has ended. It is counted, and immutable but for `is_ended` and `is_forgotten`, which only ever
+ * turn true, and for when it, its session or its permanent token was used last.
  *
  * The book finds the live_grant of an id, and the living standing grant of a (client, account,
  * scope, audience). It holds no reference of its own: a live_grant that nobody holds is forgotten.
@@ -87,6 +87,7 @@ struct live_grant {
     _Atomic int64_t used_at;          /* when a token was issued or used last, as far as known */
     _Atomic int64_t use_saved_at;     /* what the store may know of that */
     _Atomic bool is_ended;
+    _Atomic bool is_forgotten; /* the book does not know it: it will not hear of its end */
     _Atomic unsigned reference_count;
     size_t own_bytes; /* of this struct and its texts */
     struct live_grant *next_by_id;
@@ -97,11 +98,14 @@ enum rc grant_book_new(struct store *store, struct catalog *catalog, struct str 
                        struct grant_book **out_book) MUST_CHECK;
 void grant_book_free(struct grant_book *book);
 
+/* store_is_trusted of the book's store. */
+bool grant_book_is_trusted(const struct grant_book *book);
+
 /*
  * Finds or loads a grant. An ended grant is found with is_ended set.
  *
  * Answers: RC_OK, release with grant_put · RC_NOT_FOUND · RC_WOULD_BLOCK not in memory and
- * !may_block.  Faults: the store's
+ * !may_block.  Faults: the store's, and RC_UNAVAILABLE as live_find
  */
 enum rc grant_find(struct grant_book *book, int64_t id, bool may_block,
                    struct live_grant **out_grant) MUST_CHECK;
@@ -147,11 +151,25 @@ static inline bool grant_is_ended(const struct live_grant *grant)
     return false;
 }
 
+/* Whether this one, or one that it ends with, will not hear of its end: good for the request that
+ * holds it, and to be kept nowhere. */
+static inline bool grant_is_forgotten(const struct live_grant *grant)
+{
+    for (; grant != NULL; grant = grant->parent)
+        if (atomic_load_explicit(&grant->is_forgotten, memory_order_acquire))
+            return true;
+    return false;
+}
+
 /* The member "aud" of a JWT or an introspection answer: the issuer where no service is named. */
 void grant_format_audience(struct str audience, struct str issuer, struct json_out *json);
 
 /* The feed's word that a grant has ended. Never blocks. */
 void grant_mark_ended(struct grant_book *book, int64_t id);
+
+/* The feed's word that nobody knows which have ended: the next who asks loads it anew; who holds
+ * one keeps it. Never blocks. */
+void grant_forget(struct grant_book *book);
 
 /* Grants in memory now, for the metrics, and the bytes that they take. */
 size_t grant_book_count(struct grant_book *book);

@@ -89,43 +89,60 @@ static enum rc retire_current(struct store *store, enum signing_alg alg, int64_t
         if (keys[i].alg != alg || keys[i].retires_at != 0)
             continue;
         /* Normally one; a unit has room for the few that hurried rotations leave. */
-        if (unit->step_count + 3 >= STORE_UNIT_STEP_COUNT_MAX)
+        if (unit->step_count + 2 >= STORE_UNIT_STEP_COUNT_MAX)
             return RC_TOO_LARGE;
         store_retire_key(unit, keys[i].id, retires_at);
     }
     return RC_OK;
 }
 
-static enum rc commit_new_key(struct store *store, struct key *key, const struct signer *signer,
-                              const unsigned char *master_key, int64_t overlap_s,
-                              const struct key_actor *actor, struct arena *arena)
+/* How a key comes about. */
+struct making {
+    int64_t overlap_s;
+    const struct key_actor *actor; /* NULL: nobody's act */
+    const int64_t *newest_at;      /* only if there is no later one; NULL: in any case */
+};
+
+static struct str describe(const struct key *key, const struct key_actor *actor,
+                           struct arena *arena)
 {
-    struct store_unit unit;
+    return actor == NULL
+               ? key->kid
+               : arena_format(arena, "%.*s by %.*s", STR_ARGS(key->kid), STR_ARGS(actor->by));
+}
+
+static enum rc commit_new_key(struct store *store, struct key *key, const struct signer *signer,
+                              const unsigned char *master_key, const struct making *making,
+                              struct arena *arena)
+{
     struct event event = { .at = key->created_at, .kind = EVENT_KEY_CHANGED };
+    int64_t overlap_s = making->overlap_s;
+    struct store_unit unit;
     enum rc rc = draft_key(signer, master_key, arena, key);
 
-    store_unit_init(&unit);
     if (rc == RC_OK)
         rc = find_longest_lifetime(store, key->alg, arena, &overlap_s);
-    if (rc == RC_OK)
-        rc = retire_current(store, key->alg, key->signs_from + overlap_s, arena, &unit);
     if (rc == RC_OK)
         rc = store_next_id(store, SEQUENCE_NOUN, &key->id);
     if (rc != RC_OK)
         return rc;
-    event.detail = key->kid;
-    if (actor != NULL) {
-        event.detail = arena_format(arena, "%.*s by %.*s", STR_ARGS(key->kid), STR_ARGS(actor->by));
-        memcpy(event.address, actor->address, sizeof(event.address));
-    }
-    store_insert_key(&unit, key);
+    store_unit_init(&unit);
+    if (making->newest_at != NULL)
+        store_insert_next_key(&unit, key, *making->newest_at);
+    else
+        store_insert_key(&unit, key);
+    rc = retire_current(store, key->alg, key->signs_from + overlap_s, arena, &unit);
+    if (rc != RC_OK)
+        return rc;
+    event.detail = describe(key, making->actor, arena);
+    if (making->actor != NULL)
+        memcpy(event.address, making->actor->address, sizeof(event.address));
     store_insert_event(&unit, &event);
     return store_commit(store, &unit);
 }
 
-enum rc key_make(struct store *store, const unsigned char *master_key, struct key key,
-                 int64_t overlap_s, const struct key_actor *actor,
-                 char out_kid[static KEY_ID_BYTES + 1])
+static enum rc make(struct store *store, const unsigned char *master_key, struct key key,
+                    const struct making *making, char out_kid[static KEY_ID_BYTES + 1])
 {
     struct signer *signer;
     struct arena arena;
@@ -134,7 +151,7 @@ enum rc key_make(struct store *store, const unsigned char *master_key, struct ke
     if (rc != RC_OK)
         return rc;
     arena_init(&arena, KEYS_ARENA_BYTES);
-    rc = commit_new_key(store, &key, signer, master_key, overlap_s, actor, &arena);
+    rc = commit_new_key(store, &key, signer, master_key, making, &arena);
     if (rc == RC_OK) {
         memcpy(out_kid, key.kid.at, KEY_ID_BYTES);
         out_kid[KEY_ID_BYTES] = '\0';
@@ -142,6 +159,23 @@ enum rc key_make(struct store *store, const unsigned char *master_key, struct ke
     arena_deinit(&arena);
     signer_free(signer);
     return rc;
+}
+
+enum rc key_make(struct store *store, const unsigned char *master_key, struct key key,
+                 int64_t overlap_s, const struct key_actor *actor,
+                 char out_kid[static KEY_ID_BYTES + 1])
+{
+    const struct making making = { .overlap_s = overlap_s, .actor = actor };
+
+    return make(store, master_key, key, &making, out_kid);
+}
+
+enum rc key_make_next(struct store *store, const unsigned char *master_key, struct key key,
+                      int64_t overlap_s, int64_t newest_at, char out_kid[static KEY_ID_BYTES + 1])
+{
+    const struct making making = { .overlap_s = overlap_s, .newest_at = &newest_at };
+
+    return make(store, master_key, key, &making, out_kid);
 }
 
 enum rc key_rotate(struct store *store, const unsigned char master_key[static SEAL_KEY_BYTES],

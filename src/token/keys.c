@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "jose/jose.h"
+#include "store/shared.h"
 #include "token/room.h"
 
 enum {
@@ -30,9 +31,10 @@ struct ring_key {
 struct key_ring {
     struct store *store;
     const unsigned char *master_key; /* the caller's: no copy outside of its locked page */
-    _Atomic bool is_stale;
-    pthread_mutex_t make_lock; /* one thread at a time makes keys */
-    pthread_rwlock_t lock;     /* guards what follows             */
+    _Atomic uint64_t told_count;     /* how often the feed said that keys have changed */
+    _Atomic uint64_t read_count;     /* of these, how many the keys here know of */
+    pthread_mutex_t make_lock;       /* one thread at a time reads and makes keys */
+    pthread_rwlock_t lock;           /* guards what follows             */
     struct ring_key *keys[KEY_COUNT_MAX];
     size_t key_count;
     char jwks[JWKS_BYTES_MAX];
@@ -166,28 +168,36 @@ static enum rc reload(struct key_ring *ring, int64_t now)
     return RC_OK;
 }
 
-/* Reads the keys if they have changed; make_lock is held. */
+static bool is_stale(const struct key_ring *ring)
+{
+    return atomic_load(&ring->read_count) != atomic_load(&ring->told_count);
+}
+
+/* Reads the keys if they have changed; make_lock is held. What is told while they are read may have
+ * been read or not, and makes them stale again. */
 static enum rc refresh_locked(struct key_ring *ring, int64_t now)
 {
+    uint64_t told_count = atomic_load(&ring->told_count);
     enum rc rc = RC_OK;
 
-    if (atomic_exchange(&ring->is_stale, false))
+    if (atomic_load(&ring->read_count) != told_count)
         rc = reload(ring, now);
-    if (rc != RC_OK)
-        atomic_store(&ring->is_stale, true);
+    if (rc == RC_OK)
+        atomic_store(&ring->read_count, told_count);
     return rc;
 }
 
 static enum rc refresh(struct key_ring *ring, int64_t now)
 {
-    enum rc rc;
+    enum rc rc = RC_OK;
 
-    if (!atomic_load(&ring->is_stale))
-        return RC_OK;
-    pthread_mutex_lock(&ring->make_lock);
-    rc = refresh_locked(ring, now);
-    pthread_mutex_unlock(&ring->make_lock);
-    return rc;
+    if (is_stale(ring)) {
+        pthread_mutex_lock(&ring->make_lock);
+        rc = refresh_locked(ring, now);
+        pthread_mutex_unlock(&ring->make_lock);
+    }
+    /* A key that another process deleted signs nothing, and vouches for nothing. */
+    return rc == RC_OK && !store_is_trusted(ring->store) ? RC_UNAVAILABLE : rc;
 }
 
 /* A key that is to retire signs only as long as its successor has not come (KY-02). */
@@ -264,15 +274,38 @@ enum rc key_ring_rotate(struct key_ring *ring, enum signing_alg alg, struct str 
         return rc;
     /* Who asked for it sees it: another thread may be reading those from before. */
     pthread_mutex_lock(&ring->make_lock);
-    atomic_store(&ring->is_stale, true);
+    key_ring_mark_stale(ring);
     rc = refresh_locked(ring, now);
     pthread_mutex_unlock(&ring->make_lock);
     return rc;
 }
 
+/* When the youngest key of an algorithm was made; 0: there is none. */
+static int64_t find_newest(struct key_ring *ring, enum signing_alg alg)
+{
+    int64_t newest = 0;
+
+    pthread_rwlock_rdlock(&ring->lock);
+    for (size_t i = 0; i < ring->key_count; i++)
+        if (ring->keys[i]->alg == alg && ring->keys[i]->created_at > newest)
+            newest = ring->keys[i]->created_at;
+    pthread_rwlock_unlock(&ring->lock);
+    return newest;
+}
+
+/* What every process would do by itself: the key of the one that is first will do for all. */
+static enum rc make_next(struct key_ring *ring, enum signing_alg alg, int64_t now,
+                         int64_t signs_from, int64_t newest_at)
+{
+    const struct key key = { .alg = alg, .created_at = now, .signs_from = signs_from };
+    char kid[KEY_ID_BYTES + 1];
+    enum rc rc = key_make_next(ring->store, ring->master_key, key, KEY_OVERLAP_S, newest_at, kid);
+
+    return rc == RC_SPENT ? RC_OK : rc;
+}
+
 static enum rc make_first(struct key_ring *ring, enum signing_alg alg, int64_t now)
 {
-    char kid[KEY_ID_BYTES + 1];
     struct ring_key *key;
     enum rc rc = RC_OK;
 
@@ -281,9 +314,9 @@ static enum rc make_first(struct key_ring *ring, enum signing_alg alg, int64_t n
     if (key != NULL)
         ring_key_put(key);
     else
-        rc = key_rotate(ring->store, ring->master_key, alg, now, now, KEY_OVERLAP_S, kid);
+        rc = make_next(ring, alg, now, now, find_newest(ring, alg));
     if (rc == RC_OK && key == NULL) {
-        atomic_store(&ring->is_stale, true); /* also where no feed says so */
+        key_ring_mark_stale(ring); /* also where no feed says so */
         rc = refresh_locked(ring, now);
     }
     pthread_mutex_unlock(&ring->make_lock);
@@ -317,10 +350,7 @@ enum rc key_ring_find_by_id(struct key_ring *ring, struct str kid, int64_t now,
     struct ring_key *found = NULL;
     enum rc rc;
 
-    /* Another thread may be reading the keys again, and is waited for: what was removed is gone. */
-    pthread_mutex_lock(&ring->make_lock);
-    rc = refresh_locked(ring, now);
-    pthread_mutex_unlock(&ring->make_lock);
+    rc = refresh(ring, now);
     if (rc != RC_OK)
         return rc;
     pthread_rwlock_rdlock(&ring->lock);
@@ -375,11 +405,13 @@ enum rc key_ring_format_jwks(struct key_ring *ring, int64_t now, bool may_block,
 {
     enum rc rc = RC_OK;
 
-    if (atomic_load(&ring->is_stale))
+    if (is_stale(ring))
         rc = may_block ? refresh(ring, now) : RC_WOULD_BLOCK;
     if (rc == RC_WOULD_BLOCK)
         return rc;
-    /* With the store away, what was known is still true: no other key signs here. */
+    /* With the store away, what was known is still true: no other key signs here, and one that
+     * signs elsewhere was published long before (KEY_PUBLISH_LEAD_S). It is the one thing that is
+     * told out of memory then, so that others can check the tokens that they have. */
     pthread_rwlock_rdlock(&ring->lock);
     buffer_append(out_json, ring->jwks, ring->jwks_bytes);
     pthread_rwlock_unlock(&ring->lock);
@@ -399,24 +431,17 @@ unsigned key_ring_algs(struct key_ring *ring)
 
 void key_ring_mark_stale(struct key_ring *ring)
 {
-    atomic_store(&ring->is_stale, true);
+    atomic_fetch_add(&ring->told_count, 1);
 }
 
 /* Makes the successor of an algorithm's newest key when that has grown old. */
 static enum rc tend_alg(struct key_ring *ring, enum signing_alg alg, int64_t now)
 {
-    char kid[KEY_ID_BYTES + 1];
-    int64_t newest = 0;
+    int64_t newest = find_newest(ring, alg);
 
-    pthread_rwlock_rdlock(&ring->lock);
-    for (size_t i = 0; i < ring->key_count; i++)
-        if (ring->keys[i]->alg == alg && ring->keys[i]->created_at > newest)
-            newest = ring->keys[i]->created_at;
-    pthread_rwlock_unlock(&ring->lock);
     if (newest == 0 || now - newest < KEY_ROTATE_AFTER_S)
         return RC_OK;
-    return key_rotate(ring->store, ring->master_key, alg, now, now + KEY_PUBLISH_LEAD_S,
-                      KEY_OVERLAP_S, kid);
+    return make_next(ring, alg, now, now + KEY_PUBLISH_LEAD_S, newest);
 }
 
 /* A key that is about to leave the JWKS, or should have left. */
@@ -477,7 +502,8 @@ static enum rc let_go_or_keep(struct key_ring *ring, const struct leaving *key, 
         store_retire_key(&unit, key->id, now + KEEP_S);
     else
         store_delete_key(&unit, key->id);
-    return store_commit(ring->store, &unit);
+    rc = store_commit(ring->store, &unit);
+    return rc == RC_NOT_FOUND ? RC_OK : rc; /* another process was quicker */
 }
 
 /* Removes the keys whose last token has expired; the feed then reports them (KY-02). */

@@ -9,7 +9,8 @@
  *
  * The ring is what a running server holds of them: signers, and the JWKS document as bytes. The
  * feed only marks it stale; whoever asks next and may block reads the keys again, the token room's
- * own thread at the latest (key_ring_tend).
+ * own thread at the latest (key_ring_tend). Where several processes write to the store, each would
+ * make the first key of an algorithm, and the next one: the first that does makes it for all.
  */
 #ifndef JETON_TOKEN_KEYS_H
 #define JETON_TOKEN_KEYS_H
@@ -48,7 +49,8 @@ const struct public_key *ring_key_public(const struct ring_key *key);
 struct str ring_key_id(const struct ring_key *key);
 void ring_key_put(struct ring_key *key);
 
-/* The key that signs now; made at once when the algorithm has none (RSA takes its time). Blocks. */
+/* The key that signs now; made at once when the algorithm has none (RSA takes its time). Blocks.
+ * RC_UNAVAILABLE: nobody has heard of late which keys there are; the next three likewise. */
 enum rc key_ring_find(struct key_ring *ring, enum signing_alg alg, int64_t now,
                       struct ring_key **out_key) MUST_CHECK;
 

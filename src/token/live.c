@@ -7,7 +7,7 @@
 
 enum {
     SEGMENT_RECORD_COUNT = 1024,
-    RING_SEGMENT_COUNT = 1 << 16, /* a window of 64 million ids in each range */
+    RING_SEGMENT_COUNT = 1 << 18, /* a window of 256 million ids in each range */
     STRIPE_COUNT = 256,
     SEGMENT_COUNT_MIN = 2,
     DROP_LOOK_COUNT = 8, /* segments looked at for dropping when one is made */
@@ -291,7 +291,8 @@ void live_put(struct live_table *table, const struct token *token, struct live_g
         segment = segment_at(&place);
     }
     if (segment != NULL && segment->records[place.index].state == RECORD_EMPTY &&
-        atomic_load(&place.ring->epoch) == epoch.of_range[place.range])
+        atomic_load(&place.ring->epoch) == epoch.of_range[place.range] &&
+        !grant_is_forgotten(grant))
         record_fill(table, segment, &segment->records[place.index], token, grant);
     pthread_mutex_unlock(&place.stripe->lock);
 }
@@ -337,7 +338,12 @@ enum rc live_find(struct live_table *table, int64_t id, const unsigned char *dig
             };
     }
     pthread_mutex_unlock(&place.stripe->lock);
-    return rc;
+    /* Last, so that a process which was stopped in between does not answer as of then. */
+    if (rc == RC_WOULD_BLOCK || grant_book_is_trusted(table->grants))
+        return rc;
+    if (rc == RC_OK)
+        grant_put(table->grants, out_view->grant);
+    return RC_UNAVAILABLE;
 }
 
 void live_mark_revoked(struct live_table *table, int64_t id)
@@ -364,6 +370,31 @@ void live_mark_revoked(struct live_table *table, int64_t id)
     pthread_mutex_unlock(&place.stripe->lock);
     if (released != NULL)
         grant_put(table->grants, released);
+}
+
+/*
+ * The epoch moves on before any segment is dropped: who reads the store now, or has, and puts in
+ * what it said then, comes too late, or, if it held the stripe already, is dropped with the rest.
+ */
+void live_forget(struct live_table *table)
+{
+    size_t slot;
+    int i;
+
+    pthread_mutex_lock(&table->growth_lock);
+    for (i = 0; i < 2; i++)
+        atomic_fetch_add(&table->rings[i]->epoch, 1);
+    for (i = 0; i < 2; i++) {
+        struct ring *ring = table->rings[i];
+
+        for (slot = 0; slot < RING_SEGMENT_COUNT; slot++)
+            if (ring->slots[slot] != NULL)
+                slot_drop(table, ring, slot, 0, true);
+        ring->first = ring->end;
+        ring->drop_cursor = ring->end;
+    }
+    atomic_store(&table->segment_count_seen, table->segment_count);
+    pthread_mutex_unlock(&table->growth_lock);
 }
 
 void live_count(struct live_table *table, size_t *out_records, size_t *out_bytes)

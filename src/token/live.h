@@ -12,7 +12,14 @@
  *
  * Putting in what was read from the store, or is being committed, races with revocations and drops.
  * Hence the epoch: take it before the store is asked, hand it to live_put, and the record is only
- * taken if nothing was dropped or revoked unseen in between.
+ * taken if nothing was dropped or revoked unseen in between. A revocation that was told before the
+ * epoch was taken was committed before the store was read, which then says so; one that is told
+ * later finds the record, marks its empty place, or moves the epoch on. So it is whoever tells: the
+ * writer what this process commits, the feed what any does, one after the other.
+ *
+ * Where the store is shared, a revocation by another process is told a moment after its commit: as
+ * long as the feed is read in time (store_is_trusted), else nothing is answered from here. What was
+ * spent elsewhere is not told at all, so refresh tokens are not looked for here then (token_read).
  *
  * Threads: everything from any thread. Locks are held for the copy of one record.
  */
@@ -60,12 +67,17 @@ void live_put(struct live_table *table, const struct token *token, struct live_g
  *
  * Answers: RC_OK active, out_view is filled · RC_NOT_FOUND certainly not active (expired, revoked,
  * ended, wrong digest) · RC_WOULD_BLOCK not in the table
+ * Faults:  RC_UNAVAILABLE what the table knows may be old, and the store that is shared away
  */
 enum rc live_find(struct live_table *table, int64_t id, const unsigned char *digest, int64_t now,
                   struct live_view *out_view, enum token_inactive *out_why) MUST_CHECK;
 
 /* The feed's word that a token was revoked or spent. Never blocks. */
 void live_mark_revoked(struct live_table *table, int64_t id);
+
+/* The feed's word that nobody knows what has changed: everything that stands here goes, and what is
+ * on its way here comes too late. After grant_forget. Never blocks. */
+void live_forget(struct live_table *table);
 
 /* Records and bytes now, for the metrics. */
 void live_count(struct live_table *table, size_t *out_records, size_t *out_bytes);

@@ -167,6 +167,11 @@ enum rc key_make(struct store *store, const unsigned char *master_key, struct ke
                  int64_t overlap_s, const struct key_actor *actor,
                  char out_kid[static KEY_ID_BYTES + 1]) MUST_CHECK;
 
+/* The same, by nobody; RC_SPENT when there is one that was made after newest_at. */
+enum rc key_make_next(struct store *store, const unsigned char *master_key, struct key key,
+                      int64_t overlap_s, int64_t newest_at,
+                      char out_kid[static KEY_ID_BYTES + 1]) MUST_CHECK;
+
 /* ---- permanent tokens ----------------------------------------------------------------------- */
 
 /* Whether a permanent token may be used from an address; NULL: not known. */

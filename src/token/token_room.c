@@ -8,6 +8,7 @@
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
+#include "store/shared.h"
 #include "token/room.h"
 
 enum {
@@ -100,6 +101,13 @@ static void on_change(void *context, const struct store_change *change)
         grant_mark_ended(room->grants, change->key);
         break;
     case CHANGE_KEYS:
+        key_ring_mark_stale(room->keys);
+        wake_keeper(room);
+        break;
+    case CHANGE_ALL:
+        /* In this order: what is put into the table again rests on a grant of the book. */
+        grant_forget(room->grants);
+        live_forget(room->live);
         key_ring_mark_stale(room->keys);
         wake_keeper(room);
         break;
@@ -273,6 +281,9 @@ enum rc token_room_open(const struct token_room_config *config, struct token_roo
     }
     room->live = live_table_new(room->grants, bytes_max);
     store_listen(room->store, on_change, room);
+    /* Another process may have changed them since they were read. */
+    if (store_is_shared(room->store))
+        key_ring_mark_stale(room->keys);
     room->has_keeper = pthread_create(&room->keeper, NULL, keeper_main, room) == 0;
     ASSERT(room->has_keeper);
     *out_room = room;
@@ -281,6 +292,7 @@ enum rc token_room_open(const struct token_room_config *config, struct token_roo
 
 void token_room_close(struct token_room *room)
 {
+    store_unlisten(room->store, room);
     if (room->has_keeper) {
         pthread_mutex_lock(&room->keeper_lock);
         room->is_stopping = true;

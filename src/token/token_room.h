@@ -43,8 +43,7 @@ struct token_room_config {
  */
 enum rc token_room_open(const struct token_room_config *config,
                         struct token_room **out_room) MUST_CHECK;
-/* Every grant has been given back, and nobody commits to the open store any more: its feed would
- * find no room. The room itself saves the last uses. */
+/* Every grant has been given back. The room itself saves the last uses. */
 void token_room_close(struct token_room *room);
 
 struct grant_book *token_room_grants(struct token_room *room);

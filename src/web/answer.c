@@ -111,13 +111,16 @@ void answer_refusal(struct web_call *call)
 void answer_fault(struct web_call *call, enum rc rc)
 {
     bool is_passing = rc == RC_UNAVAILABLE || rc == RC_BUSY;
+    /* That a shared store is away is said once, by daemon/database_watch.c. */
+    bool is_said = rc == RC_UNAVAILABLE && oauth_read_feed_meters(call->web->oauth).is_shared;
+    enum log_level level = is_said ? LOG_DEBUG : LOG_ERROR;
 
     call->oauth.refusal = (struct refusal){
         .error = is_passing ? OAUTH_TEMPORARILY_UNAVAILABLE : OAUTH_SERVER_ERROR,
         .retry_after_s = is_passing ? 1 : 0,
     };
     answer_refusal(call);
-    log_event(LOG_ERROR, "fault", LOG_TEXT("request_id", call->exchange->request.id),
+    log_event(level, "fault", LOG_TEXT("request_id", call->exchange->request.id),
               LOG_TEXT("endpoint", call->endpoint->name), LOG_TEXT("fault", rc_name(rc)),
               LOG_TEXT("words", rc_words(rc)));
 }

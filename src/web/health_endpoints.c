@@ -14,12 +14,27 @@ enum rc live_endpoint(struct web_call *call)
     return answer_text(call, 200, STR("ok\n"));
 }
 
+/* For whoever looks at a load balancer and asks why. */
+static const char *const hindrances[] = {
+    [OAUTH_READY] = NULL,
+    [OAUTH_STORE_NOT_WRITABLE] = "store_not_writable",
+    [OAUTH_FEED_BEHIND] = "feed_behind",
+    [OAUTH_CLOCK_OFF] = "clock_off",
+};
+
 /* It can also do its work: a load balancer should send requests here. */
 enum rc ready_endpoint(struct web_call *call)
 {
-    if (atomic_load(&call->web->is_draining))
-        return answer_text(call, 503, STR("draining\n"));
-    if (!oauth_is_ready(call->web->oauth))
-        return answer_text(call, 503, STR("the store cannot be written\n"));
-    return answer_text(call, 200, STR("ready\n"));
+    struct buffer *body = &call->exchange->response.body;
+    const char *hindrance = atomic_load(&call->web->is_draining)
+                                ? "draining"
+                                : hindrances[oauth_check_ready(call->web->oauth)];
+
+    call->exchange->response.status = hindrance == NULL ? 200 : 503;
+    http_add_header(call->exchange, STR("Content-Type"), STR("application/json"));
+    if (hindrance == NULL)
+        buffer_append_str(body, STR("{\"ready\":true}\n"));
+    else
+        buffer_append_format(body, "{\"ready\":false,\"reason\":\"%s\"}\n", hindrance);
+    return RC_OK;
 }

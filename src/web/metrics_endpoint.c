@@ -104,7 +104,36 @@ static void add_store(struct web *web, struct buffer *to)
     buffer_append_format(to, "jeton_store_commit_seconds_total %.6f\n",
                          (double)counts.commit_ns / 1e9);
     add_number(to, "store_writable", "gauge", "1 when the store takes writes.",
-               oauth_is_ready(web->oauth));
+               oauth_check_ready(web->oauth) != OAUTH_STORE_NOT_WRITABLE);
+    add_number(to, "store_retries_total", "counter",
+               "Transactions run again because one of their parts refused or was in the way.",
+               counts.retries);
+    add_number(to, "store_connections", "gauge", "Open connections to the store.",
+               counts.connections);
+}
+
+static void add_seconds(struct buffer *to, const char *name, const char *help, int64_t ms)
+{
+    add_head(to, name, "gauge", help);
+    buffer_append_format(to, "jeton_%s %.3f\n", name, (double)ms / 1e3);
+}
+
+/* Of a store that several servers share. */
+static void add_feed(struct web *web, struct buffer *to)
+{
+    const struct oauth_feed_meters feed = oauth_read_feed_meters(web->oauth);
+
+    if (!feed.is_shared)
+        return;
+    add_seconds(to, "store_feed_age_seconds",
+                "Since the change feed was read to its end; answers are 503 from 1 on.",
+                feed.age_ms);
+    add_number(to, "store_feed_changes_total", "counter", "Changes read from the feed.",
+               feed.changes);
+    add_number(to, "store_feed_losses_total", "counter",
+               "How often the feed could not be read for a second.", feed.losses);
+    add_seconds(to, "store_clock_offset_seconds",
+                "How far the database's clock is ahead of this machine's.", feed.clock_offset_ms);
 }
 
 static void add_mails(struct web *web, struct buffer *to)
@@ -199,6 +228,7 @@ enum rc metrics_endpoint(struct web_call *call)
     add_issued(call->web, body);
     add_tokens(call->web, body);
     add_store(call->web, body);
+    add_feed(call->web, body);
     add_mails(call->web, body);
     add_logouts(call->web, body);
     add_http(call->web, body);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "codec/uri.h"
+#include "crypto/seal.h"
 #include "web/account_pages.h"
 #include "web/page_mail.h"
 
@@ -45,12 +46,16 @@ static void lower(struct str text, char *out_lowered)
 void passkey_site_init(struct web *web)
 {
     struct passkey_site *site = calloc(1, sizeof(*site));
+    struct str master = { (const char *)web->oauth->door->factor_keys.master_key, SEAL_KEY_BYTES };
+    unsigned char key[32];
     struct uri issuer;
     char *host;
 
     ASSERT(site != NULL);
     web->passkeys = site;
-    site->challenges = challenge_book_new();
+    hkdf_sha256(master, STR("jeton challenges"), key);
+    site->challenge_key = hmac_key_new(key);
+    explicit_bzero(key, sizeof(key));
     site->rp_name = web->brand->name;
     if (uri_parse(web->oauth->issuer, &issuer) != RC_OK || !is_name(issuer.host))
         return;
@@ -65,7 +70,7 @@ void passkey_site_deinit(struct web *web)
 {
     struct passkey_site *site = web->passkeys;
 
-    challenge_book_free(site->challenges);
+    hmac_key_free(site->challenge_key);
     free((void *)(uintptr_t)site->rp_id.at);
     free((void *)(uintptr_t)site->origin.at);
     free(site);

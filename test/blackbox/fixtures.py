@@ -19,20 +19,21 @@ def plain_binary():
 
 
 @pytest.fixture(scope="session")
-def seeded_data(tmp_path_factory, binary):
-    """A data folder with the usual services, clients and accounts, made once; copy it."""
+def seeded(tmp_path_factory, binary):
+    """A server that never runs, with the usual services, clients and accounts, made once."""
     server = harness.Server(tmp_path_factory.mktemp("seed"), binary)
     harness.seed(server)
-    return server.data
+    yield server
+    server.store.drop()
 
 
-def _factory(tmp_path_factory, seeded_data, request):
+def _factory(tmp_path_factory, template, request):
     made = []
 
     def make(args=(), seeded=True, start=True, **options):
         server = harness.Server(tmp_path_factory.mktemp("server"), args=args, **options)
         if seeded:
-            harness.copy_seeded(seeded_data, server)
+            harness.copy_seeded(template, server)
         made.append(server)
         return server.start() if start else server
 
@@ -44,18 +45,19 @@ def _factory(tmp_path_factory, seeded_data, request):
         if request.session.testsfailed > failed_before:
             sys.stderr.write(f"--- {server.log_path}\n{server.log()[-4000:]}\n")
         server.assert_clean()
+        server.store.drop()
 
 
 @pytest.fixture(scope="module")
-def module_server(tmp_path_factory, seeded_data, request):
+def module_server(tmp_path_factory, seeded, request):
     """Makes servers that live as long as the test file."""
-    yield from _factory(tmp_path_factory, seeded_data, request)
+    yield from _factory(tmp_path_factory, seeded, request)
 
 
 @pytest.fixture
-def new_server(tmp_path_factory, seeded_data, request):
+def new_server(tmp_path_factory, seeded, request):
     """Makes servers for one test alone."""
-    yield from _factory(tmp_path_factory, seeded_data, request)
+    yield from _factory(tmp_path_factory, seeded, request)
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """Starts a Jeton of its own for a test, talks to it, and looks at what it leaves behind.
 
 Everything here is plain standard library, so that what goes over the wire is what the test wrote.
-A Server owns one process and one folder. It ends only that process. Every secret that a test sends
-or receives is remembered, and none of them may be found in what the process wrote (LG-01).
+A Server owns one process and one folder, and where JETON_TEST_STORE is `postgresql` one database in
+the cluster of JETON_TEST_DATABASE (stores.py). It ends only that process. Every secret that a test
+sends or receives is remembered, and none of them may be found in what the process wrote (LG-01).
 """
 
 import base64
@@ -18,6 +19,8 @@ import socket
 import subprocess
 import time
 import urllib.parse
+
+import stores
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VECTORS = ROOT / "test" / "vectors"
@@ -160,6 +163,7 @@ class Server:
     def __init__(self, folder, binary=None, args=(), env=None, listen="127.0.0.1:0", prefix=()):
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
+        self.store = stores.new_store()
         self.binary = binary or find_binary()
         self.args = list(args)
         self.env = env or {}
@@ -173,10 +177,14 @@ class Server:
         self.reported = 0
         self.folder.mkdir(parents=True, exist_ok=True)
 
+    def place(self):
+        """The options that name the store."""
+        return ["--data", str(self.data), *self.store.options()]
+
     # -- the process ------------------------------------------------------------------------
 
     def start(self):
-        command = self.prefix + [self.binary, "serve", "--data", str(self.data)]
+        command = self.prefix + [self.binary, "serve", *self.place()]
         if self.listen:
             command += ["--listen", self.listen]
         log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
@@ -251,7 +259,7 @@ class Server:
 
     def cli(self, *args, stdin=None, status=0, data=True):
         """Runs a command on this data folder; `status` None takes any exit status."""
-        command = [self.binary, *args] + (["--data", str(self.data)] if data else [])
+        command = [self.binary, *args] + (self.place() if data else [])
         done = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True, timeout=120, check=False, cwd=self.folder,
                               env={**sanitizer_environment(), **self.env})
@@ -275,6 +283,17 @@ class Server:
             return self.cli("client", "add", client_id, "--public", *args)
         self.secrets.add(secret)
         return self.cli("client", "add", client_id, "--secret-stdin", *args, stdin=secret + "\n")
+
+    # -- what it stores ---------------------------------------------------------------------
+
+    def query(self, statement):
+        """Runs one statement on the store, past the server; the rows it answers, as texts."""
+        return self.store.query(self.data, statement)
+
+    def stored(self):
+        """All that is stored: pairs of a file or table, and its content."""
+        files = [(str(path), path.read_bytes()) for path in self.data.rglob("*") if path.is_file()]
+        return files + self.store.tables()
 
     # -- HTTP -------------------------------------------------------------------------------
 
@@ -449,8 +468,9 @@ KNOWN_SECRETS = [API[1], OTHER[1], JWTS[1], UAUTH_SERVICE[1], C1[1], C2[1], CC[1
 
 
 def copy_seeded(template, server):
-    """Puts the seeded data folder where a new server expects its own."""
-    shutil.copytree(template, server.data)
+    """Gives a new server the data folder, and the database, of one that is seeded."""
+    shutil.copytree(template.data, server.data, ignore=shutil.ignore_patterns(stores.MARK))
+    server.store.copy(template.store)
     server.secrets.update(KNOWN_SECRETS)
 
 

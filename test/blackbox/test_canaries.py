@@ -184,7 +184,7 @@ def test_lg_01_nothing_that_people_type_or_are_shown_stays_anywhere(new_server, 
     assert len(processes(server.pid)) > 1, "jeton-fetch is looked at, too"
     said = list(everything_said(server, port))
     server.stop()
-    said += [(str(path), path.read_bytes()) for path in server.data.rglob("*") if path.is_file()]
+    said += server.stored()
     raw_key = base64.b32decode(key)
     secrets = {secret.encode() for secret in server.secrets} | {raw_key, raw_key.hex().encode()}
     secrets |= {code.replace("-", "").encode() for code in codes}

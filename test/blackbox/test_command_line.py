@@ -199,7 +199,7 @@ def test_json_lists_are_a_json_object_a_line(jeton):
 def test_two_commands_at_once_do_not_harm_each_other(new_server):
     server = new_server()
     processes = [subprocess.Popen(
-        [server.binary, "service", "add", f"n{index}.example", "--data", str(server.data),
+        [server.binary, "service", "add", f"n{index}.example", *server.place(),
          "--secret-stdin", "--scope", f"n{index}"], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE) for index in range(6)]
     for process in processes:
@@ -254,6 +254,7 @@ def test_algorithm_of_a_service(jeton, alg):
     assert alg in algs
 
 
+@pytest.mark.sqlite("what is no database is a file")
 def test_data_folder_of_someone_elses_program_is_refused(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
@@ -269,3 +270,13 @@ def test_jwt_of_a_service_survives_restart_and_key_list_names_its_key(new_server
     token = server.client_token(C1, "jread")["access_token"]
     server.restart()
     assert server.is_active(token, JWTS)
+
+
+def test_a_command_that_is_cut_short_says_what_can_follow(tmp_path, binary):
+    for words in (["client"], ["client", "--data", "x"], ["client", "ad", "--data", "x"]):
+        done = subprocess.run([binary, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+                              cwd=tmp_path)
+        assert done.returncode == 2, done
+        assert "'client' can be followed by add, set, secret" in done.stderr, done
+        assert done.stderr.count("\n") == 1

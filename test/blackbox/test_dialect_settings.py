@@ -178,7 +178,7 @@ def test_every_setting_is_in_the_manual_and_in_the_help(jeton):
     offered = set(re.findall(r"^  --([\w-]+)", jeton.cli("serve", "--help", data=False).out,
                              re.MULTILINE))
     assert {name for _, name in ROWS} <= described
-    assert offered - {"config", "help", "database"} == described
+    assert offered - {"config", "help", "check"} == described
 
 
 def config_fault(new_server, tmp_path, text):

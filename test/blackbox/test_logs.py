@@ -66,11 +66,9 @@ def test_lg_01_no_secret_anywhere(new_server):
         assert at < 0, f"{secret}: {text[max(0, at - 300):at + 300]}"
     assert "stdin" not in refused.err
     server.stop()
-    for path in server.data.rglob("*"):
-        if path.is_file():
-            content = path.read_bytes()
-            for secret in server.secrets:
-                assert secret.encode() not in content, f"{secret} in {path}"
+    for where, content in server.stored():
+        for secret in server.secrets:
+            assert secret.encode() not in content, f"{secret} in {where}"
 
 
 def test_lg_01_wrong_credentials_in_the_place_of_a_name_are_not_logged_whole(jeton):

@@ -503,5 +503,5 @@ def test_list_shows_no_content(new_server):
     assert out.splitlines()[1].split()[0] == str(row["id"])
     assert "ada" not in out and "Test message" not in out
     assert set(row) == {"id", "queued_at", "next_at", "until", "attempts", "last_code"}
-    for path in pathlib.Path(server.data).glob("jeton.db*"):
-        assert ADA.encode() not in path.read_bytes()
+    for where, content in server.stored():
+        assert ADA.encode() not in content, where

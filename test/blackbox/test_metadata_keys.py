@@ -273,10 +273,8 @@ def test_ky_01_public_parts_only_with_unique_kids(jeton, path):
 
 def test_ky_01_private_keys_are_sealed_on_disk(jeton):
     """No private scalar in clear: the files hold neither PEM nor a JWK with d."""
-    for path in jeton.data.rglob("*"):
-        if path.is_file():
-            content = path.read_bytes()
-            assert b"PRIVATE KEY" not in content and b'"d":"' not in content, path
+    for where, content in jeton.stored():
+        assert b"PRIVATE KEY" not in content and b'"d":"' not in content, where
 
 
 def test_ky_02_rotation_under_load(new_server):

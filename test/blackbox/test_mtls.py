@@ -4,6 +4,7 @@ import base64
 import http.client
 import ipaddress
 import json
+import signal
 import ssl
 import urllib.parse
 
@@ -11,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from certificates import CLIENT, DAY, NOW, SERVER, Authority, local_names
-from harness import API, CC, FORM, Answer, basic, form_encode, free_port
+from harness import API, CC, FORM, Answer, basic, form_encode, free_port, wait_until
 
 SUBJECT = [("CN", "robot"), ("O", "Example")]
 DN = "CN=robot,O=Example"
@@ -316,3 +317,46 @@ def test_a_proxy_of_ours_has_no_certificate_of_its_own(new_server, mtls, tmp_pat
     answer = mtls.token("robot", mtls.authority.issue([("CN", "proxy")]), port=port,
                         headers={"Client-Cert": f":{own.x5c}:"})
     assert answer.status == 200, answer
+
+
+def reload(server):
+    """SIGHUP, and what the log says about the authorities."""
+    def lines():
+        return [line["event"] for line in server.log_lines()
+                if line["event"] in ("client_ca_reloaded", "client_ca_kept")]
+
+    before = len(lines())
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(lines()) > before, 10, "read again")
+    return lines()[-1]
+
+
+def test_mt_02_authorities_are_read_again_on_sighup(new_server, tmp_path):
+    """An authority that is taken away vouches for nobody, and one that is added does."""
+    mtls = Mtls(new_server, tmp_path)
+    mtls.add("robot", token_endpoint_auth_method="tls_client_auth", tls_client_auth_subject_dn=DN)
+    old, new = (authority.issue(SUBJECT, usage=[CLIENT])
+                for authority in (mtls.authority, mtls.stranger))
+    assert mtls.token("robot", old).status == 200
+    refused(mtls.token("robot", new))
+    mtls.stranger.save(tmp_path, "clients")
+    assert mtls.token("robot", old).status == 200, "not before it is told"
+    assert reload(mtls.server) == "client_ca_reloaded"
+    wait_until(lambda: mtls.token("robot", new).status == 200, 10, "for new handshakes")
+    refused(mtls.token("robot", old))
+    (tmp_path / "clients.pem").write_text("nothing\n")
+    assert reload(mtls.server) == "client_ca_kept"
+    assert mtls.token("robot", new).status == 200
+
+
+def test_ca_09_authorities_behind_a_proxy_are_read_again_too(new_server, tmp_path):
+    authority, stranger = Authority("Clients"), Authority("Clients")
+    server = new_server(args=["--trusted-proxy", "127.0.0.1",
+                              "--tls-client-certificate-header", "Client-Cert",
+                              "--tls-client-ca", str(authority.save(tmp_path, "clients"))])
+    server.cli("client", "add", "robot", "--service", API[0], "--auth-method", "tls_client_auth",
+               "--tls-subject", DN, "--grant", "client_credentials")
+    stranger.save(tmp_path, "clients")
+    assert reload(server) == "client_ca_reloaded"
+    refused(by_header(server, f":{authority.issue(SUBJECT, usage=[CLIENT]).x5c}:"))
+    assert by_header(server, f":{stranger.issue(SUBJECT, usage=[CLIENT]).x5c}:").status == 200

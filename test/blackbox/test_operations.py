@@ -284,6 +284,7 @@ def test_drain_tokens_told_before_the_stop_are_there_after_it(new_server):
     assert all(server.is_active(token, API) for token in tokens)
 
 
+@pytest.mark.sqlite("a database may have several servers")
 def test_second_server_on_the_same_data_is_refused(new_server):
     server = new_server()
     done = server.cli("serve", "--listen", "127.0.0.1:0", status=None)
@@ -460,6 +461,7 @@ def test_configuration_errors_name_line_and_key(new_server, tmp_path, text, line
         done
 
 
+@pytest.mark.sqlite("test/nodes fills the database's disk")
 def test_full_disk_is_503_and_passes_by_itself(new_server, tmp_path):
     """Figure 8: known tokens are still answered; when there is room again, new ones are given."""
     folder = tmp_path / "small"

@@ -1,9 +1,7 @@
 """What the wall clock decides: expiry, key rotation, throttling, jumps (JT-04, KY-02, PW-05)."""
 
 import calendar
-import contextlib
 import json
-import sqlite3
 import time
 
 import pytest
@@ -145,8 +143,7 @@ def test_pw_05_account_is_locked_after_a_hundred_failures_until_unlocked(faked_t
 
 def token_rows(server):
     """How many rows of tokens the store holds; the server has stopped."""
-    with contextlib.closing(sqlite3.connect(server.data / "jeton.db")) as line:
-        return line.execute("SELECT count(*) FROM token").fetchone()[0]
+    return int(server.query("SELECT count(*) FROM token")[0][0])
 
 
 def test_expired_tokens_leave_the_store(faked_time):

@@ -35,7 +35,7 @@ def test_everything_passed(tmp_path):
 def test_one_failed_inside_a_program(tmp_path):
     status, lines = count(tmp_path, {"u.json": meson("FAIL", CMOCKA)})
     assert (status, lines[-1]) == (1, "1 passed, 1 failed, 1 skipped")
-    assert "failed: room/x_test: second" in lines
+    assert "failed: u: room/x_test: second" in lines
 
 
 def test_a_program_that_died_half_way(tmp_path):

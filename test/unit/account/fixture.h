@@ -1,5 +1,6 @@
 /*
- * A store, a throttle book and cheap hashes of their own for every test of the account room.
+ * A store, a throttle book and cheap hashes of their own for every test of the account room. The
+ * store is SQLite's unless JETON_TEST_STORE is "postgresql" (test/unit/store/fixture.h).
  */
 #ifndef JETON_TEST_ACCOUNT_FIXTURE_H
 #define JETON_TEST_ACCOUNT_FIXTURE_H
@@ -16,16 +17,19 @@
 
 #include "account/account.h"
 #include "crypto/digest.h"
+#include "unit/store/cluster.h"
 
 /* A moment to count from; nothing here looks at the clock. */
-#define NOON ((int64_t)1800000000)
+#define NOON ((int64_t)2100000000)
 
 /* The least that the library hashes with: what is tested is the order of things. */
 #define CHEAP  ((struct password_cost){ 64, 1 })
 #define DEARER ((struct password_cost){ 128, 2 })
 
 struct fixture {
+    bool is_shared; /* counts in the store alone, as where other processes do */
     char dir[64];
+    struct cluster cluster; /* where there is no URL in it, the engine is SQLite */
     struct store *store;
     struct hmac_key *key;
     struct hmac_key *code_key;
@@ -38,14 +42,24 @@ struct fixture {
     struct buffer error_text;
 };
 
-static inline void fixture_open(struct fixture *fixture)
+static inline struct store *fixture_open_store(struct fixture *fixture)
 {
-    struct store_config config = { .data_dir = str_of(fixture->dir) };
+    struct store_config config = { .data_dir = str_of(fixture->dir),
+                                   .database = str_of(fixture->cluster.url) };
+    struct store *store = NULL;
 
     fixture->error_text = buffer_over(fixture->error, sizeof(fixture->error));
-    assert_int_equal(store_open(&config, &fixture->store, &fixture->error_text), RC_OK);
+    assert_int_equal(store_open(&config, &store, &fixture->error_text), RC_OK);
+    return store;
+}
+
+static inline void fixture_open(struct fixture *fixture)
+{
+    fixture->store = fixture_open_store(fixture);
     fixture->book = throttle_book_new(fixture->store, fixture->key);
     throttle_set_lockout(fixture->book, fixture->lockout);
+    if (fixture->is_shared)
+        throttle_set_shared(fixture->book);
     fixture->door = (struct account_door){ .store = fixture->store,
                                            .throttle = fixture->book,
                                            .cost = CHEAP,
@@ -78,12 +92,15 @@ static inline int fixture_setup(void **state)
 {
     static const unsigned char key[32] = { 1, 2, 3 };
     static const unsigned char code_key[32] = { 4, 5, 6 };
+    const char *engine = getenv("JETON_TEST_STORE");
     struct fixture *fixture = calloc(1, sizeof(*fixture));
 
     assert_non_null(fixture);
     crypto_init();
     snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/jeton-account-XXXXXX");
     assert_non_null(mkdtemp(fixture->dir));
+    if (engine != NULL && strcmp(engine, "postgresql") == 0)
+        cluster_make(&fixture->cluster);
     fixture->key = hmac_key_new(key);
     fixture->code_key = hmac_key_new(code_key);
     memset(fixture->master_key, 7, sizeof(fixture->master_key));
@@ -100,6 +117,8 @@ static inline int fixture_teardown(void **state)
     DIR *dir;
 
     fixture_shut(fixture);
+    if (fixture->cluster.conn != NULL)
+        cluster_drop(&fixture->cluster);
     hmac_key_free(fixture->key);
     hmac_key_free(fixture->code_key);
     arena_deinit(&fixture->arena);
@@ -113,7 +132,36 @@ static inline int fixture_teardown(void **state)
     return 0;
 }
 
+static inline int fixture_setup_shared(void **state)
+{
+    struct fixture *fixture;
+
+    if (fixture_setup(state) != 0)
+        return -1;
+    fixture = *state;
+    fixture->is_shared = true;
+    throttle_set_shared(fixture->book);
+    return 0;
+}
+
+/* Twice: with what counts in memory, and with what counts in the store. */
+#define WITH_BOTH(test)                                                                            \
+    WITH_STORE(test),                                                                              \
+    {                                                                                              \
+#test " (shared)", test, fixture_setup_shared, fixture_teardown, NULL                      \
+    }
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+
+static inline void end_try(struct fixture *fixture, struct throttle_try *try, bool has_succeeded,
+                           int64_t now, struct store_unit *unit)
+{
+    assert_int_equal(throttle_end(fixture->book, try, has_succeeded, now, unit), RC_OK);
+}
+
+static inline void cancel_try(struct fixture *fixture, struct throttle_try *try)
+{
+    assert_int_equal(throttle_cancel(fixture->book, try, NOON), RC_OK);
+}
 
 /* 192.0.2.<last>, as struct http_address has it. */
 struct address {

@@ -20,7 +20,7 @@ static void test_parallel_successes_are_let_in(void **state)
                              RC_OK);
         for (size_t t = 0; t < 32; t++) {
             store_unit_init(&unit);
-            throttle_end(fixture->book, &tries[t], true, NOON, &unit);
+            end_try(fixture, &tries[t], true, NOON, &unit);
             assert_false(tries[t].is_late);
         }
     }
@@ -45,16 +45,16 @@ static void test_tries_that_come_late(void **state)
                              RC_OK);
         for (size_t t = 0; t < 30; t++) {
             store_unit_init(&unit);
-            throttle_end(fixture->book, &tries[t], false, NOON, &unit);
+            end_try(fixture, &tries[t], false, NOON, &unit);
             locked_out += tries[t].is_locked_out;
             assert_int_equal(tries[t].is_late, t >= THROTTLE_FREE_COUNT);
             assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
         }
         store_unit_init(&unit);
-        throttle_end(fixture->book, &tries[30], true, NOON, &unit);
+        end_try(fixture, &tries[30], true, NOON, &unit);
         assert_true(tries[30].is_late);
         assert_int_equal(unit.step_count, 0);
-        throttle_cancel(fixture->book, &tries[31]);
+        cancel_try(fixture, &tries[31]);
         assert_true(tries[31].is_late);
         assert_int_equal(throttle_begin(fixture->book, name, address_v4(7).bytes, false, NOON,
                                         &tries[0], &wait_s),
@@ -109,15 +109,15 @@ static bool overtake(struct fixture *fixture, const char *name, struct slow *slo
         has_begun = throttle_begin(fixture->book, str_of(name), address_v4(2).bytes, false, NOON,
                                    probe, &wait_s) != RC_OK;
         if (!has_begun)
-            throttle_cancel(fixture->book, probe);
+            cancel_try(fixture, probe);
         usleep(1000);
     }
     for (size_t t = 0; t + 1 < THROTTLE_FAILURE_COUNT_MAX; t++) {
         if (t < THROTTLE_FREE_COUNT) {
             store_unit_init(&unit);
-            throttle_end(fixture->book, &tries[t], false, NOON, &unit);
+            end_try(fixture, &tries[t], false, NOON, &unit);
         } else {
-            throttle_cancel(fixture->book, &tries[t]);
+            cancel_try(fixture, &tries[t]);
         }
     }
     is_proof = has_begun && !atomic_load(&slow->is_done);
@@ -207,10 +207,10 @@ static void test_parallel_guesses_buy_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_STORE(test_parallel_successes_are_let_in),
-        WITH_STORE(test_tries_that_come_late),
-        WITH_STORE(test_right_password_that_comes_late),
-        WITH_STORE(test_parallel_guesses_buy_nothing),
+        WITH_BOTH(test_parallel_successes_are_let_in),
+        WITH_BOTH(test_tries_that_come_late),
+        WITH_BOTH(test_right_password_that_comes_late),
+        WITH_BOTH(test_parallel_guesses_buy_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -301,7 +301,7 @@ static void test_sign_in_answers_are_good_once(void **state)
     assert_refused(&result, "no challenge was open");
     assert_int_equal(ask(guest), RC_OK);
     result = send(guest, &answer);
-    assert_refused(&result, "another challenge");
+    assert_refused(&result, "no challenge was open");
     scene_close(scene);
 }
 
@@ -323,7 +323,7 @@ static void test_challenges_of_others(void **state)
     assert_refused(&result, "no challenge was open");
     assert_int_equal(ask(guest), RC_OK); /* one of its own */
     result = send(guest, &answer);
-    assert_refused(&result, "another challenge");
+    assert_refused(&result, "no challenge was open");
     guest->visitor.owner[0] ^= 1;
     guest_enter(guest, scene->alice, STAGE_SIGNED_IN); /* step-up is another use */
     memset(guest->visitor.owner, 1, DIGEST_BYTES);

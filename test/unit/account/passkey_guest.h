@@ -59,10 +59,12 @@ static inline struct str device_id(const struct device *device)
 
 static inline void guest_init(struct guest *guest, struct fixture *fixture)
 {
+    static const unsigned char key[32] = { 7, 8, 9 };
+
     memset(guest, 0, sizeof(*guest));
     guest->fixture = fixture;
     guest->from = address_v4(9);
-    guest->site = (struct passkey_site){ .challenges = challenge_book_new(),
+    guest->site = (struct passkey_site){ .challenge_key = hmac_key_new(key),
                                          .rp_id = STR(RP_ID),
                                          .rp_name = STR("Jeton"),
                                          .origin = STR(ORIGIN) };
@@ -73,7 +75,7 @@ static inline void guest_init(struct guest *guest, struct fixture *fixture)
 
 static inline void guest_deinit(struct guest *guest)
 {
-    challenge_book_free(guest->site.challenges);
+    hmac_key_free(guest->site.challenge_key);
 }
 
 static inline void guest_leave(struct guest *guest)

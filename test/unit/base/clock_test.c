@@ -46,6 +46,22 @@ static void clocks_agree(void **state)
     assert_in_range(clock_monotonic_ms() - first_ns / 1000000, 0, 5000);
 }
 
+static void a_turn(void **state)
+{
+    int64_t before_ns = clock_monotonic_ns();
+    int64_t began_ns;
+
+    (void)state;
+    assert_true(clock_turn_ns() >= before_ns);
+    clock_begin_turn();
+    began_ns = clock_turn_ns();
+    while (clock_monotonic_ns() == began_ns)
+        continue;
+    assert_int_equal(clock_turn_ns(), began_ns);
+    clock_end_turn();
+    assert_true(clock_turn_ns() > began_ns);
+}
+
 static void result_codes(void **state)
 {
     static const enum rc faults[] = { RC_BUSY, RC_UNAVAILABLE, RC_CORRUPT, RC_SYSTEM, RC_CRYPTO };
@@ -68,6 +84,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utc_text),
         cmocka_unit_test(clocks_agree),
+        cmocka_unit_test(a_turn),
         cmocka_unit_test(result_codes),
     };
 

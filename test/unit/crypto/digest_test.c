@@ -48,6 +48,32 @@ static void test_sha256_leaves_no_state(void **state)
     assert_memory_equal(before, after, SHA256_BYTES);
 }
 
+/* The same as in one piece, wherever it is cut; two streams at a time do not mix. */
+static void test_digest_stream(void **state)
+{
+    static const char text[] =
+        "something that is longer than a block of sixty-four bytes, and than two of them, so that "
+        "it is cut before, at and behind where one ends";
+    const struct str view = { text, sizeof(text) - 1 };
+    unsigned char whole[SHA256_BYTES], pieces[SHA256_BYTES], nothing[SHA256_BYTES];
+    size_t cut;
+
+    (void)state;
+    digest_sha256(view, whole);
+    for (cut = 0; cut <= view.len; cut++) {
+        struct digest_stream *stream = digest_stream_new(), *other = digest_stream_new();
+
+        digest_stream_add(stream, (struct str){ text, cut });
+        digest_stream_add(other, STR(""));
+        digest_stream_add(stream, str_from(view, cut));
+        digest_stream_end(stream, pieces);
+        digest_stream_end(other, nothing);
+        assert_memory_equal(pieces, whole, SHA256_BYTES);
+    }
+    assert_hex(nothing, sizeof(nothing),
+               "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
 static void test_digest_keyed(void **state)
 {
     static const unsigned char key[33] = "thirty-two bytes of a test's key";
@@ -225,10 +251,11 @@ static void test_random_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sha256_examples),        cmocka_unit_test(test_digest_keyed),
-        cmocka_unit_test(test_sha256_leaves_no_state), cmocka_unit_test(test_hmac_wycheproof),
-        cmocka_unit_test(test_hkdf_wycheproof),        cmocka_unit_test(test_hmac_many_keys),
-        cmocka_unit_test(test_hmac_key_after_free),    cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_sha256_examples), cmocka_unit_test(test_digest_keyed),
+        cmocka_unit_test(test_digest_stream),   cmocka_unit_test(test_sha256_leaves_no_state),
+        cmocka_unit_test(test_hmac_wycheproof), cmocka_unit_test(test_hkdf_wycheproof),
+        cmocka_unit_test(test_hmac_many_keys),  cmocka_unit_test(test_hmac_key_after_free),
+        cmocka_unit_test(test_random_bytes),
     };
 
     crypto_init();

@@ -407,5 +407,7 @@ int main(void)
         ON_FOLDER(test_enospc_at_every_call_loses_nothing_acknowledged),
     };
 
+    if (fixture_is_shared())
+        return FIXTURE_SKIPPED; /* of files */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

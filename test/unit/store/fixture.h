@@ -1,6 +1,7 @@
 /*
  * A store of its own for every test. Only this file knows which engine it is: JETON_TEST_STORE
- * names one ("sqlite" unless it is set), and the same suites run on each.
+ * names one ("sqlite" unless it is set; "postgresql", in the cluster of JETON_TEST_DATABASE), and
+ * the same suites run on each.
  */
 #ifndef JETON_TEST_STORE_FIXTURE_H
 #define JETON_TEST_STORE_FIXTURE_H
@@ -11,16 +12,21 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cluster.h"
+#include "store/shared.h"
 #include "store/store.h"
 
 struct fixture {
     char dir[128];
+    struct cluster cluster; /* where there is no URL in it, the engine is SQLite */
     struct store *store;
     struct arena arena;
     char error[512];
@@ -29,23 +35,45 @@ struct fixture {
     int64_t now;
 };
 
+/* Where there is a feed, its thread tells it again. */
 static inline void fixture_note_change(void *context, const struct store_change *change)
 {
     struct fixture *fixture = context;
+    char name[16] = "";
 
-    if (fixture->change_count < 256)
+    pthread_getname_np(pthread_self(), name, sizeof(name));
+    if ((fixture->cluster.conn == NULL || strcmp(name, "store-feed") != 0) &&
+        fixture->change_count < 256)
         fixture->changes[fixture->change_count++] = *change;
+}
+
+enum { FIXTURE_SKIPPED = 77 };
+
+static inline bool fixture_is_shared(void)
+{
+    const char *engine = getenv("JETON_TEST_STORE");
+
+    if (engine == NULL || strcmp(engine, "sqlite") == 0)
+        return false;
+    if (strcmp(engine, "postgresql") != 0) {
+        fprintf(stderr, "JETON_TEST_STORE: no engine is called %s\n", engine);
+        abort();
+    }
+    return true;
+}
+
+/* For tests of PostgreSQL alone, whatever engine the others are run on. */
+static inline bool fixture_has_cluster(void)
+{
+    const char *url = getenv("JETON_TEST_DATABASE");
+
+    return url != NULL && url[0] != '\0' && setenv("JETON_TEST_STORE", "postgresql", 1) == 0;
 }
 
 static inline struct store_config fixture_config(const struct fixture *fixture)
 {
-    const char *engine = getenv("JETON_TEST_STORE");
-
-    if (engine != NULL && strcmp(engine, "sqlite") != 0) {
-        fprintf(stderr, "JETON_TEST_STORE: no engine is called %s\n", engine);
-        abort();
-    }
-    return (struct store_config){ .data_dir = str_of(fixture->dir) };
+    return (struct store_config){ .data_dir = str_of(fixture->dir),
+                                  .database = str_of(fixture->cluster.url) };
 }
 
 static inline enum rc fixture_try_open(struct fixture *fixture, bool is_read_only,
@@ -79,6 +107,24 @@ static inline void fixture_reopen(struct fixture *fixture)
     fixture_open(fixture);
 }
 
+/* Where there is a feed, until it has told all that was written into it. */
+static inline void fixture_await_feed(const struct fixture *fixture)
+{
+    const struct timespec pause = { .tv_nsec = 1000000 };
+    struct store_feed_view view = { .change_count = 0 };
+    int64_t until_ms = clock_monotonic_ms() + 10000;
+    uint64_t row_count;
+
+    if (fixture->cluster.conn == NULL)
+        return;
+    row_count = (uint64_t)cluster_run(fixture->cluster.conn, "SELECT count(*) FROM change");
+    while (view.change_count < row_count && clock_monotonic_ms() < until_ms) {
+        nanosleep(&pause, NULL);
+        store_view_feed(fixture->store, &view);
+    }
+    assert_true(view.change_count >= row_count);
+}
+
 static inline int fixture_setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
@@ -88,6 +134,8 @@ static inline int fixture_setup(void **state)
     snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/jeton-store-XXXXXX");
     if (mkdtemp(fixture->dir) == NULL)
         return -1;
+    if (fixture_is_shared())
+        cluster_make(&fixture->cluster);
     arena_init(&fixture->arena, (size_t)8 * 1024 * 1024);
     fixture->now = clock_now_s();
     *state = fixture;
@@ -121,6 +169,8 @@ static inline int fixture_teardown(void **state)
     struct fixture *fixture = *state;
 
     store_close(fixture->store);
+    if (fixture->cluster.conn != NULL)
+        cluster_drop(&fixture->cluster);
     fixture_remove_files(fixture->dir);
     arena_deinit(&fixture->arena);
     free(fixture);

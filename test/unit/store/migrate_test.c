@@ -423,5 +423,7 @@ int main(void)
         ON_FOLDER(test_half_a_step_of_version_4_is_none),
     };
 
+    if (fixture_is_shared())
+        return FIXTURE_SKIPPED; /* of files */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,7 +214,7 @@ static void test_old_id_does_not_displace_newer_ones(void **state)
     struct grant_book *grants = token_room_grants(fixture->room);
     struct live_grant *grant = fixture_grant(fixture, "window");
     struct live_table *table = live_table_new(grants, (size_t)64 * SEGMENT_BYTES);
-    const int64_t window = (int64_t)65536 * 1024;
+    const int64_t window = (int64_t)262144 * 1024;
     struct token newer = row_of(window + 5, 0);
     struct token older = row_of(5, 0);
 

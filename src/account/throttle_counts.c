@@ -1,0 +1,52 @@
+#include "account/throttle_room.h"
+
+/* ---- mails ---- */
+
+void throttle_count_mail(struct throttle_book *book, struct str whom,
+                         const unsigned char address[static 16], int64_t now,
+                         struct store_unit *unit)
+{
+    unsigned char folded[16];
+    unsigned char key[DIGEST_BYTES];
+
+    throttle_fold_address(address, folded);
+    hmac_sha256(book->key, STR("throttle mail address:"), (struct str){ (char *)folded, 16 }, key);
+    store_count_mail(unit, key, THROTTLE_MAIL_ADDRESS_COUNT_MAX, THROTTLE_MAIL_S, now,
+                     RC_TOO_LARGE);
+    hmac_sha256(book->key, STR("throttle mail:"), whom, key);
+    store_count_mail(unit, key, THROTTLE_MAIL_COUNT_MAX, THROTTLE_MAIL_S, now, RC_SPENT);
+}
+
+/* ---- user codes ---- */
+
+void throttle_count_guess(struct throttle_book *book, struct str whose,
+                          const unsigned char address[static 16], int64_t now,
+                          struct store_unit *unit)
+{
+    unsigned char folded[16];
+    unsigned char key[DIGEST_BYTES];
+
+    hmac_sha256(book->key, STR("throttle guess:"), whose, key);
+    store_count_mail(unit, key, THROTTLE_GUESS_COUNT_MAX, THROTTLE_GUESS_S, now, RC_TOO_LARGE);
+    throttle_fold_address(address, folded);
+    hmac_sha256(book->key, STR("throttle guess address:"), (struct str){ (char *)folded, 16 }, key);
+    store_count_mail(unit, key, THROTTLE_GUESS_ADDRESS_COUNT_MAX, THROTTLE_GUESS_S, now,
+                     RC_TOO_LARGE);
+    hmac_sha256(book->key, STR("throttle guess overall"), STR(""), key);
+    store_count_mail(unit, key, THROTTLE_GUESS_OVERALL_COUNT_MAX, THROTTLE_GUESS_S, now,
+                     RC_TOO_LARGE);
+}
+
+/* ---- registrations of clients ---- */
+
+void throttle_count_registration(struct throttle_book *book, const unsigned char address[static 16],
+                                 int64_t now, struct store_unit *unit)
+{
+    unsigned char folded[16];
+    unsigned char key[DIGEST_BYTES];
+
+    throttle_fold_address(address, folded);
+    hmac_sha256(book->key, STR("throttle registration:"), (struct str){ (char *)folded, 16 }, key);
+    store_count_mail(unit, key, THROTTLE_REGISTRATION_COUNT_MAX, THROTTLE_REGISTRATION_S, now,
+                     RC_TOO_LARGE);
+}
