@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -18,7 +19,15 @@ SHOW = 'echo "$JETON_TEST_DATABASE"; read -r line; exit 7'
 
 
 @pytest.fixture
-def beside(tmp_path):
+def folder_of_its_own():
+    """Not pytest's: as root that is closed to others whenever another run begins."""
+    with tempfile.TemporaryDirectory(prefix="jeton-beside-") as name:
+        os.chmod(name, 0o755)
+        yield pathlib.Path(name)
+
+
+@pytest.fixture
+def beside(folder_of_its_own):
     """Starts a command beside a cluster: the process, the cluster's folder and its postmaster."""
     try:
         postgres.find_program("initdb")
@@ -26,10 +35,10 @@ def beside(tmp_path):
         pytest.skip(str(why))
     process = subprocess.Popen([sys.executable, ROOT / "test/blackbox/postgres.py", "sh", "-c",
                                 SHOW], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               env={**os.environ, "TMPDIR": str(tmp_path)})
+                               env={**os.environ, "TMPDIR": str(folder_of_its_own)})
     url = process.stdout.readline().decode().strip()
     assert postgres.run_sql(url, "SELECT current_setting('is_superuser')") == ["on"]
-    folder = next(tmp_path.glob("jeton-postgres-*"))
+    folder = next(folder_of_its_own.glob("jeton-postgres-*"))
     yield process, folder, int((folder / "data/postmaster.pid").read_text().split()[0])
     process.stdin.close()
     process.wait()
