@@ -507,7 +507,7 @@ do_test() {
         run_pytest sqlite sqlite_alone 300 -m alone test/blackbox
         run_pytest postgresql postgresql_alone 300 -m alone test/blackbox
         phase "several nodes, and outages of their database"
-        run_pytest sqlite nodes 360 test/nodes
+        run_pytest sqlite nodes 900 test/nodes
     fi
 
     say ""

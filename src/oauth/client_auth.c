@@ -332,6 +332,16 @@ enum rc client_authenticate(struct oauth_call *call, const struct client_credent
     return rc;
 }
 
+enum rc client_require(struct oauth_call *call, const struct client_credentials *credentials,
+                       struct catalog_client **out_client)
+{
+    enum rc rc = client_authenticate(call, credentials, out_client);
+
+    return rc == RC_NOT_FOUND ? oauth_refuse_for(call, OAUTH_INVALID_CLIENT, REASON_NO_CLIENT,
+                                                 "client authentication is required", "no client")
+                              : rc;
+}
+
 enum rc client_auth_finish(struct oauth_call *call, enum rc rc)
 {
     struct store_unit unit;

@@ -31,6 +31,11 @@ enum { CLIENT_ASSERTION_LIFE_S_MAX = 3600, CLIENT_ASSERTION_SKEW_S = 10 };
 enum rc client_authenticate(struct oauth_call *call, const struct client_credentials *credentials,
                             struct catalog_client **out_client) MUST_CHECK;
 
+/* The same where nobody is answered who names no client: RC_REFUSED invalid_client in the place of
+ * RC_NOT_FOUND. */
+enum rc client_require(struct oauth_call *call, const struct client_credentials *credentials,
+                       struct catalog_client **out_client) MUST_CHECK;
+
 /*
  * At the end of an endpoint that authenticated a client: puts its assertion on record, unless a
  * commit of the call did (oauth_commit). Passes on what the endpoint decided, or refuses.

@@ -214,10 +214,7 @@ enum rc device_request_answer(struct oauth_call *call, const struct client_crede
 
     if (!call->may_block)
         return RC_WOULD_BLOCK;
-    rc = client_authenticate(call, credentials, &client);
-    if (rc == RC_NOT_FOUND)
-        return oauth_refuse_for(call, OAUTH_INVALID_CLIENT, REASON_NO_CLIENT,
-                                "client authentication is required", "no client");
+    rc = client_require(call, credentials, &client);
     if (rc != RC_OK)
         return rc;
     call->log_client_id = arena_copy(call->arena, client->client.client_id);

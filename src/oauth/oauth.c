@@ -202,7 +202,8 @@ static enum rc insert_client(const struct oauth *oauth, struct str client_id, st
     store_unit_init(&unit);
     store_insert_client(&unit, &client);
     rc = store_commit(oauth->store, &unit);
-    return rc == RC_EXISTS ? RC_OK : rc; /* another node was quicker */
+    /* Another server was quicker: it is in the catalog as soon as the feed has told it. */
+    return rc == RC_EXISTS ? store_catch_up(oauth->store) : rc;
 }
 
 static enum rc prepare_client(const struct oauth *oauth, struct str client_id, struct str name)

@@ -46,11 +46,8 @@ enum rc revocation_answer(struct oauth_call *call, const struct client_credentia
                           const struct str *token)
 {
     struct catalog_client *client;
-    enum rc rc = client_authenticate(call, credentials, &client);
+    enum rc rc = client_require(call, credentials, &client);
 
-    if (rc == RC_NOT_FOUND)
-        return oauth_refuse_for(call, OAUTH_INVALID_CLIENT, REASON_NO_CLIENT,
-                                "client authentication is required", "no client");
     if (rc != RC_OK)
         return rc;
     if (token == NULL)

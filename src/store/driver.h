@@ -145,7 +145,8 @@ struct driver {
     /* Why the last call failed, for the log; without secrets. */
     struct str (*last_error)(const struct driver_session *session);
 
-    /* Called between batches, when nobody waits: checkpoints. */
+    /* Called when nobody waits, between batches and while a reader is not used: checkpoints,
+     * connections that the engine has ended. */
     void (*upkeep)(struct driver_session *session);
 
     enum driver_health (*health)(const struct driver_session *session);

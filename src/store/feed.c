@@ -260,6 +260,7 @@ static enum rc follow(struct store *store)
         note_loss(feed, false);
     if (rc == RC_OK && clock_monotonic_ms() >= feed->clock_at_ms)
         rc = compare_clocks(store);
+    readers_tend(store);
     if (rc == RC_OK)
         rc = wait_for_change(store);
     if (rc != RC_OK)

@@ -147,6 +147,28 @@ void reader_return(struct store *store, struct driver_session *session)
         store->driver->close(session);
 }
 
+void readers_tend(struct store *store)
+{
+    struct reader_pool *pool = &store->readers;
+    const struct driver *driver = store->driver;
+    unsigned index;
+
+    pthread_mutex_lock(&pool->lock);
+    for (index = 0; index < READER_COUNT_MAX; index++) {
+        struct reader *reader = &pool->readers[index];
+
+        if (reader->is_borrowed || reader->session == NULL)
+            continue;
+        driver->upkeep(reader->session);
+        if (driver->health(reader->session) != HEALTH_GOOD) {
+            driver->close(reader->session);
+            reader->session = NULL;
+            pool->open_count--;
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 void readers_close(struct store *store)
 {
     struct reader_pool *pool = &store->readers;

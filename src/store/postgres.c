@@ -172,11 +172,14 @@ static enum rc postgres_commit(struct driver_session *session, struct driver_run
         exchange.texts[exchange.text_count++] = "NOTIFY jeton_change";
     }
     exchange.texts[exchange.text_count++] = "COMMIT";
+    session->has_warning = false;
     rc = postgres_exchange(session, &exchange);
     if (rc == RC_OK && strcmp(PQcmdStatus(exchange.last), "COMMIT") != 0) {
         postgres_note(session, "the transaction was rolled back");
         rc = RC_UNAVAILABLE;
     }
+    if (rc == RC_OK && session->has_warning)
+        rc = RC_UNAVAILABLE; /* whoever takes over may not have it */
     PQclear(exchange.last);
     if (rc == RC_OK) {
         end_transaction(session);
@@ -419,9 +422,13 @@ static struct str postgres_last_error(const struct driver_session *session)
     return str_of(session->error);
 }
 
+/* A connection that the server ended is not kept until somebody needs it. */
 static void postgres_upkeep(struct driver_session *session)
 {
-    (void)session; /* the engine does it */
+    if (session->conn != NULL && !postgres_read_unasked(session)) {
+        postgres_note(session, "the database closed the connection");
+        postgres_disconnect(session);
+    }
 }
 
 static enum driver_health postgres_health(const struct driver_session *session)

@@ -72,6 +72,7 @@ struct driver_session {
     bool is_sent;           /* so there is something to roll back       */
     bool has_savepoint;
     bool is_late;        /* a deadline passed                        */
+    bool has_warning;    /* the server said one in this exchange     */
     bool is_lost;        /* the connection is not of use any more    */
     int64_t deadline_ns; /* monotonic; INT64_MAX: none */
     int64_t limit_ns;    /* of a reader's queries; 0: none */

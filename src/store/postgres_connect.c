@@ -250,10 +250,23 @@ static enum rc reach(struct driver_session *session, struct buffer *out_error)
 
 /* ---- what answers --------------------------------------------------------------------------- */
 
-static void ignore_notice(void *context, const char *words)
+/*
+ * A commit whose wait for the standby was broken off is answered as any other one; that nobody but
+ * this server has it is said by a warning alone. So every warning counts, but for that of a long
+ * queue of notices, which is the business of whoever does not read them.
+ */
+static void hear_notice(void *context, const PGresult *notice)
 {
-    (void)context;
-    (void)words;
+    struct driver_session *session = context;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *source = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+    const char *words = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+
+    if (severity == NULL || strcmp(severity, "WARNING") != 0 ||
+        (source != NULL && strcmp(source, "asyncQueueFillWarning") == 0))
+        return;
+    session->has_warning = true;
+    postgres_note(session, words == NULL ? "the database warned" : words);
 }
 
 static enum rc refuse(struct buffer *out_error, const char *words)
@@ -299,6 +312,7 @@ static enum rc meet(struct driver_session *session, struct buffer *out_error)
     bool is_in_place;
     bool has_marks;
     bool has_rights;
+    bool is_durable;
     enum rc rc;
 
     snprintf(text, sizeof(text),
@@ -309,7 +323,8 @@ static enum rc meet(struct driver_session *session, struct buffer *out_error)
              " WHERE c.oid = to_regclass('schema_version')), true),"
              " to_regclass('moved') IS NOT NULL,"
              " coalesce(has_table_privilege(to_regclass('schema_version')::oid, 'SELECT'),"
-             " has_schema_privilege(current_schema(), 'CREATE'), false)",
+             " has_schema_privilege(current_schema(), 'CREATE'), false),"
+             " current_setting('synchronous_commit') <> 'off'",
              PQbackendPID(session->conn), PQbackendPID(session->conn));
     rc = postgres_exchange(session, &exchange);
     if (rc != RC_OK) {
@@ -321,6 +336,7 @@ static enum rc meet(struct driver_session *session, struct buffer *out_error)
     is_in_place = is_true(exchange.last, 2);
     has_marks = is_true(exchange.last, 3);
     has_rights = is_true(exchange.last, 4);
+    is_durable = is_true(exchange.last, 5);
     PQclear(exchange.last);
     if (!is_ours)
         return refuse(out_error, "it is being moved (jeton move)");
@@ -330,6 +346,10 @@ static enum rc meet(struct driver_session *session, struct buffer *out_error)
     if (!has_rights)
         return refuse(out_error, "permission denied: the role may neither use its tables nor make "
                                  "them; docs/postgresql.md says which rights it needs");
+    if (!is_durable)
+        return refuse(out_error,
+                      "synchronous_commit is off, so a commit would be told before it is "
+                      "on disk; set it to on for the role");
     return check_not_moved(session, has_marks, out_error);
 }
 
@@ -365,7 +385,7 @@ enum rc postgres_connect(struct driver_session *session, struct buffer *out_erro
     postgres_disconnect(session);
     rc = reach(session, out_error);
     if (rc == RC_OK) {
-        PQsetNoticeProcessor(session->conn, ignore_notice, NULL);
+        PQsetNoticeReceiver(session->conn, hear_notice, session);
         PQsetErrorVerbosity(session->conn, PQERRORS_DEFAULT);
         rc = check_server(session, out_error);
     }

@@ -245,5 +245,7 @@ void reader_return(struct store *store, struct driver_session *session);
 /* The first of them, before anybody borrows one. */
 void reader_add(struct store *store, struct driver_session *session);
 void readers_close(struct store *store);
+/* Closes those that nobody uses and that have lost their connections. */
+void readers_tend(struct store *store);
 
 #endif

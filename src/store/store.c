@@ -37,6 +37,8 @@ static void free_store(struct store *store)
     for (index = 0; index < SEQUENCE_COUNT; index++)
         pthread_mutex_destroy(&store->ids[index].lock);
     free(store->batch_memory);
+    if (store->database != NULL)
+        explicit_bzero(store->database, strlen(store->database)); /* with its password */
     free(store->database);
     free(store->data_dir);
     free(store);

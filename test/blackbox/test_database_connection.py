@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import tempfile
 
 import pytest
 
@@ -201,9 +202,9 @@ def away(cluster, mode="immediate"):
 
 
 @pytest.fixture
-def own_cluster(own_folder, request):
-    """One that a test may stop."""
-    made = postgres.Cluster(own_folder / request.node.name).start()
+def own_cluster(own_folder):
+    """One that a test may stop; in a folder with a short name, as that of a socket has to be."""
+    made = postgres.Cluster(tempfile.mkdtemp(dir=own_folder)).start()
     made.create_role()
     yield made
     made.stop("immediate")

@@ -1,11 +1,13 @@
 """The primary is lost and its synchronous standby is promoted (fault class 16): nodes that were
 given both addresses go on there, and nothing that was acknowledged is lost."""
 
+import concurrent.futures
 import time
 
 import pytest
 
 from harness import wait_until
+from lines import Line
 from model import ANSWER_S, SLACK_S, Load
 from network import HUB
 from postgres import Cluster
@@ -25,6 +27,22 @@ def pair(network, tmp_path_factory):
     yield primary, standby
     standby.stop("immediate")
     primary.stop("immediate")
+
+
+def test_rv_05_commit_that_the_standby_does_not_have_is_not_told(pair, town_of_one_test, plain):
+    """Without its standby a commit waits; one whose wait is broken off is on the primary alone."""
+    primary, standby = pair
+    node = town_of_one_test(primary, binary=plain).start().warm().nodes[0]
+    line = Line(0, node.address)
+    assert line.ask(node.wire_issue()).status == 200
+    standby.stop("immediate")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(line.ask, node.wire_issue())
+        wait_until(lambda: primary.sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                                       " WHERE wait_event = 'SyncRep'"), 5, "a wait is broken off")
+        assert asked.result().status == 503
+    standby.start()
+    wait_until(lambda: line.ask(node.wire_issue()).status == 200, 5, "it commits again")
 
 
 def test_rv_05_the_primary_is_lost(pair, town_of_one_test, plain, note_figure):

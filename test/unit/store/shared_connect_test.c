@@ -240,6 +240,18 @@ static void test_database_must_be_utf8(void **state)
     cluster_run(conn, text);
 }
 
+static void test_commits_must_wait_for_the_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    char database[1024];
+
+    write_database(fixture, "", "", " -c synchronous_commit=off", database, sizeof(database));
+    assert_int_equal(try_open(fixture, database, &fixture->store), RC_INVALID);
+    assert_non_null(strstr(fixture->error, "synchronous_commit"));
+    write_database(fixture, "", "", " -c synchronous_commit=local", database, sizeof(database));
+    assert_int_equal(try_open(fixture, database, &fixture->store), RC_OK);
+}
+
 /* ---- several at once ------------------------------------------------------------------------ */
 
 struct opener {
@@ -297,6 +309,7 @@ int main(void)
         IN_CLUSTER(test_role_with_rights_to_rows_alone_will_do),
         IN_CLUSTER(test_tables_must_be_where_the_role_looks_first),
         IN_CLUSTER(test_database_must_be_utf8),
+        IN_CLUSTER(test_commits_must_wait_for_the_disk),
         IN_CLUSTER(test_servers_that_start_together_make_the_tables_once),
     };
 
