@@ -95,9 +95,11 @@ class Server:
         prefix = [] if cores is None else ["taskset", "-c", cores]
         self.log = open(log or os.devnull, "ab")
         self.started_at = time.monotonic()
+        # A group of its own for the kernel, as a service manager makes it: else the processes of a
+        # database, which have one, wait for a core longer than a second behind two busy servers.
         self.process = subprocess.Popen(
             prefix + [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=self.log,
-            stderr=self.log, env=environment)
+            stderr=self.log, env=environment, start_new_session=True)
         self.pid = self.process.pid
 
     def wait(self, text, timeout_s=30):
