@@ -16,14 +16,19 @@ python=/usr/bin/python3
 usage() {
     cat <<'END'
 ./do run [OPTION…]               build, set up an example on first start, serve on 127.0.0.1:8080
-./do test                        install what the tests need, build, run every test
+./do test [--quick]              install what the tests need, build, run every test; or, in three
+                                 minutes, the quick part of them
 ./do build                       leave the release binary at build/jeton
 ./do lint                        formatting, clang-tidy, cppcheck, tidy
+./do coverage                    how much of src/ the tests go through, by room
 ./do fuzz [TARGET [SECONDS]]     fuzz one parser (60 seconds unless told); alone: list the targets
 ./do bench [WORKLOAD…]           measure, as ratios within one run
+./do campaign [NAME…]            the long versions of the tests that break things; recorded in
+                                 bench/CAMPAIGNS.md
 ./do screenshots [FOLDER]        take a picture of every page, into docs/screenshots unless told
 ./do install [PREFIX]            install binaries and units (PREFIX is /usr/local; DESTDIR is obeyed)
 ./do package                     build Debian packages, into build/package
+./do manual                      make man pages and completion anew, from the help of the binary
 
 Options of `run` are those of `jeton serve`; --data and --listen have the defaults ./var and
 127.0.0.1:8080.
@@ -59,9 +64,9 @@ is_known() {
     [ -n "$(apt-cache policy "$1" 2>/dev/null | grep 'Candidate:' | grep -v '(none)')" ]
 }
 
-# The lines of one section of tools/packages.txt.
+# section_lines NAME [FILE]: the lines of one section of tools/packages.txt, or of FILE.
 section_lines() {
-    sed -n "/^\[$1\]/,/^\[/p" tools/packages.txt | grep -v -e '^\[' -e '^#' -e '^$'
+    sed -n "/^\[$1\]/,/^\[/p" "${2:-tools/packages.txt}" | grep -v -e '^\[' -e '^#' -e '^$'
 }
 
 # Prints the packages of the sections that are missing; fails when apt does not know one of them.
@@ -418,21 +423,24 @@ format_check() {
     }
 }
 
-# run_meson NAME COMMAND…: COMMAND runs unit tests of build/asan and logs to NAME.json.
+# The build that is tested.
+tested=$build/asan
+
+# run_meson NAME COMMAND…: COMMAND runs unit tests of that build and logs to NAME.json.
 run_meson() {
     name=$1
     shift
-    "$@" -C "$build/asan" --no-rebuild --print-errorlogs --logbase "$name" \
+    "$@" -C "$tested" --no-rebuild --print-errorlogs --logbase "$name" \
         >"$results/$name.log" 2>&1 </dev/null || true
     grep -v '^ninja:' "$results/$name.log" >&2 || true
-    if [ -f "$build/asan/meson-logs/$name.json" ]; then
-        mv "$build/asan/meson-logs/$name.json" "$results/$name.json"
+    if [ -f "$tested/meson-logs/$name.json" ]; then
+        mv "$tested/meson-logs/$name.json" "$results/$name.json"
     else
         note "$name" 1
     fi
 }
 
-# run_pytest ENGINE NAME SECONDS [OPTION…] FOLDER…: against the sanitized binary; NAME.xml has the
+# run_pytest ENGINE NAME SECONDS [OPTION…] FOLDER…: against the binary of that build; NAME.xml has the
 # result. What takes longer than so many seconds has failed. A run on PostgreSQL starts a cluster of
 # its own and stops it (test/conftest.py).
 run_pytest() {
@@ -440,28 +448,28 @@ run_pytest() {
     name=$2
     seconds=$3
     shift 3
-    JETON_BINARY=$build/asan/src/daemon/jeton JETON_BINARY_PLAIN=$build/jeton \
+    plain=$build/jeton
+    [ "$tested" != "$build/quick" ] || plain=$tested/src/daemon/jeton
+    JETON_BINARY=$tested/src/daemon/jeton JETON_BINARY_PLAIN=$plain \
         JETON_TEST_STORE=$engine PYTHONDONTWRITEBYTECODE=1 \
         timeout -k 30 "$seconds" $python -m pytest -q --basetemp="$TMPDIR/$name" \
         --junit-xml="$results/$name.xml" "$@" </dev/null >&2 || true
     [ -f "$results/$name.xml" ] || note "$name" 1
 }
 
-do_test() {
+# What tests write goes into TMPDIR, and leaves with it.
+test_begin() {
     started=$(date +%s)
-    install_packages build run test
-    mkdir -p "$build"
-    test_openapi_tool
-    test_python
     results=$build/results
     rm -rf "$results"
     mkdir -p "$results"
-    # What tests write goes here, and leaves with it.
     TMPDIR=$(mktemp -d)
     export TMPDIR
     trap 'rm -rf "$TMPDIR"' EXIT
     trap 'exit 1' HUP INT TERM
+}
 
+test_text() {
     phase "tidy"
     $python tools/tidy.py >"$results/tidy.log" 2>&1 || true
     cat "$results/tidy.log" >&2
@@ -473,6 +481,55 @@ do_test() {
         format_check || status=1
         note format "$status"
     fi
+}
+
+test_end() {
+    say ""
+    say "== $(($(date +%s) - started)) s"
+    $python tools/count_tests.py "$results"
+}
+
+# What takes under three minutes: one build, the unit tests but for those named in tools/quick.txt,
+# and the black-box files named there. For while one works; `./do test` is what counts.
+do_test_quick() {
+    install_packages build run test
+    test_begin
+    test_text
+    phase "gcc"
+    tested=$build/quick
+    status=0
+    compile quick --buildtype=debug -Dwerror=false -Dtests=enabled || status=1
+    note build_gcc "$status"
+    if [ "$status" -eq 0 ]; then
+        phase "unit tests"
+        slow=$(section_lines slow tools/quick.txt)
+        # Both lists are split into words on purpose.
+        # shellcheck disable=SC2046
+        run_meson unit meson test $(meson test -C "$tested" --list 2>/dev/null |
+            sed 's|.* / ||' | grep -v -x -F "$slow")
+        phase "black-box tests"
+        # shellcheck disable=SC2046
+        run_pytest sqlite sqlite 300 -m 'not alone' -n "$(nproc)" --dist loadfile \
+            $(section_lines files tools/quick.txt)
+    fi
+    test_end
+}
+
+do_test() {
+    case ${1:-} in
+    '') ;;
+    --quick)
+        do_test_quick
+        return
+        ;;
+    *) die "test takes no option but --quick" ;;
+    esac
+    install_packages build run test package
+    mkdir -p "$build"
+    test_openapi_tool
+    test_python
+    test_begin
+    test_text
 
     phase "gcc, AddressSanitizer and UndefinedBehaviorSanitizer"
     status=0
@@ -499,23 +556,55 @@ do_test() {
     if [ "$status" -eq 0 ] && [ "$release_status" -eq 0 ]; then
         phase "black-box tests, and clients that others wrote"
         run_pytest sqlite sqlite 3600 -m 'not alone' -n "$(nproc)" --dist loadfile \
-            --ignore=test/nodes test
+            --ignore=test/nodes --ignore=test/package test
         phase "black-box tests, on PostgreSQL"
         run_pytest postgresql postgresql 1800 -m 'not alone' -n "$(nproc)" --dist loadfile \
             test/blackbox
         phase "tests that compare times, alone"
-        run_pytest sqlite sqlite_alone 300 -m alone test/blackbox
+        run_pytest sqlite sqlite_alone 600 -m alone test/blackbox test/fault
         run_pytest postgresql postgresql_alone 300 -m alone test/blackbox
         phase "several nodes, and outages of their database"
         run_pytest sqlite nodes 900 test/nodes
+        phase "packages, on a Debian of their own"
+        package_status=0
+        (do_package >&2) || package_status=1
+        note build_package "$package_status"
+        if [ "$package_status" -eq 0 ]; then
+            JETON_PACKAGES=$build/package run_pytest sqlite package 600 test/package
+        fi
     fi
-
-    say ""
-    say "== $(($(date +%s) - started)) s"
-    $python tools/count_tests.py "$results"
+    test_end
 }
 
 # ---- the others -----------------------------------------------------------------------------
+
+# How much of src/ the unit tests and the black-box tests go through; the floors are in tools/coverage.txt.
+do_coverage() {
+    install_packages build run test
+    mkdir -p "$build"
+    TMPDIR=$(mktemp -d)
+    export TMPDIR
+    trap 'rm -rf "$TMPDIR"' EXIT
+    trap 'exit 1' HUP INT TERM
+    compile coverage --buildtype=debugoptimized -Db_coverage=true -Dtests=enabled || die "it does not build"
+    find "$build/coverage" -name '*.gcda' -exec rm -f {} +
+    meson test -C "$build/coverage" --no-rebuild --quiet >&2 || say "do: some unit tests failed"
+    JETON_BINARY=$build/coverage/src/daemon/jeton JETON_BINARY_PLAIN=$build/coverage/src/daemon/jeton \
+        PYTHONDONTWRITEBYTECODE=1 $python -m pytest -q -m 'not alone' -n "$(nproc)" --dist loadfile \
+        --basetemp="$TMPDIR/pytest" test/blackbox </dev/null >&2 || say "do: some tests failed"
+    $python tools/coverage.py "$build/coverage" --floors
+}
+
+# Each warning as "file option"; those of tools/analyzer.txt were looked at and are none.
+analyze() {
+    rm -rf "$build/analyzer"
+    CC=gcc compile analyzer --buildtype=debugoptimized -Dtests=disabled -Dwerror=false -Dc_args=-fanalyzer || return 1
+    cp "$build/compile.log" "$results/analyzer.log"
+    sed -n -e 's|^.*\(src/[^:]*\):[0-9].*\[\(-Wanalyzer-[a-z-]*\)\]$|\1 \2|p' \
+        -e 's|^cc1: .*\[\(-Wanalyzer-[a-z-]*\)\]$|cc1 \1|p' "$results/analyzer.log" | sort -u >"$results/analyzer.found"
+    grep -v '^#' tools/analyzer.txt | sort -u | comm -23 "$results/analyzer.found" - | grep . && return 1
+    return 0
+}
 
 do_lint() {
     install_packages build lint
@@ -533,6 +622,8 @@ do_lint() {
     find src -name '*.c' -print0 |
         xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p "$build/lint" 2>"$results/clang-tidy.log" ||
         failed=1
+    phase "gcc -fanalyzer"
+    analyze || failed=1
     phase "cppcheck"
     cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
         --suppress=missingIncludeSystem --suppressions-list=tools/cppcheck.txt -I src \
@@ -553,7 +644,11 @@ do_fuzz() {
     [ -x "$binary" ] || die "no fuzz target $1; ./do fuzz lists them"
     # What is found is kept outside of the source; a crash goes into build/corpus too.
     mkdir -p "$build/corpus/$1"
-    exec "$binary" -max_total_time="${2:-60}" -artifact_prefix="$build/corpus/" \
+    words=
+    [ ! -f "test/fuzz/$1.dict" ] || words=-dict=test/fuzz/$1.dict
+    # One word at most, and none where there is no dictionary.
+    # shellcheck disable=SC2086
+    exec "$binary" -max_total_time="${2:-60}" -artifact_prefix="$build/corpus/" $words \
         "$build/corpus/$1" "test/fuzz/corpus/$1"
 }
 
@@ -561,6 +656,13 @@ do_bench() {
     install_packages build run bench
     build_release
     exec $python bench/run.py "$@"
+}
+
+do_campaign() {
+    install_packages build run test
+    build_release
+    JETON_BINARY=${JETON_BINARY:-$build/jeton} JETON_BINARY_PLAIN=${JETON_BINARY_PLAIN:-$build/jeton} \
+        PYTHONDONTWRITEBYTECODE=1 exec $python test/fault/campaign.py "$@"
 }
 
 do_install() {
@@ -577,9 +679,23 @@ do_install() {
     [ -e "${DESTDIR:-}/etc/jeton/jeton.yaml" ] ||
         as_root install -D -m 644 packaging/jeton.yaml "${DESTDIR:-}/etc/jeton/jeton.yaml"
     as_root install -D -m 644 packaging/jeton.sysusers "$target/lib/sysusers.d/jeton.conf"
-    as_root install -D -m 644 docs/man/jeton.1 "$target/share/man/man1/jeton.1"
-    as_root install -D -m 644 docs/man/jeton.yaml.5 "$target/share/man/man5/jeton.yaml.5"
+    for page in docs/man/*.[0-9]; do
+        as_root install -D -m 644 "$page" "$target/share/man/man${page##*.}/${page##*/}"
+    done
+    as_root install -D -m 644 packaging/completion/jeton.bash \
+        "$target/share/bash-completion/completions/jeton"
+    as_root install -D -m 644 packaging/completion/_jeton "$target/share/zsh/site-functions/_jeton"
+    as_root install -D -m 644 packaging/completion/jeton.fish \
+        "$target/share/fish/vendor_completions.d/jeton.fish"
     as_root install -D -m 644 LICENSE "$target/share/doc/jeton/LICENSE"
+}
+
+# ---- manual ---------------------------------------------------------------------------------
+
+do_manual() {
+    build_release
+    $python tools/manpages.py build/jeton
+    $python tools/completion.py build/jeton
 }
 
 # ---- package --------------------------------------------------------------------------------
@@ -602,7 +718,7 @@ do_package() {
     cp packaging/jeton.sysusers "$source/debian/jeton.sysusers"
     # The changes are told in CHANGELOG.md; this names the version that is built.
     epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
-    printf 'jeton (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' "$version" \
+    printf 'jeton (%s-1) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' "$version" \
         'The Jeton developers <developers@jeton.invalid>' "$(date -u -R -d "@$epoch")" \
         >"$source/debian/changelog"
     (cd "$source" && SOURCE_DATE_EPOCH=$epoch dpkg-buildpackage -b -us -uc) >"$where/build.log" 2>&1 || {
@@ -630,11 +746,14 @@ run) do_run "$@" ;;
 test) do_test "$@" ;;
 build) build_release ;;
 lint) do_lint ;;
+coverage) do_coverage ;;
 fuzz) do_fuzz "$@" ;;
 bench) do_bench "$@" ;;
+campaign) do_campaign "$@" ;;
 screenshots) do_screenshots "$@" ;;
 install) do_install "$@" ;;
 package) do_package ;;
+manual) do_manual ;;
 help | -h | --help) usage ;;
 *)
     usage >&2

@@ -38,7 +38,8 @@ static const int64_t drain_ns = 10000000000; /* for answers under way at the end
 struct connection {
     int fd;
     bool is_busy;
-    int64_t sent_at_ns;
+    int64_t sent_at_ns; /* paced: when it was due */
+    int64_t left_at_ns; /* when it was written */
     size_t answer_bytes;
     size_t value_bytes;
     char *answer;
@@ -86,6 +87,8 @@ static uint64_t reconnect_count;
 static uint64_t busy_count;
 static uint64_t status_counts[STATUS_COUNT];
 static struct latency latency;
+static struct latency latency_accepted; /* of answers 2xx alone, since they left */
+static uint64_t hasty_count;            /* 503 that do not say when to come back */
 static size_t answer_bytes_last;
 
 static int64_t now_ns(void)
@@ -162,6 +165,7 @@ static bool request_send(struct connection *connection, int64_t at_ns)
         return false;
     bytes = request_format(value, request);
     connection->sent_at_ns = at_ns;
+    connection->left_at_ns = options.rate > 0 ? now_ns() : at_ns;
     /* One request fits any socket buffer, and the last one has been answered. */
     if (send(connection->fd, request, bytes, MSG_NOSIGNAL) != (ssize_t)bytes) {
         close(connection->fd);
@@ -227,8 +231,13 @@ static void answer_count_in(struct connection *connection, int64_t now, struct t
     if (options.expected != NULL &&
         memmem(answer.at, answer.bytes, options.expected, strlen(options.expected)) == NULL)
         unexpected_count++;
-    if (now >= measured_from_ns)
-        latency_add(&latency, now - connection->sent_at_ns);
+    if (status == 503 && memmem(answer.at, answer.bytes, "\r\nRetry-After: ", 15) == NULL)
+        hasty_count++;
+    if (now < measured_from_ns)
+        return;
+    latency_add(&latency, now - connection->sent_at_ns);
+    if (status / 100 == 2)
+        latency_add(&latency_accepted, now - connection->left_at_ns);
 }
 
 static void line_save(struct text line)
@@ -415,11 +424,13 @@ static void result_print(void)
     printf("{\"answers\":%" PRIu64 ",\"measured\":%" PRIu64 ",\"seconds\":%.6f,\"rate\":%.1f,"
            "\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,"
            "\"unexpected\":%" PRIu64 ",\"reconnects\":%" PRIu64 ",\"unanswered\":%" PRIu64
+           ",\"accepted\":%" PRIu64 ",\"accepted_p99_us\":%.1f,\"hasty\":%" PRIu64
            ",\"answer_bytes\":%zu,\"cpu_s\":%.3f,\"wall_s\":%.3f,\"status\":{",
            answer_count, latency.count, seconds, (double)latency.count / seconds,
            latency_us(&latency, 0.5), latency_us(&latency, 0.9), latency_us(&latency, 0.99),
            latency_us(&latency, 0.999), (double)latency.max_ns / 1000.0, unexpected_count,
-           reconnect_count, busy_count, answer_bytes_last,
+           reconnect_count, busy_count, latency_accepted.count, latency_us(&latency_accepted, 0.99),
+           hasty_count, answer_bytes_last,
            (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
            (double)(until_ns - started_at_ns) / 1e9);

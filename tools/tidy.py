@@ -33,6 +33,7 @@ FOREIGN = [
     (r"libpq", r"src/store/postgres\w*\.[ch]"),
     (r"jansson\.h", r"src/codec/json\.c"),
     (r"cyaml/", r"src/daemon/config\.c"),
+    (r"yaml\.h", r"src/daemon/yaml_json\.c"),
     (r"expat\.h", r"src/codec/soap\.c"),
     (r"qrencode\.h", r"src/codec/qr\.c"),
     (r"fido(\.h|/)", r"src/crypto/passkey\.c"),

@@ -17,6 +17,14 @@ void admin_add_event(const struct admin *admin, struct event event, const char *
     if (admin->address != NULL)
         memcpy(event.address, admin->address, sizeof(event.address));
     store_insert_event(unit, &event);
+    if (admin->source.len == 0)
+        return;
+    if (event.kind == EVENT_ACCOUNT_CHANGED)
+        store_put_managed(unit, MANAGED_ACCOUNT, event.account_id, admin->source);
+    else if (event.kind == EVENT_SERVICE_CHANGED || event.kind == EVENT_CLIENT_CHANGED)
+        store_put_managed(unit,
+                          event.kind == EVENT_SERVICE_CHANGED ? MANAGED_SERVICE : MANAGED_CLIENT,
+                          event.client_id, admin->source);
 }
 
 static void add_change(const struct admin *admin, int64_t account_id, const char *act,
@@ -97,6 +105,33 @@ enum rc admin_change_account(struct store *store, const struct admin *admin,
     return store_commit(store, &unit);
 }
 
+enum rc admin_set_account(struct store *store, struct throttle_book *throttle,
+                          const struct admin *admin, const struct account *before,
+                          const struct account *after)
+{
+    const struct admin_account_change change = { .full_name = after->full_name,
+                                                 .email = after->email,
+                                                 .is_admin = after->is_admin };
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_update_profile(&unit, before->id, after->full_name, after->email);
+    if (!str_equal(before->email, after->email))
+        change_email(admin, before, &change, &unit);
+    if (before->is_admin != after->is_admin)
+        store_set_admin(&unit, before->id, after->is_admin);
+    if (before->password_hash.len == 0 && after->password_hash.len > 0)
+        store_update_password_hash(&unit, before->id, STR(""), after->password_hash);
+    if (after->is_disabled && !before->is_disabled)
+        store_disable_account(&unit, before->id);
+    if (before->is_disabled && !after->is_disabled) {
+        store_enable_account(&unit, before->id);
+        forgive(throttle, admin, before, &unit);
+    }
+    add_change(admin, before->id, "changed", &unit);
+    return store_commit(store, &unit);
+}
+
 enum rc admin_forgive_name(struct store *store, struct throttle_book *throttle, struct str name,
                            int64_t now)
 {
@@ -107,6 +142,61 @@ enum rc admin_forgive_name(struct store *store, struct throttle_book *throttle, 
     return store_commit(store, &unit);
 }
 
+enum rc admin_create_account(struct store *store, struct throttle_book *throttle,
+                             const struct admin *admin, const struct account *draft,
+                             int64_t *out_id)
+{
+    UNINITIALIZED struct store_unit unit;
+    struct account account = *draft;
+    enum rc rc = store_next_id(store, SEQUENCE_NOUN, &account.id);
+
+    if (rc != RC_OK)
+        return rc;
+    store_unit_init(&unit);
+    store_insert_account(&unit, &account);
+    throttle_unlock(throttle, account.name, admin->now, &unit);
+    add_change(admin, account.id, "added", &unit);
+    rc = store_commit(store, &unit);
+    if (rc == RC_OK)
+        *out_id = account.id;
+    return rc;
+}
+
+/* ---- configuration files --------------------------------------------------------------------- */
+
+static void add_owner_event(const struct admin *admin, enum managed_kind kind, int64_t noun_id,
+                            const char *act, struct store_unit *unit)
+{
+    static const enum event_kind events[MANAGED_KIND_COUNT] = { EVENT_ACCOUNT_CHANGED,
+                                                                EVENT_SERVICE_CHANGED,
+                                                                EVENT_CLIENT_CHANGED };
+    struct event event = { .kind = events[kind] };
+
+    *(kind == MANAGED_ACCOUNT ? &event.account_id : &event.client_id) = noun_id;
+    admin_add_event(admin, event, act, unit);
+}
+
+enum rc admin_own(struct store *store, const struct admin *admin, enum managed_kind kind,
+                  int64_t noun_id)
+{
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    add_owner_event(admin, kind, noun_id, "taken", &unit);
+    return store_commit(store, &unit);
+}
+
+enum rc admin_disown(struct store *store, const struct admin *admin, enum managed_kind kind,
+                     int64_t noun_id)
+{
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    add_owner_event(admin, kind, noun_id, "released", &unit);
+    store_delete_managed(&unit, kind, noun_id);
+    return store_commit(store, &unit);
+}
+
 /* ---- looking --------------------------------------------------------------------------------- */
 
 enum rc admin_search_accounts(struct store *store, struct str text, int64_t before_id,
@@ -114,4 +204,16 @@ enum rc admin_search_accounts(struct store *store, struct str text, int64_t befo
                               size_t *out_count)
 {
     return store_search_accounts(store, text, before_id, arena, out_rows, max, out_count);
+}
+
+enum rc admin_find_owner(struct store *store, enum managed_kind kind, int64_t noun_id,
+                         struct arena *arena, struct str *out_source)
+{
+    enum rc rc = store_find_managed(store, kind, noun_id, arena, out_source);
+
+    if (rc == RC_NOT_FOUND) {
+        *out_source = STR("");
+        rc = RC_OK;
+    }
+    return rc;
 }

@@ -9,6 +9,7 @@
 #define JETON_ACCOUNT_ADMIN_H
 
 #include "account/throttle.h"
+#include "store/managed.h"
 
 /* Who acts. */
 struct admin {
@@ -16,6 +17,8 @@ struct admin {
     const unsigned char *address; /* 16 bytes, as struct http_address; NULL: none */
     int64_t now;
     struct arena *arena; /* for the events' words */
+    struct str source;   /* a configuration file's name: what it changes is its own from then on
+                            (store/managed.h); empty for everybody else */
 };
 
 /* "disabled by uid 0": what an audit event says of an act. In the arena. */
@@ -59,9 +62,28 @@ enum rc admin_change_account(struct store *store, const struct admin *admin,
                              const struct account *account,
                              const struct admin_account_change *change) MUST_CHECK;
 
+/* Makes of an account, as it was read, what it is to be: full name, address (as above), role, a
+ * password hash where there is none, and whether it is disabled; then its grants are the caller's
+ * to end. Answers as above. */
+enum rc admin_set_account(struct store *store, struct throttle_book *throttle,
+                          const struct admin *admin, const struct account *before,
+                          const struct account *after) MUST_CHECK;
+
 /* The name's failed tries from before there was an account do not hold up its owner. */
 enum rc admin_forgive_name(struct store *store, struct throttle_book *throttle, struct str name,
                            int64_t now) MUST_CHECK;
+
+/* Makes an account whose password hash was made elsewhere; its id is drawn here. Whoever calls
+ * vouches for name, texts, hash and email_verified_at. RC_EXISTS. */
+enum rc admin_create_account(struct store *store, struct throttle_book *throttle,
+                             const struct admin *admin, const struct account *draft,
+                             int64_t *out_id) MUST_CHECK;
+
+/* Takes a noun for the file that admin speaks for (MANAGED_…), or ends that it is anybody's. */
+enum rc admin_own(struct store *store, const struct admin *admin, enum managed_kind kind,
+                  int64_t noun_id) MUST_CHECK;
+enum rc admin_disown(struct store *store, const struct admin *admin, enum managed_kind kind,
+                     int64_t noun_id) MUST_CHECK;
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
@@ -69,5 +91,9 @@ enum rc admin_forgive_name(struct store *store, struct throttle_book *throttle, 
 enum rc admin_search_accounts(struct store *store, struct str text, int64_t before_id,
                               struct arena *arena, struct account *out_rows, size_t max,
                               size_t *out_count) MUST_CHECK;
+
+/* Which configuration file owns the noun; empty: none does. */
+enum rc admin_find_owner(struct store *store, enum managed_kind kind, int64_t noun_id,
+                         struct arena *arena, struct str *out_source) MUST_CHECK;
 
 #endif

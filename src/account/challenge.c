@@ -3,6 +3,7 @@
 #include "base/secret.h"
 #include "crypto/random.h"
 #include "store/authorized.h"
+#include "store/shared.h"
 
 enum {
     TIME_BYTES = 4,   /* seconds since 1970, until 2106 */
@@ -55,6 +56,9 @@ enum rc challenge_consume(const struct hmac_key *key, struct store *store,
     for (int i = 0; i < TIME_BYTES; i++)
         issued_at = issued_at << 8 | bytes[i];
     if (issued_at > now + AHEAD_S || now >= issued_at + CHALLENGE_LIFETIME_S)
+        return RC_NOT_FOUND;
+    /* Which of them were answered before a restoration is not known. */
+    if (issued_at <= store_restored(store).at)
         return RC_NOT_FOUND;
     hmac_sha256(key, STR("challenge seen:"), challenge, digest);
     store_unit_init(&unit);

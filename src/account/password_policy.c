@@ -30,25 +30,68 @@ static int compare(struct str a, struct str b)
     return a.len < b.len ? -1 : a.len > b.len;
 }
 
+/* A word of the list, and how one comes from the one before it. */
+struct listed {
+    const unsigned char *at; /* of the next one */
+    unsigned char bytes[2 * COMMON_PASSWORD_BYTES_MAX];
+    size_t len;
+};
+
+static void read_next(struct listed *word)
+{
+    unsigned char head = *word->at++;
+    size_t shared = head >> 4;
+    size_t rest = head & 0x0f;
+
+    if (head == 0xff) {
+        shared = *word->at++;
+        rest = *word->at++;
+    }
+    memcpy(word->bytes + shared, word->at, rest);
+    word->at += rest;
+    word->len = shared + rest;
+}
+
+static int compare_listed(struct str lower, const struct listed *word)
+{
+    return compare(lower, (struct str){ (const char *)word->bytes, word->len });
+}
+
+/* How the text stands to the first word of a block. */
+static int compare_first(struct str lower, size_t block, struct listed *out_word)
+{
+    out_word->at = common_passwords.bytes + common_passwords.starts[block];
+    read_next(out_word);
+    return compare_listed(lower, out_word);
+}
+
 static bool is_listed(struct str lower)
 {
+    size_t block_count =
+        (common_passwords.count + COMMON_PASSWORDS_BLOCK - 1) / COMMON_PASSWORDS_BLOCK;
+    struct listed word;
     size_t low = 0;
-    size_t high = common_passwords.count;
+    size_t high = block_count;
+    size_t left;
+    int order;
 
-    while (low < high) {
+    while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        struct str word = { common_passwords.bytes + common_passwords.starts[middle],
-                            common_passwords.starts[middle + 1] - common_passwords.starts[middle] };
-        int order = compare(lower, word);
 
-        if (order == 0)
-            return true;
-        if (order < 0)
+        if (compare_first(lower, middle, &word) < 0)
             high = middle;
         else
-            low = middle + 1;
+            low = middle;
     }
-    return false;
+    order = compare_first(lower, low, &word);
+    left = common_passwords.count - low * COMMON_PASSWORDS_BLOCK;
+    if (left > COMMON_PASSWORDS_BLOCK)
+        left = COMMON_PASSWORDS_BLOCK;
+    while (order > 0 && --left > 0) {
+        read_next(&word);
+        order = compare_listed(lower, &word);
+    }
+    return order == 0;
 }
 
 /* The length of what the text says again and again; its own when it does not. */

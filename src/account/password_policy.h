@@ -15,12 +15,17 @@ enum {
     PASSWORD_CHARACTERS_MIN_WITH_FACTOR = 8 /* with a second factor */
 };
 
-/* Sorted passwords in lower case, one behind the other; starts has one more at the end. */
+/*
+ * Sorted passwords in lower case, packed in blocks of sixteen. A word is a byte whose halves say
+ * how many bytes it has in common with the one before it in its block and how many follow; where
+ * one of them does not fit, the byte is 0xff and they are the next two.
+ */
 struct common_passwords {
-    const char *bytes;
-    const uint32_t *starts;
-    size_t count;
+    const unsigned char *bytes;
+    const uint32_t *starts; /* of the blocks */
+    size_t count;           /* of the words */
 };
+enum { COMMON_PASSWORDS_BLOCK = 16, COMMON_PASSWORD_BYTES_MAX = 255 };
 extern const struct common_passwords common_passwords;
 
 enum password_verdict {

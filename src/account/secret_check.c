@@ -8,17 +8,22 @@ _Static_assert((int)MADE_TEXT_BYTES < (int)PASSWORD_HASH_BYTES_MAX, "the stored 
 
 enum { MEMORY_UNKNOWN = 0, MEMORY_WRITING = 1, MEMORY_SET = 2 };
 
+/* Not by a table: where a load comes from can be seen in its time. */
+static char hex_digit(unsigned value)
+{
+    return (char)('0' + value + ((9 - value) >> 8 & ('a' - '0' - 10)));
+}
+
 void secret_store_made(const struct secret_checker *checker, const struct secret *secret,
                        char out_hash[static PASSWORD_HASH_BYTES_MAX])
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char mac[SHA256_BYTES];
 
     hmac_sha256(checker->stored_key, STR("secret:"), secret_expose(secret), mac);
     memcpy(out_hash, MADE_PREFIX, MADE_PREFIX_BYTES);
     for (size_t i = 0; i < SHA256_BYTES; i++) {
-        out_hash[MADE_PREFIX_BYTES + 2 * i] = digits[mac[i] >> 4];
-        out_hash[MADE_PREFIX_BYTES + 2 * i + 1] = digits[mac[i] & 15];
+        out_hash[MADE_PREFIX_BYTES + 2 * i] = hex_digit(mac[i] >> 4);
+        out_hash[MADE_PREFIX_BYTES + 2 * i + 1] = hex_digit(mac[i] & 15U);
     }
     out_hash[MADE_TEXT_BYTES] = '\0';
 }

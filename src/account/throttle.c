@@ -1,5 +1,6 @@
 #include "account/throttle_room.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -35,6 +36,23 @@ void throttle_book_free(struct throttle_book *book)
         return;
     pthread_mutex_destroy(&book->lock);
     free(book);
+}
+
+/* ---- meters ---- */
+
+static void count(_Atomic uint64_t *meter)
+{
+    atomic_fetch_add_explicit(meter, 1, memory_order_relaxed);
+}
+
+void throttle_book_counts(const struct throttle_book *book, struct throttle_counts *out_counts)
+{
+    *out_counts = (struct throttle_counts){
+        .right = atomic_load_explicit(&book->meters.right, memory_order_relaxed),
+        .wrong = atomic_load_explicit(&book->meters.wrong, memory_order_relaxed),
+        .held_up = atomic_load_explicit(&book->meters.held_up, memory_order_relaxed),
+        .turned_away = atomic_load_explicit(&book->meters.turned_away, memory_order_relaxed),
+    };
 }
 
 /* ---- keys ---- */
@@ -202,6 +220,8 @@ enum rc throttle_begin(struct throttle_book *book, struct str name,
     rc = store_find_throttles(book->store, try.keys, rows);
     if (rc == RC_OK)
         rc = check_address(&rows[KEY_ADDRESS], now, out_wait_s);
+    if (rc == RC_REFUSED)
+        count(&book->meters.turned_away);
     if (rc != RC_OK)
         return rc;
     standing = standing_of(book, rows, now, &try);
@@ -285,6 +305,9 @@ enum rc throttle_end(struct throttle_book *book, struct throttle_try *try, bool 
     enum rc rc = RC_OK;
 
     ASSERT(try->is_begun || (try->is_refused && !has_succeeded));
+    count(try->is_refused ? &book->meters.held_up
+          : has_succeeded ? &book->meters.right
+                          : &book->meters.wrong);
     if (try->is_begun)
         rc = end_try(book, try, has_succeeded ? OUTCOME_SUCCESS : OUTCOME_FAILURE, now, unit);
     try->is_refused = false;

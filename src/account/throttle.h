@@ -68,6 +68,16 @@ void throttle_set_shared(struct throttle_book *book);
 void throttle_set_lockout(struct throttle_book *book, struct lockout lockout);
 void throttle_book_free(struct throttle_book *book);
 
+/* How tries ended, for the metrics. */
+struct throttle_counts {
+    uint64_t right;
+    uint64_t wrong;
+    uint64_t held_up;     /* not evaluated: the name was throttled or locked */
+    uint64_t turned_away; /* not begun: the address was over its limit       */
+};
+
+void throttle_book_counts(const struct throttle_book *book, struct throttle_counts *out_counts);
+
 /* What counts as one address: an IPv4 address, or the /64 that one host has to choose from. */
 void throttle_fold_address(const unsigned char address[static 16],
                            unsigned char out_folded[static 16]);

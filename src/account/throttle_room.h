@@ -47,6 +47,9 @@ struct throttle_book {
     const struct hmac_key *key;
     struct lockout lockout;
     bool is_shared;
+    struct {
+        _Atomic uint64_t right, wrong, held_up, turned_away;
+    } meters;
     pthread_mutex_t lock; /* over the table */
     struct throttle_slot slots[THROTTLE_SET_COUNT][THROTTLE_WAY_COUNT];
 };

@@ -1,5 +1,7 @@
 #include "account/throttle_room.h"
 
+#include <stdlib.h>
+
 /* How long after its last failure a key with so many of them is held. */
 static int64_t delay_s(int64_t failure_count)
 {
@@ -42,7 +44,9 @@ bool throttle_is_held(const struct throttle_book *book, const struct throttle_tr
         return false;
     if (throttle_has_lockout(book, try, LOCKOUT_TIMED))
         return true; /* one that is over is not counted any more */
-    return slot->under_way_count > 0 || now < slot->last_failure_at + delay_s(slot->failure_count);
+    /* A failure that lies further ahead was seen by a clock that has been set back since. */
+    return slot->under_way_count > 0 ||
+           llabs(now - slot->last_failure_at) < delay_s(slot->failure_count);
 }
 
 /* Failures that count no more: an administrator forgave them, or they led to a lock that is over.

@@ -2,15 +2,15 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/rc.h"
+#include "base/reserve.h"
 
 enum { ARENA_ALIGN_BYTES = 16 };
 
 void arena_init(struct arena *arena, size_t slab_bytes)
 {
-    *arena = (struct arena){ .slab = calloc(1, slab_bytes), .slab_bytes = slab_bytes };
+    *arena = (struct arena){ .slab = reserve_zalloc(slab_bytes), .slab_bytes = slab_bytes };
     ASSERT(arena->slab != NULL);
 }
 
@@ -18,7 +18,7 @@ void arena_deinit(struct arena *arena)
 {
     if (arena->slab != NULL)
         arena_reset(arena);
-    free(arena->slab);
+    reserve_free(arena->slab);
     *arena = (struct arena){ 0 };
 }
 

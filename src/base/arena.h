@@ -17,7 +17,8 @@ struct arena {
     size_t used_bytes;
 };
 
-/* Allocates a slab; aborts when there is no memory. The pages are touched only when used. */
+/* Allocates a slab; aborts when even base/reserve.h has no memory. The pages are touched only when
+ * used. */
 void arena_init(struct arena *arena, size_t slab_bytes);
 
 void arena_deinit(struct arena *arena);

@@ -2,6 +2,8 @@
 
 #include <expat.h>
 
+#include "base/reserve.h"
+
 /*
  * Between a name's namespace and its local part, as expat hands both over. No namespace can hold a
  * line feed: expat refuses it.
@@ -221,10 +223,12 @@ static void parse(struct reader *reader, struct str body)
 enum rc soap_parse(struct str body, struct arena *arena, struct soap_request *out_request,
                    struct soap_fault *out_fault)
 {
+    static const XML_Memory_Handling_Suite memory = { reserve_alloc, reserve_realloc,
+                                                      reserve_free };
     struct reader reader = { .arena = arena };
 
     reader.text = buffer_over(arena_alloc(arena, SOAP_TEXT_BYTES_MAX), SOAP_TEXT_BYTES_MAX);
-    reader.parser = XML_ParserCreateNS(NULL, SEPARATOR);
+    reader.parser = XML_ParserCreate_MM(NULL, &memory, (const char[]){ SEPARATOR, 0 });
     ASSERT(reader.parser != NULL && body.len <= INT32_MAX / 2);
     parse(&reader, body);
     XML_ParserFree(reader.parser);

@@ -29,7 +29,7 @@ static EVP_CIPHER_CTX *new_cipher_context(const struct block_key *key, int is_en
 
 static void *new_contexts(const void *object)
 {
-    struct block_contexts *contexts = calloc(1, sizeof(*contexts));
+    struct block_contexts *contexts = OPENSSL_zalloc(sizeof(*contexts));
 
     ASSERT(contexts != NULL);
     contexts->encrypt = new_cipher_context(object, 1);
@@ -43,7 +43,7 @@ static void free_contexts(void *context)
 
     EVP_CIPHER_CTX_free(contexts->encrypt);
     EVP_CIPHER_CTX_free(contexts->decrypt);
-    free(contexts);
+    OPENSSL_free(contexts);
 }
 
 static const struct kept_kind block_kind = { new_contexts, free_contexts };

@@ -28,7 +28,7 @@ struct digest_stream {
 
 struct digest_stream *digest_stream_new(void)
 {
-    struct digest_stream *stream = malloc(sizeof(*stream));
+    struct digest_stream *stream = OPENSSL_malloc(sizeof(*stream));
 
     ASSERT(stream != NULL);
     stream->context = EVP_MD_CTX_new();
@@ -47,7 +47,7 @@ void digest_stream_end(struct digest_stream *stream, unsigned char out_digest[st
 {
     ASSERT(EVP_DigestFinal_ex(stream->context, out_digest, NULL) == 1);
     EVP_MD_CTX_free(stream->context);
-    free(stream);
+    OPENSSL_free(stream);
 }
 
 void digest_sha512(struct str message, unsigned char out_digest[static SHA512_BYTES])

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/rc.h"
+#include "base/reserve.h"
 #include "crypto/digest.h"
 
 struct kept_context {
@@ -42,11 +43,35 @@ static void free_thread_state(void *argument)
     EVP_MD_CTX_free(state->digest);
     EVP_CIPHER_CTX_free(state->cipher);
     EVP_MAC_CTX_free(state->mac);
-    free(state);
+    OPENSSL_free(state);
+}
+
+/* The library calls these with the places of its own source. */
+static void *library_alloc(size_t bytes, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return reserve_alloc(bytes);
+}
+
+static void *library_realloc(void *old, size_t bytes, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return reserve_realloc(old, bytes);
+}
+
+static void library_free(void *block, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    reserve_free(block);
 }
 
 static void init(void)
 {
+    /* Refused when somebody has used the library before: then it has no reserve. */
+    (void)CRYPTO_set_mem_functions(library_alloc, library_realloc, library_free);
     /* Without an exit handler of the library: it would pull the floor from under threads that still
      * sign while another one calls exit. */
     ASSERT(OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL) == 1);
@@ -83,7 +108,7 @@ uint64_t library_next_number(void)
 
 static struct thread_state *new_thread_state(void)
 {
-    struct thread_state *state = calloc(1, sizeof(*state));
+    struct thread_state *state = OPENSSL_zalloc(sizeof(*state));
 
     ASSERT(state != NULL);
     state->digest = EVP_MD_CTX_new();

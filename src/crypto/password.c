@@ -59,6 +59,23 @@ static bool parse_argon2(struct str stored_hash, struct argon2_cost *out_cost)
     return true;
 }
 
+/* "…$salt$hash", each not empty. */
+static bool argon2_is_whole(struct str stored_hash)
+{
+    unsigned part_count = 0;
+    size_t part_bytes = 0;
+
+    for (size_t i = 0; i < stored_hash.len; i++) {
+        if (stored_hash.at[i] != '$') {
+            part_bytes++;
+        } else if (part_bytes > 0 || i == 0) {
+            part_bytes = 0;
+            part_count++;
+        }
+    }
+    return part_count == 5 && part_bytes > 0;
+}
+
 /* A dearer hash could be made, but not be checked again. */
 static bool cost_is_bounded(struct password_cost cost)
 {
@@ -101,6 +118,16 @@ enum rc password_verify(const struct secret *password, struct str stored_hash)
     if (parse_argon2(stored_hash, &cost))
         return verify_argon2(password, stored_hash);
     return password_import_verify(password, stored_hash);
+}
+
+bool password_is_known(struct str stored_hash)
+{
+    struct argon2_cost cost;
+
+    if (stored_hash.len >= PASSWORD_HASH_BYTES_MAX || str_has_control(stored_hash))
+        return false;
+    return parse_argon2(stored_hash, &cost) ? argon2_is_whole(stored_hash)
+                                            : password_import_is_known(stored_hash);
 }
 
 void password_verify_nothing(const struct secret *password, struct password_cost cost)

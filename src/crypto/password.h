@@ -44,6 +44,9 @@ enum rc password_hash(const struct secret *password, struct password_cost cost,
  */
 enum rc password_verify(const struct secret *password, struct str stored_hash) MUST_CHECK;
 
+/* Whether password_verify could ever say yes to it. */
+bool password_is_known(struct str stored_hash);
+
 /* Does the same work as password_verify for an account that does not exist (PW-07), with the cost
  * that new hashes have. */
 void password_verify_nothing(const struct secret *password, struct password_cost cost);

@@ -81,6 +81,16 @@ static bool yescrypt_is_bounded(struct str rest)
     return false;
 }
 
+/* The hash is the last part, of the length that the kind has. */
+static bool crypt_is_whole(struct str stored_hash, size_t hash_bytes)
+{
+    char setting[PASSWORD_HASH_BYTES_MAX] = { 0 };
+
+    memcpy(setting, stored_hash.at, stored_hash.len);
+    return stored_hash.len > hash_bytes && strlen(strrchr(setting, '$') + 1) == hash_bytes &&
+           crypt_checksalt(setting) != CRYPT_SALT_INVALID;
+}
+
 static bool crypt_is_bounded(struct str stored_hash)
 {
     struct str rest = stored_hash;
@@ -158,7 +168,14 @@ static enum rc compare(const struct phc *phc, unsigned char *derived)
     return matches ? RC_OK : RC_REFUSED;
 }
 
-/* "$pbkdf2-sha256$i=29000$salt$hash", or the rounds without their name. */
+/* "i=29000$salt$hash", or the rounds without their name. */
+static bool parse_pbkdf2(struct str rest, uint64_t *out_rounds, struct phc *out_phc)
+{
+    (void)skip(&rest, STR("i="));
+    return take_number(&rest, '$', PBKDF2_ROUND_COUNT_MAX, out_rounds) && *out_rounds > 0 &&
+           parse_phc(rest, out_phc);
+}
+
 static enum rc verify_pbkdf2(const struct secret *password, struct str rest, const EVP_MD *digest)
 {
     struct str text = secret_expose(password);
@@ -166,9 +183,7 @@ static enum rc verify_pbkdf2(const struct secret *password, struct str rest, con
     struct phc phc = { 0 };
     uint64_t rounds;
 
-    (void)skip(&rest, STR("i="));
-    if (!take_number(&rest, '$', PBKDF2_ROUND_COUNT_MAX, &rounds) || rounds == 0 ||
-        !parse_phc(rest, &phc))
+    if (!parse_pbkdf2(rest, &rounds, &phc))
         return RC_REFUSED;
     if (PKCS5_PBKDF2_HMAC(text.at, (int)text.len, phc.salt, (int)phc.salt_bytes, (int)rounds,
                           digest, (int)phc.hash_bytes, derived) != 1)
@@ -176,31 +191,108 @@ static enum rc verify_pbkdf2(const struct secret *password, struct str rest, con
     return compare(&phc, derived);
 }
 
-/* "$scrypt$ln=15,r=8,p=1$salt$hash". */
+struct scrypt_cost {
+    uint64_t log_n, r, p;
+};
+
+/* "ln=15,r=8,p=1$salt$hash". */
+static bool parse_scrypt(struct str rest, struct scrypt_cost *cost, struct phc *out_phc)
+{
+    if (!skip(&rest, STR("ln=")) || !take_number(&rest, ',', SCRYPT_LOG_N_MAX, &cost->log_n) ||
+        !skip(&rest, STR("r=")) || !take_number(&rest, ',', SCRYPT_R_MAX, &cost->r) ||
+        !skip(&rest, STR("p=")) || !take_number(&rest, '$', SCRYPT_P_MAX, &cost->p))
+        return false;
+    /* RFC 7914 6: 128 · r · N bytes of memory, p times over. */
+    return cost->log_n > 0 && cost->r > 0 && cost->p > 0 &&
+           (128 * cost->r * cost->p) << cost->log_n <= SCRYPT_WORK_BYTES_MAX &&
+           parse_phc(rest, out_phc);
+}
+
 static enum rc verify_scrypt(const struct secret *password, struct str rest)
 {
     unsigned char derived[HASH_BYTES_MAX];
-    uint64_t log_n, r, p;
+    struct scrypt_cost cost;
     struct phc phc = { 0 };
 
-    if (!skip(&rest, STR("ln=")) || !take_number(&rest, ',', SCRYPT_LOG_N_MAX, &log_n) ||
-        !skip(&rest, STR("r=")) || !take_number(&rest, ',', SCRYPT_R_MAX, &r) ||
-        !skip(&rest, STR("p=")) || !take_number(&rest, '$', SCRYPT_P_MAX, &p))
+    if (!parse_scrypt(rest, &cost, &phc))
         return RC_REFUSED;
-    /* RFC 7914 6: 128 · r · N bytes of memory, p times over. */
-    if (log_n == 0 || r == 0 || p == 0 || (128 * r * p) << log_n > SCRYPT_WORK_BYTES_MAX ||
-        !parse_phc(rest, &phc))
-        return RC_REFUSED;
-    if (crypto_pwhash_scryptsalsa208sha256_ll(password->bytes, password->len, phc.salt,
-                                              phc.salt_bytes, UINT64_C(1) << log_n, (uint32_t)r,
-                                              (uint32_t)p, derived, phc.hash_bytes) != 0)
+    if (crypto_pwhash_scryptsalsa208sha256_ll(
+            password->bytes, password->len, phc.salt, phc.salt_bytes, UINT64_C(1) << cost.log_n,
+            (uint32_t)cost.r, (uint32_t)cost.p, derived, phc.hash_bytes) != 0)
         return RC_CRYPTO;
     return compare(&phc, derived);
+}
+
+/* ---- LDAP ---- */
+
+/* A digest of the password and the salt, and the salt behind it. */
+struct salted {
+    const EVP_MD *digest;
+    size_t digest_bytes;
+    unsigned char bytes[EVP_MAX_MD_SIZE + HASH_BYTES_MAX];
+    size_t len;
+};
+
+/* RFC 2307 5.3 has {SHA}; the salted ones are as every LDAP server writes them. One without a salt
+ * is not taken: tables of those are for everybody to download. */
+static bool parse_salted(struct str text, struct salted *out_salted)
+{
+    if (skip(&text, STR("{SSHA}")))
+        *out_salted = (struct salted){ .digest = EVP_sha1(), .digest_bytes = 20 };
+    else if (skip(&text, STR("{SSHA256}")))
+        *out_salted = (struct salted){ .digest = EVP_sha256(), .digest_bytes = 32 };
+    else if (skip(&text, STR("{SSHA512}")))
+        *out_salted = (struct salted){ .digest = EVP_sha512(), .digest_bytes = 64 };
+    else
+        return false;
+    return sodium_base642bin(out_salted->bytes, sizeof(out_salted->bytes), text.at, text.len, NULL,
+                             &out_salted->len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+           out_salted->len > out_salted->digest_bytes;
+}
+
+/* In a context of its own: the thread's is SHA-256's and stays so. */
+static enum rc verify_salted(const struct secret *password, const struct salted *salted)
+{
+    size_t salt_bytes = salted->len - salted->digest_bytes;
+    unsigned char message[SECRET_BYTES_MAX + sizeof(salted->bytes)];
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    int is_made;
+
+    memcpy(message, password->bytes, password->len);
+    memcpy(message + password->len, salted->bytes + salted->digest_bytes, salt_bytes);
+    is_made = EVP_Digest(message, password->len + salt_bytes, digest, NULL, salted->digest, NULL);
+    explicit_bzero(message, sizeof(message));
+    if (is_made != 1)
+        return RC_CRYPTO;
+    return secret_bytes_equal(digest, salted->bytes, salted->digest_bytes) ? RC_OK : RC_REFUSED;
+}
+
+/* ---- any ---- */
+
+bool password_import_is_known(struct str stored_hash)
+{
+    struct str rest = stored_hash;
+    struct scrypt_cost cost;
+    struct salted salted;
+    struct phc phc;
+    uint64_t rounds;
+
+    if (skip(&rest, STR("$pbkdf2-sha256$")) || skip(&rest, STR("$pbkdf2-sha512$")))
+        return parse_pbkdf2(rest, &rounds, &phc);
+    if (skip(&rest, STR("$scrypt$")))
+        return parse_scrypt(rest, &cost, &phc);
+    if (str_starts_with(stored_hash, STR("{")))
+        return parse_salted(stored_hash, &salted);
+    return crypt_is_bounded(stored_hash) &&
+           crypt_is_whole(stored_hash, str_starts_with(stored_hash, STR("$6$"))  ? 86
+                                       : str_starts_with(stored_hash, STR("$2")) ? 53
+                                                                                 : 43);
 }
 
 enum rc password_import_verify(const struct secret *password, struct str stored_hash)
 {
     struct str rest = stored_hash;
+    struct salted salted;
 
     if (skip(&rest, STR("$pbkdf2-sha256$")))
         return verify_pbkdf2(password, rest, library_algorithms()->sha256);
@@ -208,5 +300,7 @@ enum rc password_import_verify(const struct secret *password, struct str stored_
         return verify_pbkdf2(password, rest, library_algorithms()->sha512);
     if (skip(&rest, STR("$scrypt$")))
         return verify_scrypt(password, rest);
+    if (parse_salted(stored_hash, &salted))
+        return verify_salted(password, &salted);
     return crypt_is_bounded(stored_hash) ? verify_crypt(password, stored_hash) : RC_REFUSED;
 }

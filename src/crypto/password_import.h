@@ -2,7 +2,8 @@
  * crypto/password_import.h: password hashes that other servers made.
  *
  * crypt(3) strings: bcrypt ($2a$, $2b$, $2y$), SHA-crypt ($5$, $6$) and yescrypt ($y$); PHC strings
- * (with "i=", "ln=" and so on) of PBKDF2 with SHA-256 or SHA-512, and of scrypt. They are checked,
+ * (with "i=", "ln=" and so on) of PBKDF2 with SHA-256 or SHA-512, and of scrypt; salted SHA of
+ * LDAP ({SSHA}, {SSHA256}, {SSHA512}), which is no more than a digest. They are checked,
  * never made, and replaced at the next login. Costs that would hold up the server are refused. Used
  * by crypto/password.c only.
  */
@@ -23,5 +24,8 @@
  * Source:  RFC 8018 5.2 (PBKDF2); RFC 7914 (scrypt); crypt(5)
  */
 enum rc password_import_verify(const struct secret *password, struct str stored_hash) MUST_CHECK;
+
+/* Whether that could ever be RC_OK: of a known kind, whole, and not too dear. */
+bool password_import_is_known(struct str stored_hash);
 
 #endif

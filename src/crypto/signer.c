@@ -108,7 +108,7 @@ static bool read_public(const EVP_PKEY *pkey, enum signer_kind kind, struct publ
 /* Takes the key over, also on failure. */
 static enum rc signer_over(EVP_PKEY *pkey, enum signer_kind kind, struct signer **out_signer)
 {
-    struct signer *signer = calloc(1, sizeof(*signer));
+    struct signer *signer = OPENSSL_zalloc(sizeof(*signer));
 
     ASSERT(signer != NULL);
     signer->kind = kind;
@@ -125,7 +125,7 @@ static enum rc signer_over(EVP_PKEY *pkey, enum signer_kind kind, struct signer 
 
 static struct signer *ed25519_signer(const unsigned char seed[static crypto_sign_ed25519_SEEDBYTES])
 {
-    struct signer *signer = calloc(1, sizeof(*signer));
+    struct signer *signer = OPENSSL_zalloc(sizeof(*signer));
     unsigned char secret[crypto_sign_ed25519_SECRETKEYBYTES];
 
     ASSERT(signer != NULL);
@@ -247,7 +247,7 @@ void signer_free(struct signer *signer)
     EVP_PKEY_CTX_free(signer->ready);
     EVP_PKEY_free(signer->pkey); /* OpenSSL wipes the private numbers */
     guarded_free(signer->ed25519_secret);
-    free(signer);
+    OPENSSL_free(signer);
 }
 
 void signer_public(const struct signer *signer, struct public_key *out_public)
@@ -452,7 +452,7 @@ enum rc public_key_format_pem(const struct public_key *public_key, struct buffer
 
 enum rc verifier_new(const struct public_key *public_key, struct verifier **out_verifier)
 {
-    struct verifier *verifier = calloc(1, sizeof(*verifier));
+    struct verifier *verifier = OPENSSL_zalloc(sizeof(*verifier));
     bool is_sound;
 
     ASSERT(verifier != NULL);
@@ -482,7 +482,7 @@ void verifier_free(struct verifier *verifier)
         return;
     EVP_PKEY_CTX_free(verifier->ready);
     EVP_PKEY_free(verifier->pkey);
-    free(verifier);
+    OPENSSL_free(verifier);
 }
 
 enum signer_kind verifier_kind(const struct verifier *verifier)

@@ -306,6 +306,16 @@ enum rc tls_context_new(const char *certificate_file, const char *key_file,
     return RC_OK;
 }
 
+int64_t tls_context_expires_at(const struct tls_context *context)
+{
+    const X509 *certificate = SSL_CTX_get0_certificate(context->ssl_ctx);
+    struct tm at = { 0 };
+
+    if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &at) != 1)
+        return 0;
+    return timegm(&at);
+}
+
 void tls_context_trust(struct tls_context *context, const struct certificate_trust *trust)
 {
     /* The context takes over what this owns. */

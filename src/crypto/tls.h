@@ -23,6 +23,9 @@ struct tls_stream;
 enum rc tls_context_new(const char *certificate_file, const char *key_file,
                         struct tls_context **out_context, struct buffer *out_error) MUST_CHECK;
 
+/* When the certificate expires; 0 when it does not say so in a way that can be read. */
+int64_t tls_context_expires_at(const struct tls_context *context);
+
 /* Whose chains a client's certificate may end in; the context keeps a reference of its own. */
 void tls_context_trust(struct tls_context *context, const struct certificate_trust *trust);
 

@@ -157,6 +157,23 @@ int change_refuse_faults(struct command_context *context, const struct registry_
                           STR_ARGS(buffer_str(&words)));
 }
 
+enum rc change_email_check(struct str email, struct buffer *out_error)
+{
+    size_t at = str_index_of(email, '@');
+    enum rc rc;
+
+    if (email.len == 0)
+        return RC_OK;
+    rc = change_text_check(email, ACCOUNT_EMAIL_BYTES_MAX, out_error);
+    if (rc != RC_OK)
+        return rc;
+    if (at == 0 || at + 1 >= email.len || str_index_of(email, ' ') < email.len) {
+        buffer_append_str(out_error, STR("it must look like name@example.com"));
+        return RC_INVALID;
+    }
+    return RC_OK;
+}
+
 enum rc change_duration_parse(struct str text, int64_t most_s, int64_t *out_s,
                               struct buffer *out_error)
 {
@@ -223,4 +240,23 @@ struct str change_option(const struct options *options, const char *name, struct
     const char *text = options_find(options, name);
 
     return text == NULL ? fallback : str_of(text);
+}
+
+/* For people: a store that cannot be read says so with the noun itself. */
+struct str change_owner(struct command_context *context, enum managed_kind kind, int64_t noun_id)
+{
+    struct str source;
+
+    return admin_find_owner(context->store, kind, noun_id, context->arena, &source) == RC_OK
+               ? source
+               : STR("");
+}
+
+void change_write_owner(struct command_context *context, enum managed_kind kind, int64_t noun_id,
+                        struct json_out *json)
+{
+    struct str source = change_owner(context, kind, noun_id);
+
+    if (source.len > 0)
+        json_member_string(json, STR("managed_by"), source);
 }

@@ -6,6 +6,7 @@
 #define JETON_DAEMON_CHANGE_H
 
 #include "account/admin.h"
+#include "codec/json.h"
 #include "daemon/command.h"
 #include "oauth/registry_admin.h"
 
@@ -71,6 +72,9 @@ int change_secret(struct command_context *context, bool is_chosen, struct str *o
 /* A text for people: UTF-8, no control characters, at most bytes_max. */
 enum rc change_text_check(struct str text, size_t bytes_max, struct buffer *out_error) MUST_CHECK;
 
+/* An address as operators give it, or none. */
+enum rc change_email_check(struct str email, struct buffer *out_error) MUST_CHECK;
+
 /* "90", "90s", "15m", "1h" or "7d", at most most_s. RC_INVALID with the reason. */
 enum rc change_duration_parse(struct str text, int64_t most_s, int64_t *out_s,
                               struct buffer *out_error) MUST_CHECK;
@@ -79,6 +83,13 @@ enum rc change_duration_parse(struct str text, int64_t most_s, int64_t *out_s,
  * one with the separator in it, is refused. An exit status. */
 int change_option_list(struct command_context *context, const struct options *options,
                        const char *name, char separator, struct str *out_list);
+
+/* Which configuration file owns the noun; empty: none. */
+struct str change_owner(struct command_context *context, enum managed_kind kind, int64_t noun_id);
+
+/* The member "managed_by" of a noun that a file owns. */
+void change_write_owner(struct command_context *context, enum managed_kind kind, int64_t noun_id,
+                        struct json_out *json);
 
 /* The text of an option, or the fallback. */
 struct str change_option(const struct options *options, const char *name, struct str fallback);

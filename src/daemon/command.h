@@ -38,6 +38,7 @@ struct command_context {
     void *house;                /* open_room's own */
     struct arena *arena;        /* COMMAND_ARENA_BYTES, for this command alone         */
     const struct secret *input; /* the line read from stdin; NULL when none was wanted */
+    struct str document;        /* what its command_reader read; else empty            */
     struct sink *out;
     struct sink *err;
     unsigned uid;     /* of who asks, for the audit trail */
@@ -70,10 +71,25 @@ extern const struct command commands_client[];
 extern const struct command commands_token[];
 extern const struct command commands_key[];
 extern const struct command commands_event[];
+extern const struct command commands_audit[];
 extern const struct command commands_mail[];
+extern const struct command commands_apply[];
+extern const struct command commands_import[];
 
 /* Options that every command over a store has. */
 extern const struct option_spec command_common_options[];
+
+/* Whether the noun is a whole command: "plan". */
+bool command_stands_alone(const char *noun);
+
+/*
+ * For a command whose argument is a file, which the command line's own process reads: what is
+ * handed to run as context->document, and to be freed. An exit status; the line has been written.
+ */
+typedef int command_reader(const struct options *, struct sink *err, struct buffer *out_document);
+
+/* NULL: the command reads no file. */
+command_reader *command_find_reader(const struct command *command);
 
 /* How a command line was understood. */
 struct command_line {

@@ -410,6 +410,7 @@ static void write_json(struct command_context *context, const struct client *cli
     }
     json_member_bool(&json, STR("disabled"), client->is_disabled);
     json_member_number(&json, STR("created_at"), client->created_at);
+    change_write_owner(context, MANAGED_CLIENT, client->id, &json);
     json_end_object(&json);
     sink_str(context->out, buffer_str(&text));
     sink_text(context->out, "\n");
@@ -471,6 +472,7 @@ static void show_extras(struct command_context *context, const struct client *cl
 {
     struct sink *out = context->out;
     struct str policy = format_policy(context, client);
+    struct str owner = change_owner(context, MANAGED_CLIENT, client->id);
     int64_t until = registry_overlap_until(client, clock_now_s());
     char at[SINK_TIME_BYTES];
 
@@ -478,6 +480,8 @@ static void show_extras(struct command_context *context, const struct client *cl
     sink_time_format(until, at);
     if (until != 0)
         sink_format(out, "secret before until    %s\n", at);
+    if (owner.len > 0)
+        sink_format(out, "managed by             %.*s\n", STR_ARGS(owner));
     if (policy.len > 0)
         sink_format(out, "policies               %.*s\n", STR_ARGS(policy));
     if (client->metadata.len > 0) {

@@ -1,17 +1,14 @@
 #include "daemon/command_move.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "crypto/digest.h"
 #include "daemon/command.h"
-#include "daemon/database.h"
 #include "daemon/house.h"
 #include "daemon/master_key.h"
+#include "daemon/store_place.h"
 #include "store/move.h"
 
 enum {
@@ -33,18 +30,10 @@ static const struct option_spec options_move[] = {
     { 0 },
 };
 
-/* One end, as the command line names it. */
-struct end {
-    const char *folder; /* NULL: a database */
-    struct database database;
-    char words[MOVE_PLACE_BYTES_MAX + 1];
-    struct move_place place;
-};
-
 struct job {
     struct options options;
-    struct end from;
-    struct end to;
+    struct store_place from;
+    struct store_place to;
     struct master_key key;
     struct move *move;
     uint64_t row_count; /* of all tables, compared */
@@ -113,27 +102,7 @@ static bool is_database(const char *text)
     return strstr(text, "://") != NULL;
 }
 
-/* The same words from wherever the command is started. */
-static enum rc name_folder(struct end *end, const char *text, struct buffer *out_error)
-{
-    char here[PATH_MAX] = "";
-    int len;
-
-    if (text[0] != '/' && getcwd(here, sizeof(here)) == NULL)
-        here[0] = '\0';
-    len =
-        snprintf(end->words, sizeof(end->words), "%s%s%s", here, here[0] == '\0' ? "" : "/", text);
-    if (text[0] == '\0' || len < 0 || (size_t)len >= sizeof(end->words)) {
-        buffer_append_str(out_error, STR("the name of a data folder is empty or too long"));
-        return RC_INVALID;
-    }
-    end->folder = text;
-    end->place =
-        (struct move_place){ .config = { .data_dir = str_of(text) }, .words = str_of(end->words) };
-    return RC_OK;
-}
-
-static enum rc name_end(struct job *job, const char *option, struct end *end)
+static enum rc name_end(struct job *job, const char *option, struct store_place *end)
 {
     const char *text = options_find(&job->options, option);
     char name[32];
@@ -148,9 +117,9 @@ static enum rc name_end(struct job *job, const char *option, struct end *end)
         return RC_INVALID;
     }
     if (!is_database(text))
-        return name_folder(end, text, &job->error);
+        return store_place_folder(text, end, &job->error);
     buffer_append_format(&job->error, "--%s: ", option);
-    rc = database_open(text, password_file, &end->database, &job->error);
+    rc = store_place_database(text, password_file, end, &job->error);
     if (rc != RC_OK)
         return rc;
     job->error.len = 0;
@@ -159,9 +128,6 @@ static enum rc name_end(struct job *job, const char *option, struct end *end)
                     "jeton: move: --%s has a password in it: everybody on this machine can read it "
                     "there; put it into a file, --%s\n",
                     option, name);
-    snprintf(end->words, sizeof(end->words), "postgresql://%s", end->database.place);
-    end->place = (struct move_place){ .config = { .database = str_of(end->database.uri) },
-                                      .words = str_of(end->words) };
     return RC_OK;
 }
 
@@ -199,27 +165,7 @@ static int parse(struct job *job, int argc, char *const *argv)
 /* All that is sealed stays sealed, so the key goes along; a wrong one must not be found later. */
 static enum rc check_key(struct job *job, struct str sealed, const char *where)
 {
-    unsigned char plain_bytes[64];
-    struct buffer plain = buffer_over(plain_bytes, sizeof(plain_bytes));
-    enum rc rc = unseal(job->key.bytes, STR(SECRET_CHECK_KEY_NAME), sealed, &plain);
-
-    explicit_bzero(plain_bytes, sizeof(plain_bytes));
-    if (rc == RC_OK)
-        return RC_OK;
-    buffer_append_format(&job->error,
-                         "the master key%s%s is not the one that the store was sealed with; name "
-                         "the right one with --master-key-file",
-                         *where == '\0' ? "" : " in ", where);
-    return rc_is_fault(rc) ? rc : RC_INVALID;
-}
-
-static bool has_own_key(const struct end *end)
-{
-    char path[PATH_MAX];
-
-    return end->folder != NULL &&
-           (size_t)snprintf(path, sizeof(path), "%s/master.key", end->folder) < sizeof(path) &&
-           access(path, F_OK) == 0;
+    return house_check_key(&job->key, sealed, where, &job->error);
 }
 
 /* A folder that is moved into may have a key already: then it has to be this one. */
@@ -228,7 +174,7 @@ static enum rc check_target_key(struct job *job, struct str sealed)
     bool was_made;
     enum rc rc;
 
-    if (options_has(&job->options, "master-key-file") || !has_own_key(&job->to))
+    if (options_has(&job->options, "master-key-file") || !store_place_has_key(&job->to))
         return RC_OK;
     master_key_close(&job->key);
     rc = master_key_open(job->to.folder, NULL, false, &job->key, &was_made, &job->error);
@@ -270,7 +216,7 @@ static void tell_key(struct job *job)
                     "What is sealed stays sealed with the same master key, %s/master.key.", folder);
     if (job->to.folder == NULL)
         sink_text(job->out, " Every server on the database needs it.\n");
-    else if (has_own_key(&job->to))
+    else if (store_place_has_key(&job->to))
         sink_text(job->out, "\n");
     else
         sink_format(job->out,
@@ -554,7 +500,7 @@ int move_run(int argc, char *const *argv, struct sink *out, struct sink *err)
         buffer_append_str(&job.error, str_of(rc_words(rc)));
     move_close(job.move);
     master_key_close(&job.key);
-    database_close(&job.from.database);
-    database_close(&job.to.database);
+    store_place_close(&job.from);
+    store_place_close(&job.to);
     return rc == RC_OK ? STATUS_DONE : refuse(&job, rc);
 }

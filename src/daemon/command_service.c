@@ -227,6 +227,7 @@ static void write_json(struct command_context *context, const struct service *se
     json_member_bool(&json, STR("has_secret"), service->secret_hash.len > 0);
     json_member_bool(&json, STR("disabled"), service->is_disabled);
     json_member_number(&json, STR("created_at"), service->created_at);
+    change_write_owner(context, MANAGED_SERVICE, service->id, &json);
     json_end_object(&json);
     sink_str(context->out, buffer_str(&text));
     sink_text(context->out, "\n");
@@ -284,6 +285,7 @@ static int run_show(struct command_context *context, const struct options *optio
     struct service service;
     struct sink *out = context->out;
     char at[SINK_TIME_BYTES];
+    struct str owner;
     int status;
 
     status = find_service(context, options->arguments[0], &service);
@@ -309,6 +311,9 @@ static int run_show(struct command_context *context, const struct options *optio
                 "secret                %s\nstate                 %s\ncreated               %s\n",
                 service.secret_hash.len > 0 ? "set" : "none",
                 service.is_disabled ? "disabled" : "enabled", at);
+    owner = change_owner(context, MANAGED_SERVICE, service.id);
+    if (owner.len > 0)
+        sink_format(out, "managed by            %.*s\n", STR_ARGS(owner));
     return STATUS_DONE;
 }
 

@@ -1,7 +1,9 @@
 #include "base/clock.h"
 #include "codec/base62.h"
 #include "codec/json.h"
+#include "daemon/audit_line.h"
 #include "daemon/change.h"
+#include "daemon/token_at.h"
 #include "http/http.h"
 #include "oauth/token_facts.h"
 
@@ -459,9 +461,13 @@ static int run_explain(struct command_context *context, const struct options *op
     struct sink *out = context->out;
     const char *why = NULL;
     char at[SINK_TIME_BYTES];
+    int64_t moment = 0;
     enum rc rc;
     int status;
 
+    if (options_has(options, "at") &&
+        audit_time_read(str_of(options_find(options, "at")), &moment) != RC_OK)
+        return command_usage(context, "--at is a time as 2026-11-22T06:13:28Z, or Unix seconds");
     status = options_has(options, "id") ? find_by_id(context, options, &row)
                                         : find_by_value(context, &row, &why);
     if (status != STATUS_DONE)
@@ -487,7 +493,8 @@ static int run_explain(struct command_context *context, const struct options *op
         sink_str(out, facts.grant.audience);
         sink_text(out, "\n");
     }
-    return explain_reasons(context, &facts);
+    return options_has(options, "at") ? token_at_explain(context, &facts, moment)
+                                      : explain_reasons(context, &facts);
 }
 
 /* ---- the table ---- */
@@ -509,6 +516,7 @@ static const struct option_spec options_revoke[] = {
 
 static const struct option_spec options_explain[] = {
     { "id", "N", "the token of this id; without it the value is read from standard input", false },
+    { "at", "TIME", "whether it was valid then: 2026-11-22T06:13:28Z, or Unix seconds", false },
     { 0 },
 };
 

@@ -5,23 +5,6 @@
 
 /* ---- checks ---- */
 
-static enum rc email_check(struct str email, struct buffer *out_error)
-{
-    size_t at = str_index_of(email, '@');
-    enum rc rc;
-
-    if (email.len == 0)
-        return RC_OK;
-    rc = change_text_check(email, ACCOUNT_EMAIL_BYTES_MAX, out_error);
-    if (rc != RC_OK)
-        return rc;
-    if (at == 0 || at + 1 >= email.len || str_index_of(email, ' ') < email.len) {
-        buffer_append_str(out_error, STR("it must look like name@example.com"));
-        return RC_INVALID;
-    }
-    return RC_OK;
-}
-
 /* An operator may set any password; a short one deserves a word. */
 static void warn_if_weak(struct command_context *context)
 {
@@ -122,7 +105,7 @@ static int run_add(struct command_context *context, const struct options *option
                                       "there; or --invite, and its owner chooses one");
     if (change_text_check(draft.full_name, ACCOUNT_FULL_NAME_BYTES_MAX, &error) != RC_OK)
         return command_refuse(context, "--full-name: %.*s", STR_ARGS(buffer_str(&error)));
-    if (email_check(draft.email, &error) != RC_OK)
+    if (change_email_check(draft.email, &error) != RC_OK)
         return command_refuse(context, "--email: %.*s", STR_ARGS(buffer_str(&error)));
     if (wants_invitation)
         return invite(context, &draft);
@@ -240,6 +223,7 @@ static void write_json(struct command_context *context, const struct account *ac
     json_member_bool(&json, STR("has_password"), account->password_hash.len > 0);
     json_member_bool(&json, STR("second_factor"), account->has_second_factor);
     json_member_number(&json, STR("created_at"), account->created_at);
+    change_write_owner(context, MANAGED_ACCOUNT, account->id, &json);
     json_end_object(&json);
     sink_str(context->out, buffer_str(&text));
     sink_text(context->out, "\n");
@@ -328,6 +312,7 @@ static int run_show(struct command_context *context, const struct options *optio
     struct account account;
     struct sink *out = context->out;
     char at[SINK_TIME_BYTES];
+    struct str owner;
     int status;
 
     status = change_find_account(context, options->arguments[0], &account);
@@ -344,6 +329,9 @@ static int run_show(struct command_context *context, const struct options *optio
     sink_format(out, "role       %s\nstate      %s\npassword   %s\ncreated    %s\n",
                 account.is_admin ? "admin" : "-", account.is_disabled ? "disabled" : "enabled",
                 account.password_hash.len > 0 ? "set" : "none", at);
+    owner = change_owner(context, MANAGED_ACCOUNT, account.id);
+    if (owner.len > 0)
+        sink_format(out, "managed by %.*s\n", STR_ARGS(owner));
     return write_factors(context, &account);
 }
 

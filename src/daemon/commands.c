@@ -1,6 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "daemon/apply_file.h"
 #include "daemon/command.h"
 #include "store/shared.h"
 
@@ -18,22 +19,28 @@ const struct option_spec command_common_options[] = {
 static const struct command *const tables[] = {
     commands_user,  commands_factor, commands_service, commands_client,
     commands_token, commands_key,    commands_event,   commands_mail,
+    commands_audit, commands_apply,  commands_import,
 };
 
 enum { TABLE_COUNT = sizeof(tables) / sizeof(tables[0]) };
 
-/* Named by the design and not built yet: silence would be taken for success. */
-static const char *const later[][2] = {
-    { "audit", "verify" }, { "plan", NULL },    { "apply", NULL },
-    { "backup", NULL },    { "restore", NULL }, { "doctor", NULL },
-};
-
-static bool is_later(const char *noun, const char *verb)
+command_reader *command_find_reader(const struct command *command)
 {
-    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-        if (strcmp(later[i][0], noun) == 0 &&
-            (later[i][1] == NULL || (verb != NULL && strcmp(later[i][1], verb) == 0)))
-            return true;
+    if (command->verb != NULL && strcmp(command->verb, "import") == 0)
+        return import_file_read;
+    if (command->verb == NULL &&
+        (strcmp(command->noun, "plan") == 0 || strcmp(command->noun, "apply") == 0))
+        return apply_file_read;
+    return NULL;
+}
+
+bool command_stands_alone(const char *noun)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        for (const struct command *row = tables[i]; row->noun != NULL; row++) {
+            if (strcmp(row->noun, noun) == 0 && row->verb == NULL)
+                return true;
+        }
     }
     return false;
 }
@@ -46,7 +53,7 @@ static const struct command *find_command(const char *noun, const char *verb, bo
             if (strcmp(row->noun, noun) != 0)
                 continue;
             *out_has_noun = true;
-            if (verb != NULL && strcmp(row->verb, verb) == 0)
+            if (row->verb == NULL || (verb != NULL && strcmp(row->verb, verb) == 0))
                 return row;
         }
     }
@@ -136,7 +143,8 @@ void command_rewind(struct command_context *context, size_t mark)
 
 static void command_name(const struct command *command, char *out_name, size_t size)
 {
-    snprintf(out_name, size, "%s %s", command->noun, command->verb);
+    snprintf(out_name, size, "%s%s%s", command->noun, command->verb != NULL ? " " : "",
+             command->verb != NULL ? command->verb : "");
 }
 
 /* What the noun can be asked for, for whoever has only half remembered it. */
@@ -164,10 +172,6 @@ static int find_line(int argc, char *const *argv, const struct command **out_com
 
     if (argc == 0)
         return usage(err, "", "a command is needed");
-    if (is_later(argv[0], verb)) {
-        sink_format(err, "jeton: this command is not offered by this version; see 'jeton help'\n");
-        return STATUS_USAGE;
-    }
     *out_command = find_command(argv[0], verb, &has_noun);
     if (*out_command != NULL)
         return STATUS_DONE;
@@ -183,13 +187,15 @@ int command_parse(int argc, char *const *argv, struct command_line *out_line, st
     const struct command *command;
     struct options *options = &out_line->options;
     char name[64];
+    int words;
     int status;
 
     status = find_line(argc, argv, &command, err);
     if (status != STATUS_DONE)
         return status;
     command_name(command, name, sizeof(name));
-    if (options_parse(command->options, command_common_options, argc - 2, argv + 2, options,
+    words = command->verb != NULL ? 2 : 1;
+    if (options_parse(command->options, command_common_options, argc - words, argv + words, options,
                       &error) != RC_OK)
         return usage(err, name, "%.*s", STR_ARGS(buffer_str(&error)));
     out_line->command = command;
@@ -260,8 +266,11 @@ static void help_options(const struct option_spec *table, struct sink *out)
 
 static void help_one(const struct command *command, struct sink *out)
 {
-    sink_format(out, "jeton %s %s%s%s --data DIR | --database URL [option…]\n%s\n\n", command->noun,
-                command->verb, command->argument != NULL ? " " : "",
+    char name[64];
+
+    command_name(command, name, sizeof(name));
+    sink_format(out, "jeton %s%s%s --data DIR | --database URL [option…]\n%s\n\n", name,
+                command->argument != NULL ? " " : "",
                 command->argument != NULL ? command->argument : "", command->summary);
     help_options(command->options, out);
     help_options(command_common_options, out);
@@ -269,7 +278,8 @@ static void help_one(const struct command *command, struct sink *out)
 
 void command_help(const struct command *command_or_null, struct sink *out)
 {
-    char left[64];
+    char left[96];
+    char name[64];
 
     if (command_or_null != NULL) {
         help_one(command_or_null, out);
@@ -279,15 +289,20 @@ void command_help(const struct command *command_or_null, struct sink *out)
                    "  serve                         answers requests until it is told to stop\n");
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         for (const struct command *row = tables[i]; row->noun != NULL; row++) {
-            snprintf(left, sizeof(left), "  %s %s%s%s", row->noun, row->verb,
-                     row->argument != NULL ? " " : "", row->argument != NULL ? row->argument : "");
+            command_name(row, name, sizeof(name));
+            snprintf(left, sizeof(left), "  %s%s%s", name, row->argument != NULL ? " " : "",
+                     row->argument != NULL ? row->argument : "");
             sink_column(out, str_of(left), 32);
             sink_format(out, "%s\n", row->summary);
         }
     }
-    sink_text(out, "  move                          moves all of a store into another one\n"
-                   "  version                       says which version this is\n"
-                   "  help                          shows this\n\n"
-                   "'jeton COMMAND --help' shows the options of a command.\n"
-                   "Exit status: 0 done, 1 refused, 2 wrong usage.\n");
+    sink_text(out,
+              "  backup FILE                   writes all of a store to an encrypted file\n"
+              "  restore FILE                  makes a store of such a file\n"
+              "  move                          moves all of a store into another one\n"
+              "  doctor                        tries to get out of the cage that a server runs in\n"
+              "  version                       says which version this is\n"
+              "  help                          shows this\n\n"
+              "'jeton COMMAND --help' shows the options of a command.\n"
+              "Exit status: 0 done, 1 refused, 2 wrong usage.\n");
 }

@@ -34,7 +34,10 @@ struct config_file {
     char *drain_delay;
     char *token_memory;
     char *permanent_lifetime_max;
+    char *audit_log;
+    char *audit_retention;
     char *dpop_nonce;
+    char *sandbox;
     char **tls_client_listen;
     unsigned tls_client_listen_count;
     char *tls_client_ca;

@@ -5,9 +5,9 @@
  * (SO_PEERCRED). The command line sends its words and the line from its standard input; the server
  * runs the command on its open store and sends output, messages and the exit status back. The
  * store's lock file decides who is the server: whoever holds it may replace a socket that a dead
- * one left behind.
+ * one left behind. A file that a command reads goes along: the server need not be able to read it.
  *
- *     request   "JTC1", number of words, each word, whether there is input, the input
+ *     request   "JTC1", number of words, each word, what follows (1: input, 2: a file), that
  *     answer    any number of { kind, bytes }; the last one is the exit status
  *
  * Numbers are 32 bits, little-endian; words, input and bytes have their length before them.
@@ -20,7 +20,8 @@
 enum {
     CONTROL_WORD_COUNT_MAX = 1024,
     CONTROL_REQUEST_BYTES_MAX = 256 * 1024,
-    CONTROL_CONNECTION_COUNT_MAX = 8, /* lists may be slow; more have to wait */
+    CONTROL_DOCUMENT_BYTES_MAX = 32 * 1024 * 1024, /* 100,000 users of another server */
+    CONTROL_CONNECTION_COUNT_MAX = 8,              /* lists may be slow; more have to wait */
     CONTROL_READ_TIMEOUT_S = 10,
     CONTROL_WRITE_TIMEOUT_S = 60 /* somebody reads a list page by page */
 };
@@ -46,9 +47,11 @@ enum rc control_connect(const char *data, int *out_fd) MUST_CHECK;
  * Has a command run by the server.
  *
  * input        NULL: none
+ * document     empty: none
  * Answers: RC_OK, *out_status is set · RC_UNAVAILABLE the connection broke off
  */
 enum rc control_run(int fd, int argc, char *const *argv, const struct secret *input,
-                    struct sink *out, struct sink *err, int *out_status) MUST_CHECK;
+                    struct str document, struct sink *out, struct sink *err,
+                    int *out_status) MUST_CHECK;
 
 #endif

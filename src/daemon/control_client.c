@@ -30,8 +30,12 @@ static bool write_text(int fd, const void *bytes, size_t len)
     return control_write_number(fd, (uint32_t)len) && control_write(fd, bytes, len);
 }
 
-static bool write_request(int fd, int argc, char *const *argv, const struct secret *input)
+static bool write_request(int fd, int argc, char *const *argv, const struct secret *input,
+                          struct str document)
 {
+    unsigned parts =
+        (input != NULL ? CONTROL_INPUT : 0u) | (document.len > 0 ? CONTROL_DOCUMENT : 0u);
+
     if (!control_write(fd, CONTROL_MAGIC, CONTROL_MAGIC_BYTES) ||
         !control_write_number(fd, (uint32_t)argc))
         return false;
@@ -39,9 +43,9 @@ static bool write_request(int fd, int argc, char *const *argv, const struct secr
         if (!write_text(fd, argv[i], strlen(argv[i])))
             return false;
     }
-    if (!control_write_number(fd, input != NULL))
-        return false;
-    return input == NULL || write_text(fd, input->bytes, input->len);
+    return control_write_number(fd, parts) &&
+           (input == NULL || write_text(fd, input->bytes, input->len)) &&
+           (document.len == 0 || write_text(fd, document.at, document.len));
 }
 
 /* Takes one part of the answer to its sink, or the status. */
@@ -64,12 +68,12 @@ static bool read_part(int fd, struct sink *out, struct sink *err, int *status)
 }
 
 enum rc control_run(int fd, int argc, char *const *argv, const struct secret *input,
-                    struct sink *out, struct sink *err, int *out_status)
+                    struct str document, struct sink *out, struct sink *err, int *out_status)
 {
     int status = -1;
 
     /* A server that refuses to listen may have said why already. */
-    (void)write_request(fd, argc, argv, input);
+    (void)write_request(fd, argc, argv, input, document);
     while (status < 0 && !out->is_closed) {
         if (!read_part(fd, out, err, &status))
             return RC_UNAVAILABLE;

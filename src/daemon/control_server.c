@@ -12,7 +12,7 @@
 #include "daemon/control.h"
 #include "daemon/control_wire.h"
 
-enum { QUEUE_COUNT = 128, BUSY_POLL_MS = 5 };
+enum { QUEUE_COUNT = 128, BUSY_POLL_MS = 5, ACCEPT_PAUSE_MS = 100 };
 
 /* A command under way. The accepting thread alone starts and joins; the slot's own thread ends. */
 struct control_slot {
@@ -43,6 +43,8 @@ struct control_request {
     int word_count;
     bool has_input;
     struct secret input;
+    char *document;
+    size_t document_bytes;
 };
 
 static bool read_word(int fd, struct control_request *request)
@@ -61,12 +63,34 @@ static bool read_word(int fd, struct control_request *request)
     return true;
 }
 
+static bool read_document(int fd, struct control_request *request)
+{
+    uint32_t len;
+
+    if (!control_read_number(fd, &len) || len > CONTROL_DOCUMENT_BYTES_MAX)
+        return false;
+    request->document = malloc(len + 1);
+    ASSERT(request->document != NULL);
+    request->document_bytes = len;
+    return control_read(fd, request->document, len);
+}
+
+static bool read_input(int fd, struct control_request *request)
+{
+    uint32_t len;
+
+    request->has_input = true;
+    if (!control_read_number(fd, &len) || len > SECRET_BYTES_MAX)
+        return false;
+    request->input.len = len;
+    return control_read(fd, request->input.bytes, len);
+}
+
 static bool read_request(int fd, struct control_request *request)
 {
     char magic[CONTROL_MAGIC_BYTES];
     uint32_t word_count;
-    uint32_t has_input;
-    uint32_t len;
+    uint32_t parts;
 
     if (!control_read(fd, magic, sizeof(magic)) ||
         memcmp(magic, CONTROL_MAGIC, sizeof(magic)) != 0 || !control_read_number(fd, &word_count) ||
@@ -76,15 +100,9 @@ static bool read_request(int fd, struct control_request *request)
         if (!read_word(fd, request))
             return false;
     }
-    if (!control_read_number(fd, &has_input) || has_input > 1)
-        return false;
-    request->has_input = has_input == 1;
-    if (!request->has_input)
-        return true;
-    if (!control_read_number(fd, &len) || len > SECRET_BYTES_MAX)
-        return false;
-    request->input.len = len;
-    return control_read(fd, request->input.bytes, len);
+    return control_read_number(fd, &parts) && parts <= (CONTROL_INPUT | CONTROL_DOCUMENT) &&
+           ((parts & CONTROL_INPUT) == 0 || read_input(fd, request)) &&
+           ((parts & CONTROL_DOCUMENT) == 0 || read_document(fd, request));
 }
 
 static bool write_part(int fd, enum control_kind kind, struct str bytes)
@@ -108,14 +126,17 @@ static void run_request(struct control_slot *slot, const struct control_request 
     struct sink out;
     struct sink err;
     struct str noun = request->word_count > 0 ? str_of(request->words[0]) : STR("");
-    struct str verb = request->word_count > 1 ? str_of(request->words[1]) : STR("");
+    bool has_verb = request->word_count > 1 && !command_stands_alone(request->words[0]);
+    struct str verb = has_verb ? str_of(request->words[1]) : STR("");
     char status_byte;
     int status;
 
     sink_init(&out, take_out, &slot->fd);
     sink_init(&err, take_err, &slot->fd);
-    status = house_run_command(slot->house, slot->uid, request->word_count, request->words,
-                               request->has_input ? &request->input : NULL, &out, &err);
+    status =
+        house_run_command(slot->house, slot->uid, request->word_count, request->words,
+                          request->has_input ? &request->input : NULL,
+                          (struct str){ request->document, request->document_bytes }, &out, &err);
     log_event(LOG_INFO, "command", LOG_STR("noun", noun), LOG_STR("verb", verb),
               LOG_INT("uid", slot->uid), LOG_INT("status", status));
     status_byte = (char)status;
@@ -133,6 +154,9 @@ static void *slot_main(void *context)
     if (read_request(slot->fd, request))
         run_request(slot, request);
     secret_wipe(&request->input);
+    if (request->document != NULL)
+        explicit_bzero(request->document, request->document_bytes);
+    free(request->document);
     free(request->bytes);
     free(request);
     /* The accepting thread closes it, at its next turn; the caller need not wait for that. */
@@ -183,10 +207,16 @@ static void serve_one(struct control_server *server, struct control_slot *slot)
 {
     const struct timeval read_timeout = { .tv_sec = CONTROL_READ_TIMEOUT_S };
     const struct timeval write_timeout = { .tv_sec = CONTROL_WRITE_TIMEOUT_S };
+    const struct timespec pause = { .tv_nsec = ACCEPT_PAUSE_MS * 1000000 };
     int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
-    if (fd < 0)
+    if (fd < 0) {
+        /* Without a descriptor for it the caller stays in the queue, and poll(2) says so at once.
+         */
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            nanosleep(&pause, NULL);
         return;
+    }
     if (!is_peer_welcome(fd, &slot->uid)) {
         log_event(LOG_WARN, "control_refused", LOG_TEXT("why", "another user"));
         close(fd);

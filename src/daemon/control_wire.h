@@ -14,6 +14,9 @@
 
 enum { CONTROL_MAGIC_BYTES = 4, CONTROL_NUMBER_BYTES = 4 };
 
+/* What follows the words of a request. */
+enum control_part { CONTROL_INPUT = 1, CONTROL_DOCUMENT = 2 };
+
 enum control_kind { CONTROL_OUT = 1, CONTROL_ERR = 2, CONTROL_STATUS = 3 };
 
 /*

@@ -227,3 +227,15 @@ void entrance_warn(const struct entrance *entrance, const struct settings *setti
                                          "--trusted-proxy"));
     }
 }
+
+void entrance_warn_of_password(const struct settings *settings)
+{
+    if (settings->database.has_password)
+        log_event(LOG_WARN, "database_password_in_sight",
+                  LOG_TEXT("where", settings_has_file_database(settings) ? settings->config_path
+                                                                         : "--database"),
+                  LOG_TEXT("advice", settings_has_file_database(settings)
+                                         ? "this file is no place for secrets: put it into one of "
+                                           "its own, database-password-file"
+                                         : DATABASE_PASSWORD_ADVICE));
+}

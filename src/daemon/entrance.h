@@ -49,4 +49,7 @@ enum rc entrance_check_name(const struct settings *settings, struct entrance *en
 /* Logs listeners by which tokens travel a network in clear. */
 void entrance_warn(const struct entrance *entrance, const struct settings *settings);
 
+/* When the database's password stands where everybody can read it. */
+void entrance_warn_of_password(const struct settings *settings);
+
 #endif

@@ -13,6 +13,25 @@ enum { SMALL_ARENA_BYTES = 64 * 1024, ERROR_BYTES = 512 };
 /* One change at a time: what a command checks must hold when it commits. */
 static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* ---- the master key ---- */
+
+enum rc house_check_key(const struct master_key *key, struct str sealed, const char *where,
+                        struct buffer *out_error)
+{
+    unsigned char plain_bytes[64];
+    struct buffer plain = buffer_over(plain_bytes, sizeof(plain_bytes));
+    enum rc rc = unseal(key->bytes, STR(SECRET_CHECK_KEY_NAME), sealed, &plain);
+
+    explicit_bzero(plain_bytes, sizeof(plain_bytes));
+    if (rc == RC_OK)
+        return RC_OK;
+    buffer_append_format(out_error,
+                         "the master key%s%s is not the one that the store was sealed with; name "
+                         "the right one with --master-key-file",
+                         *where == '\0' ? "" : " in ", where);
+    return rc_is_fault(rc) ? rc : RC_INVALID;
+}
+
 /* ---- opening ---- */
 
 static enum rc fail(struct buffer *out_error, enum rc rc)
@@ -321,7 +340,8 @@ static struct token_room *open_room(struct command_context *context)
 }
 
 int house_run_command(struct house *house, unsigned uid, int argc, char *const *argv,
-                      const struct secret *input, struct sink *out, struct sink *err)
+                      const struct secret *input, struct str document, struct sink *out,
+                      struct sink *err)
 {
     __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
     struct command_context context = { .store = house->store,
@@ -336,6 +356,7 @@ int house_run_command(struct house *house, unsigned uid, int argc, char *const *
                                        .house = house,
                                        .arena = &arena,
                                        .input = input,
+                                       .document = document,
                                        .out = out,
                                        .err = err,
                                        .uid = uid,

@@ -77,6 +77,17 @@ void house_close(struct house *house);
 
 /* Runs a command line of the user uid over the house; an exit status. Sinks are flushed. */
 int house_run_command(struct house *house, unsigned uid, int argc, char *const *argv,
-                      const struct secret *input, struct sink *out, struct sink *err);
+                      const struct secret *input, struct str document, struct sink *out,
+                      struct sink *err);
+
+/*
+ * Whether a master key is the one that sealed a store's first value, before the store is opened.
+ *
+ * where   what to call the key's place; empty: nothing
+ *
+ * Answers: RC_OK · RC_INVALID with a line in out_error
+ */
+enum rc house_check_key(const struct master_key *key, struct str sealed, const char *where,
+                        struct buffer *out_error) MUST_CHECK;
 
 #endif

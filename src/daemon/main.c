@@ -1,11 +1,15 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/audit_file.h"
+#include "daemon/command_backup.h"
 #include "daemon/command_move.h"
 #include "daemon/control.h"
+#include "daemon/doctor.h"
 #include "daemon/house.h"
 #include "daemon/input.h"
 #include "daemon/process.h"
@@ -50,6 +54,7 @@ struct call {
     char *const *argv;
     const struct command_line *line;
     const struct secret *input;
+    struct str document;
     struct sink *out;
     struct sink *err;
 };
@@ -69,7 +74,8 @@ static enum rc run_by_server(struct call *call, const char *data, int *out_statu
     rc = control_connect(data, &fd);
     if (rc != RC_OK)
         return rc;
-    rc = control_run(fd, call->argc, call->argv, call->input, call->out, call->err, out_status);
+    rc = control_run(fd, call->argc, call->argv, call->input, call->document, call->out, call->err,
+                     out_status);
     close(fd);
     if (rc != RC_OK)
         *out_status = say(call, "the server broke off; see whether the change was made, with a "
@@ -104,7 +110,7 @@ static enum rc run_here(struct call *call, const struct database *database_or_nu
                     "store: keep a copy of it elsewhere\n",
                     config.data);
     *out_status = house_run_command(&house, getuid(), call->argc, call->argv, call->input,
-                                    call->out, call->err);
+                                    call->document, call->out, call->err);
     house_close(&house);
     return RC_OK;
 }
@@ -112,9 +118,11 @@ static enum rc run_here(struct call *call, const struct database *database_or_nu
 static int usage(struct call *call, struct str words)
 {
     const struct command *command = call->line->command;
+    const char *space = command->verb != NULL ? " " : "";
+    const char *verb = command->verb != NULL ? command->verb : "";
 
-    sink_format(call->err, "jeton: %s %s: %.*s; see 'jeton %s %s --help'\n", command->noun,
-                command->verb, STR_ARGS(words), command->noun, command->verb);
+    sink_format(call->err, "jeton: %s%s%s: %.*s; see 'jeton %s%s%s --help'\n", command->noun, space,
+                verb, STR_ARGS(words), command->noun, space, verb);
     return STATUS_USAGE;
 }
 
@@ -187,6 +195,8 @@ static int run_line(struct call *call, const struct command_line *line)
     char bytes[ERROR_BYTES];
     struct buffer error = buffer_over(bytes, sizeof(bytes));
     const struct command *command = line->command;
+    command_reader *reader = command_find_reader(command);
+    struct buffer document = { 0 };
     int status;
 
     call->line = line;
@@ -195,8 +205,17 @@ static int run_line(struct call *call, const struct command_line *line)
             return usage(call, buffer_str(&error));
         call->input = &input;
     }
+    if (reader != NULL) {
+        status = reader(&line->options, call->err, &document);
+        if (status != STATUS_DONE)
+            return status;
+        call->document = buffer_str(&document);
+    }
     status = run(call);
     call->input = NULL;
+    if (document.at != NULL)
+        explicit_bzero(document.at, document.len); /* secrets may stand in it */
+    free(document.at);
     return status;
 }
 
@@ -221,6 +240,18 @@ static bool is_word(const char *word, const char *name, const char *option)
     return strcmp(word, name) == 0 || strcmp(word, option) == 0;
 }
 
+/* Words that are commands by themselves, and no nouns. */
+static bool has_own_help(const char *word)
+{
+    static const char *const words[] = { "serve", "move", "backup", "restore", "doctor" };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    }
+    return command_stands_alone(word);
+}
+
 int main(int argc, char **argv)
 {
     struct sink out;
@@ -230,8 +261,7 @@ int main(int argc, char **argv)
     process_harden();
     sink_init(&out, take_fd, &out_fd);
     sink_init(&err, take_fd, &err_fd);
-    if (argc > 2 && strcmp(argv[2], "--help") == 0 && strcmp(argv[1], "serve") != 0 &&
-        strcmp(argv[1], "move") != 0)
+    if (argc > 2 && strcmp(argv[2], "--help") == 0 && !has_own_help(argv[1]))
         argv[1] = argv[2]; /* "jeton user --help" */
     if (argc > 1 && is_word(argv[1], "version", "--version")) {
         sink_text(&out, "jeton " JETON_VERSION "\n");
@@ -245,6 +275,17 @@ int main(int argc, char **argv)
     } else if (argc > 1 && strcmp(argv[1], "move") == 0) {
         crypto_init();
         status = move_run(argc - 2, argv + 2, &out, &err);
+    } else if (audit_file_is_asked(argc - 1, argv + 1)) {
+        crypto_init();
+        status = audit_file_run(argc - 3, argv + 3, &out, &err);
+    } else if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
+        status = doctor_run(argc - 2, argv + 2, &out, &err);
+    } else if (argc > 1 && strcmp(argv[1], "backup") == 0) {
+        crypto_init();
+        status = backup_run(argc - 2, argv + 2, &out, &err);
+    } else if (argc > 1 && strcmp(argv[1], "restore") == 0) {
+        crypto_init();
+        status = restore_run(argc - 2, argv + 2, &out, &err);
     } else {
         status = run_command(argc - 1, argv + 1, &out, &err);
     }

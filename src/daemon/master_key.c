@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -77,8 +78,8 @@ static void give_to_owner(int fd, struct str data_dir)
 }
 
 /* Made under another name first: a key that was written by half must never be found. */
-static enum rc make_key(struct str data_dir, const char *path, struct master_key *out_key,
-                        struct buffer *out_error)
+static enum rc write_key(struct str data_dir, const char *path, const unsigned char *bytes,
+                         struct buffer *out_error)
 {
     char draft[PATH_BYTES_MAX + 8];
     bool is_written;
@@ -89,16 +90,25 @@ static enum rc make_key(struct str data_dir, const char *path, struct master_key
     if (fd < 0)
         return refuse(out_error, path, strerror(errno));
     give_to_owner(fd, data_dir);
+    is_written = write(fd, bytes, MASTER_KEY_BYTES) == MASTER_KEY_BYTES && fsync(fd) == 0;
+    if (close(fd) == 0 && is_written && rename(draft, path) == 0)
+        return RC_OK;
+    refuse(out_error, path, strerror(errno));
+    unlink(draft);
+    return RC_INVALID;
+}
+
+static enum rc make_key(struct str data_dir, const char *path, struct master_key *out_key,
+                        struct buffer *out_error)
+{
+    enum rc rc;
+
     out_key->bytes = key_page_new();
     random_bytes(out_key->bytes, MASTER_KEY_BYTES);
-    is_written = write(fd, out_key->bytes, MASTER_KEY_BYTES) == MASTER_KEY_BYTES && fsync(fd) == 0;
-    if (close(fd) != 0 || !is_written || rename(draft, path) != 0) {
-        refuse(out_error, path, strerror(errno));
-        unlink(draft);
+    rc = write_key(data_dir, path, out_key->bytes, out_error);
+    if (rc != RC_OK)
         master_key_close(out_key);
-        return RC_INVALID;
-    }
-    return RC_OK;
+    return rc;
 }
 
 /* The folder must remember the new name, or the store's seals outlive their key. */
@@ -167,6 +177,27 @@ static enum rc open_in_folder(struct str data_dir, bool may_make, struct master_
     else
         master_key_close(out_key);
     return rc;
+}
+
+enum rc master_key_keep(const char *data, const char *file,
+                        const unsigned char bytes[static MASTER_KEY_BYTES],
+                        struct buffer *out_error)
+{
+    char path[PATH_BYTES_MAX];
+    char folder[PATH_BYTES_MAX];
+    struct str dir;
+    int len = file != NULL ? snprintf(path, sizeof(path), "%s", file)
+                           : snprintf(path, sizeof(path), "%s/master.key", data);
+    enum rc rc;
+
+    if (len < 0 || len >= PATH_BYTES_MAX)
+        return refuse(out_error, "", "has too long a name");
+    if (access(path, F_OK) == 0)
+        return refuse(out_error, path, "is there already");
+    snprintf(folder, sizeof(folder), "%s", path);
+    dir = str_of(dirname(folder));
+    rc = write_key(dir, path, bytes, out_error);
+    return rc == RC_OK ? sync_folder(dir, path, out_error) : rc;
 }
 
 void master_key_remove(const char *data)

@@ -35,6 +35,15 @@ enum rc master_key_open(const char *data, const char *file, bool may_make,
                         struct master_key *out_key, bool *out_was_made,
                         struct buffer *out_error) MUST_CHECK;
 
+/*
+ * Writes a key that came with a backup: to `file`, or as "master.key" of the data folder.
+ *
+ * Answers: RC_OK · RC_INVALID there is a file of that name already, or it cannot be written
+ */
+enum rc master_key_keep(const char *data, const char *file,
+                        const unsigned char bytes[static MASTER_KEY_BYTES],
+                        struct buffer *out_error) MUST_CHECK;
+
 /* Removes the "master.key" that was made just now, and that sealed nothing. */
 void master_key_remove(const char *data);
 

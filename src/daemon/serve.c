@@ -1,5 +1,6 @@
 #include "daemon/serve.h"
 
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +8,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/audit_sealer.h"
 #include "daemon/check.h"
+#include "daemon/confine.h"
 #include "daemon/control.h"
 #include "daemon/database_watch.h"
 #include "daemon/entrance.h"
@@ -16,8 +19,10 @@
 #include "daemon/process.h"
 #include "daemon/restart.h"
 #include "daemon/settings.h"
+#include "fetch/launcher.h"
 #include "http/http.h"
 #include "oauth/proof.h"
+#include "store/shared.h"
 #include "web/web.h"
 
 enum { ERROR_BYTES = 512 };
@@ -41,11 +46,16 @@ struct server {
     struct logout_meters logout_meters;
     struct logout_sender *logout_sender;
     struct letter_head letters;
+    struct audit_sealer *audit_sealer;
     struct control_server *control;
     pthread_t signal_thread;
     bool has_signal_thread;
+    bool is_open; /* what the signal thread may begin with; written before `begin` */
+    sem_t begin;  /* it may take signals, or, when it restarts, run the next program */
+    sem_t told;   /* it has taken the last one */
     struct restart restart;
-    bool restarts; /* told to: the signal thread writes it, and is joined before it is read */
+    char listeners[RESTART_LISTENERS_BYTES]; /* for the next program */
+    bool restarts; /* told to: the signal thread writes it before `told` */
     struct buffer *error;
 };
 
@@ -179,9 +189,15 @@ static bool begin_restart(struct server *server)
     return true;
 }
 
-static void *signal_main(void *context)
+static void await(sem_t *semaphore)
 {
-    struct server *server = context;
+    while (sem_wait(semaphore) != 0)
+        continue;
+}
+
+/* Until it is told to end, in one way or the other. */
+static void take_signals(struct server *server)
+{
     sigset_t set;
     int number;
 
@@ -195,11 +211,39 @@ static void *signal_main(void *context)
         }
         if (number != SIGUSR2) {
             stop(server, number);
-            return NULL;
+            return;
         }
         if (begin_restart(server))
-            return NULL;
+            return;
     }
+}
+
+/* The one thread that may run another program: see decision 0016. */
+static void *signal_main(void *context)
+{
+    struct server *server = context;
+
+    confine_signal_thread(&server->settings);
+    await(&server->begin);
+    if (!server->is_open)
+        return NULL;
+    take_signals(server);
+    sem_post(&server->told);
+    if (!server->restarts)
+        return NULL;
+    await(&server->begin); /* for all that stood open to be closed */
+    restart_run(&server->restart, server->listeners);
+    return NULL;
+}
+
+/* Before the cage, which it stays out of, and before anything that it serves is open. */
+static bool start_signal_thread(struct server *server)
+{
+    sem_init(&server->begin, 0, 0);
+    sem_init(&server->told, 0, 0);
+    server->has_signal_thread =
+        pthread_create(&server->signal_thread, NULL, signal_main, server) == 0;
+    return server->has_signal_thread;
 }
 
 /* Before the first thread: every one inherits the mask, and only signal_main takes them. */
@@ -261,6 +305,16 @@ static void say_schema(const struct server *server)
                   LOG_INT("known", schema.known_version));
 }
 
+/* Told at every start: what was ended in between is to be looked at. */
+static void say_restored(const struct server *server)
+{
+    struct store_restored restored = store_restored(server->house.store);
+
+    if (restored.at != 0)
+        log_event(LOG_WARN, "store_was_restored", LOG_INT("taken_at", restored.taken_at),
+                  LOG_INT("restored_at", restored.at));
+}
+
 static enum rc open_mailer(struct server *server)
 {
     const struct mail_settings *settings = &server->settings.mail;
@@ -295,7 +349,8 @@ static enum rc open_web(struct server *server)
     if (rc != RC_OK)
         return fault(server, rc, "the keys and tokens cannot be read");
     rc = proof_book_new(server->house.master_key.bytes,
-                        server->settings.dpop_nonce == DPOP_NONCE_REQUIRED, &server->proofs);
+                        server->settings.dpop_nonce == DPOP_NONCE_REQUIRED,
+                        store_restored(server->house.store).at, &server->proofs);
     if (rc != RC_OK)
         return fault(server, rc, "the keys of nonces");
     server->oauth = (struct oauth){ .store = server->house.store,
@@ -345,15 +400,16 @@ static enum rc open_all(struct server *server)
         ((server->mailer != NULL && mailer_start(server->mailer, &server->letters) != RC_OK) ||
          logout_sender_start(server->logout_sender) != RC_OK))
         return fault(server, RC_SYSTEM, "a thread");
+    if (rc == RC_OK)
+        rc = audit_sealer_start(server->house.store, &server->settings.audit,
+                                server->house.master_key.bytes, &server->audit_sealer);
     if (rc == RC_OK && server->settings.data != NULL)
         rc = control_server_open(server->settings.data, &server->house, &server->control,
                                  server->error);
     if (rc != RC_OK)
         return rc;
-    server->has_signal_thread =
-        pthread_create(&server->signal_thread, NULL, signal_main, server) == 0;
     process_lock_memory();
-    return server->has_signal_thread ? RC_OK : fault(server, RC_SYSTEM, "a thread");
+    return RC_OK;
 }
 
 /* In the reverse order. The control socket goes first: its commands use all the rest. */
@@ -371,6 +427,7 @@ static void close_all(struct server *server)
     outside_close(&server->outside);
     if (server->mailer != NULL)
         mailer_close(server->mailer);
+    audit_sealer_stop(server->audit_sealer); /* behind all that writes events */
     database_watch_stop(server->database_watch);
     if (server->house.store != NULL)
         house_close(&server->house);
@@ -384,6 +441,8 @@ static void say_ready(const struct server *server)
     ssize_t written;
 
     say_schema(server);
+    say_restored(server);
+    confine_say(&server->settings);
     entrance_warn(&server->entrance, &server->settings);
     log_event(
         LOG_INFO, "started", LOG_TEXT("version", JETON_VERSION),
@@ -446,53 +505,55 @@ static int check(struct settings *settings, struct buffer *error)
     return STATUS_REFUSED;
 }
 
-static void warn_of_password(const struct settings *settings)
-{
-    if (settings->database.has_password)
-        log_event(LOG_WARN, "database_password_in_sight",
-                  LOG_TEXT("where", settings_has_file_database(settings) ? settings->config_path
-                                                                         : "--database"),
-                  LOG_TEXT("advice", settings_has_file_database(settings)
-                                         ? "this file is no place for secrets: put it into one of "
-                                           "its own, database-password-file"
-                                         : DATABASE_PASSWORD_ADVICE));
-}
-
 /* Comes back only when nothing could be started in this one's place. */
 static int restart(struct server *server)
 {
-    static char listeners[RESTART_LISTENERS_BYTES];
-    struct buffer text = buffer_over(listeners, sizeof(listeners) - 1);
+    struct buffer text = buffer_over(server->listeners, sizeof(server->listeners) - 1);
     /* Without them the next program opens its own: better late than never. */
     enum rc rc = http_server_leave_listeners(server->http, &text);
 
     close_all(server);
+    launcher_close();
     if (rc != RC_OK)
         log_event(LOG_ERROR, "listeners_lost", LOG_TEXT("why", rc_words(rc)));
-    restart_run(&server->restart, listeners);
+    sem_post(&server->begin);
+    pthread_join(server->signal_thread, NULL);
     log_event(LOG_ERROR, "stopped", LOG_TEXT("version", JETON_VERSION),
               LOG_TEXT("why", "no program could be run"));
     return STATUS_REFUSED;
 }
 
+static enum rc open_caged(struct server *server)
+{
+    enum rc rc;
+
+    if (!start_signal_thread(server))
+        return fault(server, RC_SYSTEM, "a thread");
+    rc = confine_server(&server->settings, server->error);
+    return rc == RC_OK ? open_all(server) : rc;
+}
+
 static int serve(struct server *server)
 {
-    enum rc rc = open_all(server);
+    enum rc rc = open_caged(server);
 
-    if (rc == RC_SPENT) { /* told to stop before it could begin */
-        close_all(server);
-        return STATUS_DONE;
-    }
+    server->is_open = rc == RC_OK;
+    if (server->has_signal_thread)
+        sem_post(&server->begin);
     if (rc != RC_OK) {
-        fprintf(stderr, "jeton: serve: %.*s\n", STR_ARGS(buffer_str(server->error)));
+        if (rc != RC_SPENT) /* told to stop before it could begin */
+            fprintf(stderr, "jeton: serve: %.*s\n", STR_ARGS(buffer_str(server->error)));
+        if (server->has_signal_thread)
+            pthread_join(server->signal_thread, NULL);
         close_all(server);
-        return STATUS_REFUSED;
+        return rc == RC_SPENT ? STATUS_DONE : STATUS_REFUSED;
     }
     say_ready(server);
     http_server_run(server->http);
-    pthread_join(server->signal_thread, NULL);
+    await(&server->told);
     if (server->restarts)
         return restart(server);
+    pthread_join(server->signal_thread, NULL);
     close_all(server);
     log_event(LOG_INFO, "stopped", LOG_TEXT("version", JETON_VERSION));
     return STATUS_DONE;
@@ -515,6 +576,8 @@ int serve_run(int argc, char *const *argv)
         buffer_append_str(&error, STR("there is an argument too many"));
         return fail_usage(&error);
     }
+    if (!options_has(&options, "check"))
+        confine_launcher();
     if (settings_open(&options, &server.settings, &error) != RC_OK) {
         settings_close(&server.settings);
         return fail_usage(&error);
@@ -522,7 +585,7 @@ int serve_run(int argc, char *const *argv)
     log_init(server.settings.log_level, server.settings.log_format);
     if (options_has(&options, "check"))
         return check(&server.settings, &error);
-    warn_of_password(&server.settings);
+    entrance_warn_of_password(&server.settings);
     block_signals();
     server.error = &error;
     restart_init(argc, argv, &server.restart);

@@ -7,10 +7,13 @@
 
 #define LOCKOUT_MODES      "throttle|timed|disable"
 #define DPOP_NONCE_MODES   "offered|required"
+#define SANDBOX_MODES      "on|off|required"
 #define REGISTRATION_MODES "off|token|open"
+#define AUDIT_LOGS         "none|log|syslog"
 enum {
     LOCKOUT_DURATION_S = 1800,
     PERMANENT_DAY_COUNT_MAX = 36500,
+    AUDIT_DAY_COUNT_MAX = 36500,
     DRAIN_DELAY_S_MAX = 3600,
     TOKEN_MEMORY_MIB_MAX = 1024 * 1024,
     CLIENT_REGISTRATION_COUNT_MAX = 1000000 /* each is in memory, as all clients are */
@@ -44,8 +47,11 @@ const struct option_spec settings_options[] = {
     { "lockout-duration", "SECONDS", "how long a timed lock lasts (default: 1800)", false },
     { "permanent-lifetime-max", "DAYS", "how long permanent tokens may live (default: 0, no limit)",
       false },
+    { "audit-log", AUDIT_LOGS, "where audit events go besides the store (default: none)", false },
+    { "audit-retention", "DAYS", "how long audit events are kept (default: 0, for ever)", false },
     { "dpop-nonce", DPOP_NONCE_MODES, "whether DPoP proofs need a nonce of ours (default: offered)",
       false },
+    { "sandbox", SANDBOX_MODES, "what the server keeps itself from (default: on)", false },
     { "tls-client-listen", "HOST:PORT", "HTTPS that asks clients for a certificate (RFC 8705)",
       true },
     { "tls-client-ca", "FILE", "whose certificates clients may authenticate with, PEM", false },
@@ -233,6 +239,9 @@ static const struct row rows[] = {
       .max = TOKEN_MEMORY_MIB_MAX },
     { "drain-delay", ROW_NUMBER, AT(drain_delay_s), IN_FILE(drain_delay), .min = 0,
       .max = DRAIN_DELAY_S_MAX },
+    { "audit-log", ROW_CHOICE, AT(audit.log), IN_FILE(audit_log), .choices = AUDIT_LOGS },
+    { "audit-retention", ROW_NUMBER, AT(audit.retention_days), IN_FILE(audit_retention), .min = 0,
+      .max = AUDIT_DAY_COUNT_MAX },
     { .name = "database", .kind = ROW_TEXT, AT(database_settings.uri), IN_FILE(database) },
     { .name = "database-password-file",
       .kind = ROW_TEXT,
@@ -242,6 +251,7 @@ static const struct row rows[] = {
       IN_FILE(database_connections), .min = DATABASE_CONNECTION_COUNT_MIN,
       .max = DATABASE_CONNECTION_COUNT_MAX },
     { "dpop-nonce", ROW_CHOICE, AT(dpop_nonce), IN_FILE(dpop_nonce), .choices = DPOP_NONCE_MODES },
+    { "sandbox", ROW_CHOICE, AT(sandbox), IN_FILE(sandbox), .choices = SANDBOX_MODES },
     { .name = "tls-client-listen",
       .kind = ROW_TEXTS,
       AT(outside.client_listens),

@@ -10,6 +10,8 @@
 
 #include "account/throttle.h"
 #include "base/log.h"
+#include "daemon/audit_sealer.h"
+#include "daemon/cage.h"
 #include "daemon/database.h"
 #include "daemon/mail_route.h"
 #include "daemon/newcomers.h"
@@ -43,10 +45,12 @@ struct settings {
     unsigned hash_threads;
     unsigned loops;
     struct lockout lockout;
+    struct audit_settings audit;
     int64_t drain_delay_s;
     int64_t token_memory_mib;
     int64_t permanent_days_max; /* of permanent tokens' life; 0: no limit */
     unsigned dpop_nonce;        /* enum dpop_nonce */
+    unsigned sandbox;           /* enum sandbox */
     struct outside_settings outside;
     struct newcomers_settings newcomers;
     struct mail_settings mail;

@@ -161,9 +161,9 @@ enum rc spectrum_issue(struct dialect_call *call, int64_t ttl_minutes, bool has_
     struct session session = { .address_bits = address_bits(call),
                                .idle_s = call->settings->spectrum_idle_s };
     struct issue_plan plan = { .session = has_session ? &session : NULL };
-    struct catalog_client *client;
-    const struct secret *password;
-    struct str user;
+    struct catalog_client *client = NULL;
+    const struct secret *password = NULL;
+    struct str user = { 0 };
     enum rc rc;
 
     if (ttl_minutes == 0 && !has_session && !call->settings->spectrum_endless)

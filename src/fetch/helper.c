@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "codec/field.h"
+#include "fetch/launcher.h"
 
 enum { PAUSE_MS = 1000, PAUSE_MS_MAX = 60 * 1000, PASSWORD_FILE_BYTES_MAX = 1500 };
 
@@ -96,23 +96,10 @@ static enum rc read_login(const char *path, struct secret *out_user, struct secr
 
 /* ---- the program ---- */
 
-/* Where our own program is; the helper is near it. */
 static enum rc find_program(struct helper *helper, struct buffer *out_error)
 {
-    static const char *const places[] = { "/jeton-fetch", "/../libexec/jeton/jeton-fetch",
-                                          "/../fetch/jeton-fetch" };
-    char own[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
-
-    while (len > 0 && own[len] != '/')
-        len--;
-    for (size_t i = 0; len > 0 && i < sizeof(places) / sizeof(places[0]); i++) {
-        int written =
-            snprintf(helper->program, sizeof(helper->program), "%.*s%s", (int)len, own, places[i]);
-
-        if (written < (int)sizeof(helper->program) && access(helper->program, X_OK) == 0)
-            return RC_OK;
-    }
+    if (launcher_find_program(helper->program))
+        return RC_OK;
     buffer_append_str(out_error, STR("the program jeton-fetch, which sends the mail, is not where "
                                      "jeton is"));
     return RC_INVALID;
@@ -148,9 +135,13 @@ static void stop(struct helper *helper)
     if (helper->pid == 0)
         return;
     close(helper->fd);
-    kill(helper->pid, SIGKILL); /* it keeps nothing that could be lost */
-    while (waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    if (launcher_is_there()) {
+        launcher_end(helper->pid);
+    } else {
+        kill(helper->pid, SIGKILL); /* it keeps nothing that could be lost */
+        while (waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
     helper->pid = 0;
 }
 
@@ -161,45 +152,6 @@ static void bury(struct helper *helper)
     helper->start_at_ms = clock_monotonic_ms() + helper->pause_ms;
     helper->pause_ms =
         helper->pause_ms * 2 < PAUSE_MS_MAX ? helper->pause_ms * 2 : (int64_t)PAUSE_MS_MAX;
-}
-
-/* The child's descriptors and signals; everything else of ours ends at the exec. */
-static bool plan_child(int child_fd, posix_spawn_file_actions_t *actions, posix_spawnattr_t *how)
-{
-    sigset_t none;
-    sigset_t all;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    return posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
-           posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) ==
-               0 &&
-           posix_spawn_file_actions_adddup2(actions, child_fd, WIRE_FD) == 0 &&
-           posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FD + 1) == 0 &&
-           posix_spawnattr_setsigmask(how, &none) == 0 &&
-           posix_spawnattr_setsigdefault(how, &all) == 0 &&
-           posix_spawnattr_setflags(how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) == 0;
-}
-
-static bool spawn(struct helper *helper, int child_fd)
-{
-    char name[] = "jeton-fetch";
-    char *const words[] = { name, NULL };
-    char *const environment[] = { NULL };
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t how;
-    bool is_spawned;
-
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&how);
-    is_spawned =
-        plan_child(child_fd, &actions, &how) &&
-        posix_spawn(&helper->pid, helper->program, &actions, &how, words, environment) == 0;
-    posix_spawnattr_destroy(&how);
-    posix_spawn_file_actions_destroy(&actions);
-    if (!is_spawned)
-        helper->pid = 0;
-    return is_spawned;
 }
 
 /* dup2 onto itself would leave the end to be closed at the exec. */
@@ -257,7 +209,10 @@ static bool start(struct helper *helper)
         return false;
     helper->fd = ends[0];
     ends[1] = above_wire(ends[1]);
-    if (ends[1] < 0 || !spawn(helper, ends[1]))
+    if (ends[1] >= 0)
+        helper->pid =
+            launcher_is_there() ? launcher_run(ends[1]) : launcher_spawn(helper->program, ends[1]);
+    if (helper->pid == 0)
         close(helper->fd);
     if (ends[1] >= 0)
         close(ends[1]);

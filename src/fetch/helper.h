@@ -6,8 +6,8 @@
  * gets a socket, standard error, and nothing else: no environment, no other descriptor, no words.
  * A request waits for its answer; a helper that hangs is killed.
  *
- * Threads: one at a time uses a helper. It dies with the thread that asked first
- * (PR_SET_PDEATHSIG), so that a server that was killed leaves none behind.
+ * Threads: one at a time uses a helper. It dies with the launcher (fetch/launcher.h), which dies
+ * with the server, so that a server that was killed leaves none behind.
  */
 #ifndef JETON_FETCH_HELPER_H
 #define JETON_FETCH_HELPER_H

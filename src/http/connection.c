@@ -500,8 +500,7 @@ void connection_handle(struct http_loop *loop, struct connection *connection, ui
     }
 }
 
-/* Drops the answer with the connection: the kernel need not keep it for a client that reads no
- * more. */
+/* Drops the answer as well: the kernel need not keep it for a client that reads no more. */
 static void reset(struct http_loop *loop, struct connection *connection)
 {
     const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
@@ -576,6 +575,7 @@ void connection_accept(struct http_loop *loop, const struct listener *listener, 
 
     if (!is_admitted(server, peer, &is_counted)) {
         loop_count(&loop->counts.connections_refused);
+        server_say_full(server, false, loop->now_ms);
         close(fd);
         return;
     }

@@ -253,6 +253,7 @@ struct http_counts {
     uint64_t queue_depth[3];    /* by lane, now */
     uint64_t tls_handshakes;
     uint64_t tls_handshake_failures;
+    int64_t certificate_expires_at; /* 0: there is none */
 };
 
 void http_server_counts(const struct http_server *server, struct http_counts *out_counts);

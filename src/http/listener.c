@@ -11,7 +11,12 @@
 #include "http/address.h"
 #include "http/handed.h"
 
-enum { BACKLOG = 4096, FIRST_INHERITED_FD = 3, INHERITED_COUNT_MAX = 64 };
+enum {
+    BACKLOG = 4096,
+    FIRST_INHERITED_FD = 3,
+    INHERITED_COUNT_MAX = 64,
+    SEND_BUFFER_BYTES = 64 * 1024 /* the kernel doubles it, socket(7) */
+};
 
 static enum rc fail(struct buffer *out_error, const struct http_listener *setting, const char *what,
                     int error)
@@ -93,7 +98,20 @@ static bool parse_host_port(struct str text, struct http_address *out_address, u
     return address_parse(host, out_address);
 }
 
-/* Answers and their options are set on the listener: accepted sockets inherit them. */
+/*
+ * Set on the listener: accepted sockets inherit them. Left alone, the kernel lets what waits to be
+ * sent grow to 4 MiB for a client that reads nothing, and takes it before the write's deadline
+ * could begin.
+ */
+static void set_stream_options(int fd)
+{
+    int on = 1;
+    int send_bytes = SEND_BUFFER_BYTES;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes));
+}
+
 static int open_tcp_socket(bool is_v4, bool is_any)
 {
     int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -103,7 +121,7 @@ static int open_tcp_socket(bool is_v4, bool is_any)
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    set_stream_options(fd);
     if (!is_v4)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &is_v6_only, sizeof(is_v6_only));
     return fd;
@@ -216,7 +234,6 @@ static bool take_socket(int fd, struct listener *listener)
     int is_listening = 0;
     socklen_t option_len = sizeof(is_listening);
     int flags = fcntl(fd, F_GETFL);
-    int on = 1;
 
     if (flags < 0 || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &option_len) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &len) != 0)
@@ -226,7 +243,7 @@ static bool take_socket(int fd, struct listener *listener)
         fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
         return false;
     if (address.ss_family != AF_UNIX)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        set_stream_options(fd);
     listener->fd = fd;
     listener->port = port_of(&address);
     return true;

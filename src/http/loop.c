@@ -1,6 +1,7 @@
 #include "http/loop.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -21,7 +22,9 @@ enum {
     /* Exchanges kept for the next request, with the pages they have touched. */
     FREE_EXCHANGE_MAX = 256,
     FREE_EXCHANGE_LOW = 16, /* left after a quiet while */
-    TRIM_COUNT = 16         /* most that are given back to the kernel in a second */
+    TRIM_COUNT = 16,        /* most that are given back to the kernel in a second */
+    /* Of so many connections, what they took is given back when more than half have left. */
+    CROWD_COUNT = 1024
 };
 
 /* Stand in the place of a connection's index in an event. */
@@ -194,6 +197,7 @@ static bool accept_one(struct http_loop *loop, const struct listener *listener)
         return false;
     if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
         return true; /* that one connection failed, accept(2) */
+    server_say_full(loop->server, true, loop->now_ms);
     loop->listen_again_ms = loop->now_ms + ACCEPT_PAUSE_MS;
     return false;
 }
@@ -219,6 +223,23 @@ static void trim_exchanges(struct http_loop *loop)
     loop->free_exchange_least = loop->free_exchange_count;
 }
 
+static bool has_crowd_left(const struct http_loop *loop)
+{
+    return loop->crowd_count >= CROWD_COUNT && loop->connection_count < loop->crowd_count / 2;
+}
+
+/* Once a second. What thousands of TLS connections took stays with the allocator, in pieces, until
+ * it is asked to look for whole pages; that takes some milliseconds. */
+static void trim_memory(struct http_loop *loop)
+{
+    if (has_crowd_left(loop)) {
+        malloc_trim(0);
+        loop->crowd_count = 0;
+    }
+    if (loop->crowd_count < loop->connection_count)
+        loop->crowd_count = loop->connection_count;
+}
+
 static void update_clock(struct http_loop *loop)
 {
     int64_t unix_ms;
@@ -231,6 +252,7 @@ static void update_clock(struct http_loop *loop)
     message_format_date(unix_ms / 1000, loop->date);
     loop->date_until_ms = loop->now_ms + 1000 - unix_ms % 1000;
     trim_exchanges(loop);
+    trim_memory(loop);
 }
 
 static int wait_ms(const struct http_loop *loop)
@@ -242,7 +264,8 @@ static int wait_ms(const struct http_loop *loop)
     if (loop->listen_again_ms != 0 && loop->listen_again_ms < next_ms)
         next_ms = loop->listen_again_ms;
     /* Wakes each second to trim, as long as there is something to trim. */
-    if (loop->free_exchange_count > FREE_EXCHANGE_LOW && loop->date_until_ms < next_ms)
+    if ((loop->free_exchange_count > FREE_EXCHANGE_LOW || has_crowd_left(loop)) &&
+        loop->date_until_ms < next_ms)
         next_ms = loop->date_until_ms;
     if (next_ms == INT64_MAX)
         return -1;

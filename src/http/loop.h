@@ -49,6 +49,7 @@ struct http_loop {
     struct connection *connections; /* an array; pages are touched when used */
     uint32_t connection_fresh;      /* never used from this index on         */
     uint32_t connection_count;      /* open                                  */
+    uint32_t crowd_count;           /* most that were open, seen once a second; 0 after a trim */
     struct connection *free_connections;
     struct timer_lists timers;
 

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "crypto/random.h"
 #include "http/handed.h"
 
@@ -12,7 +13,8 @@ enum {
     HASH_NICE = 10, /* measured: keeps the fast lane's p99 while jobs still finish */
     /* Descriptors that are not connections: listeners, loops, the store, logs, and some to spare.
      */
-    OTHER_DESCRIPTOR_COUNT = 128
+    OTHER_DESCRIPTOR_COUNT = 128,
+    SAY_FULL_MS = 60 * 1000
 };
 
 static unsigned or_default(unsigned setting, unsigned otherwise)
@@ -141,6 +143,14 @@ static enum rc new_tls(const struct http_server *server, struct tls_context **ou
     return rc;
 }
 
+/* Notes of the context what can be asked without its lock. */
+static enum rc take_tls(struct http_server *server, enum rc rc)
+{
+    if (rc == RC_OK)
+        atomic_store(&server->certificate_expires_at, tls_context_expires_at(server->tls));
+    return rc;
+}
+
 static enum rc open_tls(struct http_server *server, struct buffer *out_error)
 {
     bool is_needed = false;
@@ -153,7 +163,7 @@ static enum rc open_tls(struct http_server *server, struct buffer *out_error)
         BUFFER_APPEND_LITERAL(out_error, "TLS: a certificate file and a key file are needed");
         return RC_INVALID;
     }
-    return new_tls(server, &server->tls, out_error);
+    return take_tls(server, new_tls(server, &server->tls, out_error));
 }
 
 /* What the program before this one left, and is configured still. The rest is closed, for it may
@@ -348,6 +358,21 @@ void http_server_stop(struct http_server *server)
         loop_wake(&server->loops[i]);
 }
 
+void server_say_full(struct http_server *server, bool waits, int64_t now_ms)
+{
+    const char *why = waits ? "no descriptor is left"
+                      : atomic_load(&server->connection_count) < server->config.connection_count_max
+                          ? "the cap of one address"
+                          : "the cap of all";
+    int64_t again_ms = atomic_load(&server->say_full_again_ms);
+
+    if (now_ms < again_ms || !atomic_compare_exchange_strong(&server->say_full_again_ms, &again_ms,
+                                                             now_ms + SAY_FULL_MS))
+        return;
+    log_event(LOG_WARN, "connections_full", LOG_TEXT("why", why),
+              LOG_INT("open", atomic_load(&server->connection_count)));
+}
+
 void server_loop_has_stopped_listening(struct http_server *server)
 {
     if (atomic_fetch_sub(&server->listening_count, 1) != 1 || atomic_load(&server->hands_over))
@@ -390,9 +415,10 @@ enum rc http_server_reload_tls(struct http_server *server, struct buffer *out_er
     pthread_mutex_lock(&server->tls_mutex);
     stale = server->tls;
     server->tls = fresh;
+    rc = take_tls(server, RC_OK);
     pthread_mutex_unlock(&server->tls_mutex);
     tls_context_free(stale);
-    return RC_OK;
+    return rc;
 }
 
 unsigned http_server_port(const struct http_server *server, size_t listener_index)
@@ -448,5 +474,6 @@ void http_server_counts(const struct http_server *server, struct http_counts *ou
     }
     for (size_t lane = LANE_WORK; lane <= LANE_HASH; lane++)
         sum.queue_depth[lane] = lane_depth(server->lanes[lane]);
+    sum.certificate_expires_at = atomic_load(&server->certificate_expires_at);
     *out_counts = sum;
 }

@@ -24,8 +24,10 @@ struct http_server {
     uint64_t id_base;             /* random: ids of two processes do not meet */
     pthread_mutex_t tls_mutex;
     struct tls_context *tls;
+    _Atomic int64_t certificate_expires_at; /* of tls */
     _Atomic unsigned connection_count;
-    _Atomic unsigned listening_count; /* loops that accept */
+    _Atomic unsigned listening_count;  /* loops that accept */
+    _Atomic int64_t say_full_again_ms; /* monotonic; until then it is not told again */
     _Atomic bool is_stopping;
     _Atomic bool hands_over; /* when it stops, its listeners stay open */
 };
@@ -33,6 +35,10 @@ struct http_server {
 /* A stream made from the certificate that is current now; NULL when that fails. */
 struct tls_stream *server_tls_stream_new(struct http_server *server,
                                          const struct listener *listener, int fd);
+
+/* Logs that a connection was turned away at a cap, or has to wait for a descriptor; what follows
+ * within a minute is not told. */
+void server_say_full(struct http_server *server, bool waits, int64_t now_ms);
 
 /* The loop has stopped accepting; the last one closes the listeners, if they are not handed over.
  */

@@ -62,6 +62,8 @@ static const char *const event_kind_texts[] = {
     [EVENT_CONSENT_GIVEN] = "consent_given",
     [EVENT_CONSENT_DENIED] = "consent_denied",
     [EVENT_CODE_REUSED] = "authorization_code_reused",
+    [EVENT_RESTORED] = "restored",
+    [EVENT_AUDIT_TRIMMED] = "audit_trimmed",
 };
 
 static const struct str token_kind_texts[TOKEN_KIND_COUNT] = {

@@ -129,7 +129,9 @@ enum event_kind {
     EVENT_PERMANENT_CHANGED = 19, /* made, renamed, rotated; revoking is EVENT_GRANT_ENDED */
     EVENT_CONSENT_GIVEN = 20,     /* a person allowed a client something */
     EVENT_CONSENT_DENIED = 21,
-    EVENT_CODE_REUSED = 22 /* an authorization code came twice; its grant was ended */
+    EVENT_CODE_REUSED = 22,  /* an authorization code came twice; its grant was ended */
+    EVENT_RESTORED = 23,     /* the store comes from a backup from here on */
+    EVENT_AUDIT_TRIMMED = 24 /* old events were removed; token_id: the last checkpoint's number */
 };
 
 struct str grant_type_format(enum grant_type type);

@@ -2,6 +2,7 @@
 #include "crypto/digest.h"
 #include "oauth/client_auth.h"
 #include "oauth/client_keys.h"
+#include "store/shared.h"
 
 enum { JTI_BYTES_MAX = 256, ISSUER_PATH_BYTES_MAX = 512 };
 
@@ -94,6 +95,18 @@ static bool is_for_us(const struct oauth_call *call, const struct client *client
                         is_endpoint(call, audience, STR("/oauth2/par")));
 }
 
+/* Whether it may have been made before the store was restored: what was seen then is not known. */
+static bool is_from_before(const struct json_value *root, int64_t expires_at,
+                           struct oauth_call *call)
+{
+    const struct json_value *value = json_find(root, STR("iat"));
+    int64_t restored_at = store_restored(call->oauth->store).at;
+    int64_t at = expires_at - CLIENT_ASSERTION_LIFE_S_MAX - CLIENT_ASSERTION_SKEW_S;
+
+    return restored_at != 0 && (value == NULL || read_date(value, call->arena, &at)) &&
+           at <= restored_at;
+}
+
 /* NULL when all is well, else why not. */
 static const char *judge(struct oauth_call *call, const struct client *client,
                          const struct json_value *root, struct claims *claims)
@@ -119,6 +132,8 @@ static const char *judge(struct oauth_call *call, const struct client *client,
         return "assertion: not yet good";
     if (!has_begun(root, STR("iat"), call)) /* point 6 */
         return "assertion: made in the future";
+    if (is_from_before(root, claims->expires_at, call))
+        return "assertion: made before the server was restored from a backup";
     /* Point 7: we ask for it, or it could be replayed. */
     if (json_get_string(json_find(root, STR("jti")), &claims->jti) != RC_OK ||
         claims->jti.len == 0 || claims->jti.len > JTI_BYTES_MAX)

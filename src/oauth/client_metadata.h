@@ -70,6 +70,9 @@ enum rc client_metadata_apply_all(const struct str *objects, size_t object_count
                                   struct arena *arena, struct client *client,
                                   struct metadata_problem *out_problem) MUST_CHECK;
 
+/* Whether a registration may have a member of that name, whoever makes it. */
+bool client_metadata_knows(struct str name);
+
 /* Appends the members of a client, columns and metadata alike, as RFC 7591 3.2.1 shows them:
  * between braces that the caller writes. */
 enum rc client_metadata_format(const struct client *client, struct arena *arena,

@@ -357,23 +357,40 @@ static void clear_column(struct judge *judge, struct str name)
         client->policy &= ~(unsigned)CLIENT_IS_PAIRWISE;
 }
 
+static const struct {
+    struct str name;
+    column_judge *judge;
+} columns[] = {
+    { { "client_name", 11 }, judge_name },
+    { { "redirect_uris", 13 }, judge_redirect_uris },
+    { { "grant_types", 11 }, judge_grant_types },
+    { { "response_types", 14 }, judge_response_types },
+    { { "scope", 5 }, judge_scope },
+    { { "token_endpoint_auth_method", 26 }, judge_auth_method },
+    { { "subject_type", 12 }, judge_subject_type },
+};
+
+enum { COLUMN_COUNT = sizeof(columns) / sizeof(columns[0]) };
+
+bool client_metadata_knows(struct str name)
+{
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        if (str_equal(columns[i].name, name))
+            return true;
+    for (const struct metadata_policy *policy = metadata_policies; policy->bit != 0; policy++)
+        if (str_equal(policy->name, name))
+            return true;
+    for (const struct metadata_member *member = metadata_members; member->name.len > 0; member++)
+        if (str_equal(member->name, name))
+            return true;
+    return false;
+}
+
 static enum rc merge_columns(struct judge *judge, const struct json_value *root)
 {
-    static const struct {
-        struct str name;
-        column_judge *judge;
-    } columns[] = {
-        { { "client_name", 11 }, judge_name },
-        { { "redirect_uris", 13 }, judge_redirect_uris },
-        { { "grant_types", 11 }, judge_grant_types },
-        { { "response_types", 14 }, judge_response_types },
-        { { "scope", 5 }, judge_scope },
-        { { "token_endpoint_auth_method", 26 }, judge_auth_method },
-        { { "subject_type", 12 }, judge_subject_type },
-    };
     enum rc rc = RC_OK;
 
-    for (size_t i = 0; rc == RC_OK && i < sizeof(columns) / sizeof(columns[0]); i++) {
+    for (size_t i = 0; rc == RC_OK && i < COLUMN_COUNT; i++) {
         const struct json_value *value = json_find(root, columns[i].name);
 
         if (value != NULL && json_is_null(value))

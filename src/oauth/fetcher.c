@@ -147,10 +147,12 @@ static struct document *make_room(struct fetcher *fetcher, const struct target *
 static void remember(struct fetcher *fetcher, const struct target *target, struct str body,
                      int64_t now)
 {
-    struct document *document = make_room(fetcher, target);
+    struct document *document;
     char *copy = malloc(body.len + 1);
 
-    ASSERT(copy != NULL);
+    if (copy == NULL)
+        return; /* the next one fetches it again */
+    document = make_room(fetcher, target);
     if (body.len > 0)
         memcpy(copy, body.at, body.len);
     free(document->body);

@@ -7,7 +7,9 @@ enum rc grant_client_credentials_answer(struct oauth_call *call,
                                         const struct client *client, struct buffer *out_json)
 {
     struct issue_plan plan = { .grant_type = GRANT_TYPE_CLIENT_CREDENTIALS, .client = client };
-    struct scope_demand demand = { .scope = request->scope, .resources = request->resources };
+    struct scope_demand demand = { .scope = request->scope,
+                                   .resources = request->resources,
+                                   .may_administer = true };
     struct token_answer answer;
     UNINITIALIZED struct store_unit unit;
     enum rc rc;

@@ -59,7 +59,9 @@ struct oauth_store_meters oauth_read_store_meters(const struct oauth *oauth)
                                         .queue_depth = counts.queue_depth,
                                         .commit_ns = counts.commit_ns,
                                         .retries = counts.retries,
-                                        .connections = counts.connections };
+                                        .connections = counts.connections,
+                                        .disk_free_bytes = counts.disk_free_bytes,
+                                        .disk_bytes = counts.disk_bytes };
 }
 
 enum rc oauth_refuse(struct oauth_call *call, enum oauth_error error, const char *description,

@@ -150,6 +150,8 @@ struct oauth_store_meters {
     uint64_t commit_ns; /* sum over commits */
     uint64_t retries;
     uint64_t connections;
+    uint64_t disk_free_bytes; /* 0 and 0: of no disk of ours */
+    uint64_t disk_bytes;
 };
 
 struct oauth_store_meters oauth_read_store_meters(const struct oauth *oauth);

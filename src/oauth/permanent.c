@@ -190,13 +190,16 @@ static enum rc make(struct oauth_call *call, const struct account *account,
     return RC_OK;
 }
 
-/* Who may let clients register is an administrator. */
+/* Who may let clients register, and administer by the API, is an administrator. */
 static enum rc check_owner(const struct account *account, const struct permanent_plan *plan,
                            struct permanent_fault *out_fault)
 {
-    if (account->is_admin || !str_equal(plan->permission.scope, STR(ADMISSION_WORD)))
+    struct str scope = plan->permission.scope; /* such a word stands alone */
+
+    if (account->is_admin ||
+        (!str_equal(scope, STR(ADMISSION_WORD)) && !scope_is_admin_word(scope)))
         return RC_OK;
-    return permanent_refuse(PERMANENT_SCOPE_NOT_PERMITTED, STR(ADMISSION_WORD), out_fault);
+    return permanent_refuse(PERMANENT_SCOPE_NOT_PERMITTED, scope, out_fault);
 }
 
 enum rc permanent_draw_id(struct oauth_call *call, int64_t *out_id)

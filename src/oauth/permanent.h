@@ -7,8 +7,8 @@
  * same.
  *
  * PERMANENT_TOKENS_WORD is a word of the issuer's own: its token may manage its owner's tokens by
- * the API, and is for nothing else, so it stands alone. So does ADMISSION_WORD (oauth/admission.h),
- * which only administrators may ask for.
+ * the API, and is for nothing else, so it stands alone. So do ADMISSION_WORD (oauth/admission.h),
+ * SCOPE_ADMIN_WORD and SCOPE_ADMIN_READ_WORD, which only administrators may ask for.
  */
 #ifndef JETON_OAUTH_PERMANENT_H
 #define JETON_OAUTH_PERMANENT_H
@@ -50,6 +50,9 @@ struct permanent_fault {
     enum permanent_problem problem;
     struct str value; /* the part of the field that is wrong, in the arena; empty: all of it */
 };
+
+/* A word of the issuer's own: its token is for nothing else, and is made in the pages alone. */
+bool permanent_is_own_word(struct str word);
 
 /* Which field a problem is about, and a few words for a developer. */
 enum permanent_field permanent_problem_field(enum permanent_problem problem);

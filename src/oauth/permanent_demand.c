@@ -59,10 +59,10 @@ enum rc permanent_read_name(struct oauth_call *call, struct str name, struct str
 
 /* ---- the scope ------------------------------------------------------------------------------- */
 
-/* A word of the issuer's own: its token is for nothing else. */
-static bool is_own_word(struct str word)
+bool permanent_is_own_word(struct str word)
 {
-    return str_equal(word, STR(PERMANENT_TOKENS_WORD)) || str_equal(word, STR(ADMISSION_WORD));
+    return str_equal(word, STR(PERMANENT_TOKENS_WORD)) || str_equal(word, STR(ADMISSION_WORD)) ||
+           scope_is_admin_word(word);
 }
 
 /* Appends a word; "X" of a service X as "service_id=X" (contracts 2.5). */
@@ -71,7 +71,7 @@ static enum rc append_word(struct oauth_call *call, struct str word, struct buff
     struct catalog_service *service;
     enum rc rc = RC_NOT_FOUND;
 
-    if (!str_starts_with(word, service_prefix) && !is_own_word(word))
+    if (!str_starts_with(word, service_prefix) && !permanent_is_own_word(word))
         rc = catalog_find_service(call->oauth->catalog, word, call->may_block, &service);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
@@ -155,7 +155,7 @@ static enum rc read_scope(struct oauth_call *call, struct str text,
     if (rc != RC_OK)
         return rc;
     for (rest = words; str_next_word(&rest, &word);) {
-        if (!is_own_word(word))
+        if (!permanent_is_own_word(word))
             continue;
         if (!scope_contains(word, words))
             return permanent_refuse(PERMANENT_SCOPE_NOT_ALONE, word, out_fault);

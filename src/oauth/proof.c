@@ -7,7 +7,7 @@
 #include "oauth/proof_check.h"
 #include "store/authorized.h"
 
-enum rc proof_book_new(const unsigned char *master_key, bool asks_nonce,
+enum rc proof_book_new(const unsigned char *master_key, bool asks_nonce, int64_t restored_at,
                        struct proof_book **out_book)
 {
     struct proof_book *book = calloc(1, sizeof(*book));
@@ -18,6 +18,7 @@ enum rc proof_book_new(const unsigned char *master_key, bool asks_nonce,
                 key);
     book->nonce_key = hmac_key_new(key);
     book->asks_nonce = asks_nonce;
+    book->restored_at = restored_at;
     explicit_bzero(key, sizeof(key));
     *out_book = book;
     return RC_OK;

@@ -24,9 +24,14 @@ enum {
 /* What proofs may be signed with, as the metadata and challenges have it: what jose verifies. */
 #define PROOF_ALGS "ES256 EdDSA RS256 PS256"
 
-/* Derives the key of nonces; asks_nonce: proofs without a nonce of ours are refused with
- * use_dpop_nonce (RFC 9449 8). */
-enum rc proof_book_new(const unsigned char *master_key, bool asks_nonce,
+/*
+ * Derives the key of nonces.
+ *
+ * asks_nonce    proofs without a nonce of ours are refused with use_dpop_nonce (RFC 9449 8)
+ * restored_at   when the store was restored from a backup; 0: it was not. Proofs of before may have
+ *               been used, and nonces of before are not good any more.
+ */
+enum rc proof_book_new(const unsigned char *master_key, bool asks_nonce, int64_t restored_at,
                        struct proof_book **out_book) MUST_CHECK;
 void proof_book_free(struct proof_book *book);
 

@@ -16,15 +16,16 @@ static enum rc refuse_proof(struct oauth_call *call, const char *description)
 
 /* ---- nonces ---------------------------------------------------------------------------------- */
 
-static void format_nonce(const struct proof_book *book, int64_t at,
+/* Those of before a restoration of the store are not good any more. */
+static void format_nonce(const struct oauth_call *call, int64_t at,
                          char out_text[static NONCE_TEXT_BYTES])
 {
+    const int64_t message[] = { at / PROOF_NONCE_S, call->oauth->proofs->restored_at };
     struct buffer text = buffer_over(out_text, NONCE_TEXT_BYTES);
     unsigned char mac[SHA256_BYTES];
-    int64_t bucket = at / PROOF_NONCE_S;
 
-    hmac_sha256(book->nonce_key, nonce_label, (struct str){ (const char *)&bucket, sizeof(bucket) },
-                mac);
+    hmac_sha256(call->oauth->proofs->nonce_key, nonce_label,
+                (struct str){ (const char *)message, sizeof(message) }, mac);
     base64url_encode((struct str){ (const char *)mac, NONCE_BYTES }, &text);
     ASSERT(!text.overflow);
 }
@@ -33,7 +34,7 @@ void proof_offer_nonce(struct oauth_call *call)
 {
     char text[NONCE_TEXT_BYTES];
 
-    format_nonce(call->oauth->proofs, call->now, text);
+    format_nonce(call, call->now, text);
     call->dpop_nonce = arena_copy(call->arena, (struct str){ text, sizeof(text) });
 }
 
@@ -46,7 +47,7 @@ static bool is_good_nonce(const struct oauth_call *call, struct str nonce)
     if (nonce.len != sizeof(text))
         return false;
     for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
-        format_nonce(call->oauth->proofs, moments[i], text);
+        format_nonce(call, moments[i], text);
         if (secret_bytes_equal(text, nonce.at, sizeof(text)))
             return true;
     }
@@ -117,6 +118,9 @@ static enum rc check_time(struct oauth_call *call, const struct claims *claims)
     /* Not iat + a constant: iat is anybody's number. */
     if (claims->iat < call->now - PROOF_AGE_S_MAX)
         return refuse_proof(call, "iat is too long ago");
+    /* RFC 9449 11.1: which of them were seen is not known. */
+    if (claims->iat <= call->oauth->proofs->restored_at)
+        return refuse_proof(call, "iat is before the server was restored from a backup");
     return RC_OK;
 }
 

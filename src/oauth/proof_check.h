@@ -12,6 +12,7 @@
 struct proof_book {
     struct hmac_key *nonce_key;
     bool asks_nonce;
+    int64_t restored_at;
 };
 
 /* What a proof has to fit beside its request. */

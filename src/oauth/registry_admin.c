@@ -207,11 +207,39 @@ enum rc registry_find_client(struct store *store, int64_t id, struct arena *aren
     return store_find_client(store, id, arena, out_client);
 }
 
+enum rc registry_find_service_named(const struct oauth *oauth, struct str service_id,
+                                    struct arena *arena, struct service *out_service)
+{
+    struct catalog_service *entry;
+    int64_t id;
+    enum rc rc = catalog_find_service(oauth->catalog, service_id, true, &entry);
+
+    if (rc != RC_OK)
+        return rc;
+    id = entry->service.id;
+    catalog_service_put(entry);
+    return store_find_service(oauth->store, id, arena, out_service);
+}
+
 enum rc registry_search_services(struct store *store, struct str text, int64_t before_id,
                                  struct arena *arena, struct service *out_rows, size_t max,
                                  size_t *out_count)
 {
     return store_search_services(store, text, before_id, arena, out_rows, max, out_count);
+}
+
+enum rc registry_find_client_named(const struct oauth *oauth, struct str client_id,
+                                   struct arena *arena, struct client *out_client)
+{
+    struct catalog_client *entry;
+    int64_t id;
+    enum rc rc = catalog_find_client(oauth->catalog, client_id, true, &entry);
+
+    if (rc != RC_OK)
+        return rc;
+    id = entry->client.id;
+    catalog_client_put(entry);
+    return store_find_client(oauth->store, id, arena, out_client);
 }
 
 enum rc registry_search_clients(struct store *store, struct str text, int64_t before_id,

@@ -18,6 +18,7 @@
 
 #include "account/admin.h"
 #include "account/secret_check.h"
+#include "oauth/oauth.h"
 #include "oauth/registry_check.h"
 
 /* Where the acts happen, and who does them. */
@@ -104,6 +105,12 @@ enum rc registry_find_service(struct store *store, int64_t id, struct arena *are
                               struct service *out_service) MUST_CHECK;
 enum rc registry_find_client(struct store *store, int64_t id, struct arena *arena,
                              struct client *out_client) MUST_CHECK;
+
+/* The same by the id that the outside knows. */
+enum rc registry_find_service_named(const struct oauth *oauth, struct str service_id,
+                                    struct arena *arena, struct service *out_service) MUST_CHECK;
+enum rc registry_find_client_named(const struct oauth *oauth, struct str client_id,
+                                   struct arena *arena, struct client *out_client) MUST_CHECK;
 
 /* As store_search_services and store_search_clients. */
 enum rc registry_search_services(struct store *store, struct str text, int64_t before_id,

@@ -15,7 +15,8 @@ struct builder {
     const struct client *client; /* RULE_CLIENT */
     enum rule rule;
     bool has_person;      /* OpenID Connect's words may be granted */
-    bool leaves_out;      /* scope_demand */
+    bool may_administer;  /* scope_demand */
+    bool leaves_out;      /* likewise */
     struct str resources; /* services, by id: no other one is granted anything; empty: any */
     struct buffer scope;
     struct buffer audience;
@@ -124,6 +125,11 @@ static bool is_openid_word(struct str word)
     return str_has_word(STR("openid profile email address phone offline_access"), word);
 }
 
+bool scope_is_admin_word(struct str word)
+{
+    return str_equal(word, STR(SCOPE_ADMIN_WORD)) || str_equal(word, STR(SCOPE_ADMIN_READ_WORD));
+}
+
 /* out_is_kept   false: of a service that is not among the resources that were named */
 static enum rc permit_word(struct builder *builder, struct str word, bool *out_is_kept)
 {
@@ -135,7 +141,8 @@ static enum rc permit_word(struct builder *builder, struct str word, bool *out_i
     *out_is_kept = true;
     if (rc == RC_NOT_FOUND && !is_whole && builder->rule == RULE_CLIENT &&
         str_has_word(builder->client->scope, word) &&
-        (builder->has_person || !is_openid_word(word)))
+        (builder->has_person || !is_openid_word(word)) &&
+        (builder->may_administer || !scope_is_admin_word(word)))
         return RC_OK; /* nobody's word, registered for this client: the issuer's */
     if (rc == RC_NOT_FOUND)
         return refuse_word(builder->call, word,
@@ -203,7 +210,8 @@ static enum rc append_own_words(struct builder *builder, struct buffer *words)
         } else if (rc != RC_NOT_FOUND) {
             return rc;
         }
-        if (!is_disabled && (builder->has_person || !is_openid_word(word)))
+        if (!is_disabled && (builder->has_person || !is_openid_word(word)) &&
+            !scope_is_admin_word(word))
             append_word(words, STR(""), word);
     }
     return RC_OK;
@@ -401,6 +409,7 @@ enum rc scope_permit_demand(struct oauth_call *call, const struct client *client
     enum rc rc = RC_OK;
 
     builder.has_person = demand->has_person;
+    builder.may_administer = demand->may_administer;
     builder.leaves_out = demand->leaves_out;
     if (demand->resources.len > 0)
         rc = resolve_resources(call, demand->resources, &builder.resources);

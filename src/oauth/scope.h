@@ -15,6 +15,12 @@
 /* The prefix of a word that asks for a whole service (u-Auth). */
 #define SCOPE_SERVICE_PREFIX "service_id="
 
+/* Scope words of the issuer's own: their tokens administer this server by its API, all of it or
+ * reading alone. A client has them for itself (RFC 6749 4.4) where an operator registered it for
+ * them and it asks for them by name; a person only as a permanent token (oauth/permanent.h). */
+#define SCOPE_ADMIN_WORD      "jeton:admin"
+#define SCOPE_ADMIN_READ_WORD "jeton:admin:read"
+
 struct permission {
     struct str scope;    /* in the arena, words in the order asked, each once */
     struct str audience; /* in the arena */
@@ -41,6 +47,7 @@ struct scope_demand {
     const struct str *scope; /* NULL: what the client is registered for           */
     struct str resources;    /* RFC 8707, space-separated; empty: none was named   */
     bool has_person;         /* a person allows it: OpenID Connect's words have a meaning */
+    bool may_administer;     /* a client asks for itself: the words above may be granted */
     bool leaves_out;         /* a resource of which no word is left is left out, not refused */
 };
 
@@ -118,6 +125,9 @@ enum rc scope_find_service(struct oauth_call *call, struct str service_id,
 /* RFC 6749 3.3: words of the allowed characters with single spaces between them; SCOPE_BYTES_MAX.
  * An empty scope is sound, too. */
 bool scope_is_sound(struct str scope);
+
+/* SCOPE_ADMIN_WORD or SCOPE_ADMIN_READ_WORD. */
+bool scope_is_admin_word(struct str word);
 
 /* True when every word of `part` is one of `whole`. */
 bool scope_contains(struct str whole, struct str part);

@@ -357,7 +357,8 @@ static enum rc add_words(struct catalog_index *index, struct catalog_service *se
     struct str text;
 
     while (str_next_word(&rest, &text)) {
-        struct catalog_word **bucket;
+        uint64_t hash = hash_bytes(text);
+        struct catalog_word **bucket = &index->words[hash & (index->word_bucket_count - 1)];
         struct catalog_word *word;
 
         if (find_word(index, text) != NULL)
@@ -365,9 +366,9 @@ static enum rc add_words(struct catalog_index *index, struct catalog_service *se
         word = calloc(1, sizeof(*word));
         if (word == NULL)
             return RC_SYSTEM;
-        *word = (struct catalog_word){ .hash = hash_bytes(text), .word = text, .service = service };
-        bucket = &index->words[word->hash & (index->word_bucket_count - 1)];
-        word->next = *bucket;
+        *word = (struct catalog_word){
+            .next = *bucket, .hash = hash, .word = text, .service = service
+        };
         *bucket = word;
     }
     return RC_OK;

@@ -37,8 +37,7 @@ enum rc move_explain(const struct move_end *side, const char *what, const char *
     return rc;
 }
 
-__attribute__((format(printf, 2, 3))) static enum rc refuse(struct buffer *out_error,
-                                                            const char *format, ...)
+enum rc move_refuse(struct buffer *out_error, const char *format, ...)
 {
     va_list args;
     char line[512];
@@ -90,14 +89,20 @@ static enum rc hold(struct move_end *side, struct buffer *out_error)
     return rc;
 }
 
+enum rc move_end_read(struct move_end *side, struct buffer *out_error)
+{
+    return move_explain(side, "open", "it", open_session(side, SESSION_READER, out_error),
+                        out_error);
+}
+
 /* A source that is not there must not be made by looking for it. */
 static enum rc expect_store(struct move_end *side, struct buffer *out_error)
 {
     int64_t version = 0;
-    enum rc rc = open_session(side, SESSION_READER, out_error);
+    enum rc rc = move_end_read(side, out_error);
 
     if (rc != RC_OK)
-        return move_explain(side, "open", "it", rc, out_error);
+        return rc;
     rc = move_explain(side, "find", "a store in it",
                       schema_read_version(side->driver, side->session, &version), out_error);
     side->driver->close(side->session);
@@ -126,7 +131,7 @@ static enum rc bring_schema(struct move_end *side, struct buffer *out_error)
     return rc;
 }
 
-static enum rc open_side(struct move_end *side, struct buffer *out_error)
+enum rc move_end_open(struct move_end *side, struct buffer *out_error)
 {
     enum rc rc = open_session(side, SESSION_WRITER, out_error);
 
@@ -140,8 +145,8 @@ static enum rc open_side(struct move_end *side, struct buffer *out_error)
     return move_explain(side, "open", "it", rc, out_error);
 }
 
-static enum rc choose_driver(struct move_end *side, const struct move_place *place,
-                             struct buffer *out_error)
+enum rc move_end_choose(struct move_end *side, const struct move_place *place,
+                        struct buffer *out_error)
 {
     side->place = place;
     side->config = place->config;
@@ -152,12 +157,12 @@ static enum rc choose_driver(struct move_end *side, const struct move_place *pla
 static enum rc open_source(struct move_end *side, const struct move_place *place,
                            struct buffer *out_error)
 {
-    enum rc rc = choose_driver(side, place, out_error);
+    enum rc rc = move_end_choose(side, place, out_error);
 
     if (rc == RC_OK)
         rc = expect_store(side, out_error);
     if (rc == RC_OK)
-        rc = open_side(side, out_error);
+        rc = move_end_open(side, out_error);
     return rc;
 }
 
@@ -172,7 +177,7 @@ enum rc move_open(const struct move_place *from, const struct move_place *to,
         return RC_SYSTEM;
     }
     move->copied_table = COPY_TABLE_COUNT;
-    rc = choose_driver(&move->sides[MOVE_TARGET], to, out_error);
+    rc = move_end_choose(&move->sides[MOVE_TARGET], to, out_error);
     if (rc == RC_OK)
         rc = open_source(&move->sides[MOVE_SOURCE], from, out_error);
     if (rc != RC_OK) {
@@ -185,7 +190,7 @@ enum rc move_open(const struct move_place *from, const struct move_place *to,
 
 enum rc move_open_target(struct move *move, struct buffer *out_error)
 {
-    return open_side(&move->sides[MOVE_TARGET], out_error);
+    return move_end_open(&move->sides[MOVE_TARGET], out_error);
 }
 
 void move_close(struct move *move)
@@ -201,8 +206,8 @@ void move_close(struct move *move)
 
 /* ---- judging -------------------------------------------------------------------------------- */
 
-static enum rc set_mark(struct move_end *side, const struct move_mark *mark,
-                        struct buffer *out_error)
+enum rc move_end_set_mark(struct move_end *side, const struct move_mark *mark,
+                          struct buffer *out_error)
 {
     enum rc rc = move_mark_write(side->driver, side->session, mark);
 
@@ -211,16 +216,17 @@ static enum rc set_mark(struct move_end *side, const struct move_mark *mark,
     return move_explain(side, "write", "its mark", rc, out_error);
 }
 
-static enum rc set_state(struct move_end *side, enum move_state state, struct buffer *out_error)
+static enum rc move_end_set_state(struct move_end *side, enum move_state state,
+                                  struct buffer *out_error)
 {
     struct move_mark mark = side->mark;
 
     mark.state = state;
-    return set_mark(side, &mark, out_error);
+    return move_end_set_mark(side, &mark, out_error);
 }
 
 /* The sequences stand in every store. */
-static enum rc find_any_row(struct move_end *side, const char **out_table, struct buffer *out_error)
+enum rc move_end_find_row(struct move_end *side, const char **out_table, struct buffer *out_error)
 {
     struct copy_cursor cursor = { 0 };
     unsigned table;
@@ -247,13 +253,14 @@ static enum rc judge_source(const struct move_end *source, const struct move_end
     case MOVED_AWAY:
         if (target->mark.state == MOVED_ARRIVING && target->mark.move_id == source->mark.move_id)
             return RC_OK;
-        return refuse(out_error, "this store has moved to %.*s already",
-                      STR_ARGS(move_mark_place(&source->mark)));
+        return move_refuse(out_error, "this store has moved to %.*s already",
+                           STR_ARGS(move_mark_place(&source->mark)));
     case MOVED_ARRIVING:
     case MOVED_CLEARING:
+    case MOVED_RESTORING:
     default:
-        return refuse(out_error, "the move into the source from %.*s is not complete",
-                      STR_ARGS(move_mark_place(&source->mark)));
+        return move_refuse(out_error, "the move into the source from %.*s is not complete",
+                           STR_ARGS(move_mark_place(&source->mark)));
     }
 }
 
@@ -264,20 +271,22 @@ static enum rc judge_target(const struct move_end *source, struct move_end *targ
     enum rc rc = RC_OK;
 
     if (target->mark.state == MOVED_NOT)
-        rc = find_any_row(target, &table, out_error);
+        rc = move_end_find_row(target, &table, out_error);
     if (rc != RC_OK)
         return rc;
     if (table != NULL)
-        return refuse(out_error, "%.*s is not empty (%s has rows): a move needs an empty store",
-                      STR_ARGS(target->place->words), table);
+        return move_refuse(out_error,
+                           "%.*s is not empty (%s has rows): a move needs an empty store",
+                           STR_ARGS(target->place->words), table);
     if (target->mark.state == MOVED_NOT) {
         *out_stage = MOVE_NEW;
         return RC_OK;
     }
     if (target->mark.state == MOVED_LEAVING || !str_equal(move_mark_origin(&target->mark), origin))
-        return refuse(out_error,
-                      "%.*s belongs to the move of another store (%.*s): a move needs an empty one",
-                      STR_ARGS(target->place->words), STR_ARGS(move_mark_place(&target->mark)));
+        return move_refuse(
+            out_error,
+            "%.*s belongs to the move of another store (%.*s): a move needs an empty one",
+            STR_ARGS(target->place->words), STR_ARGS(move_mark_place(&target->mark)));
     if (target->mark.state == MOVED_AWAY)
         *out_stage = MOVE_BACK;
     else if (target->mark.state == MOVED_ARRIVING && source->mark.state != MOVED_NOT &&
@@ -311,7 +320,7 @@ static enum rc clear_table(struct move_end *side, enum copy_table table)
     return rc;
 }
 
-static enum rc clear_all(struct move_end *side, struct buffer *out_error)
+enum rc move_end_clear(struct move_end *side, struct buffer *out_error)
 {
     unsigned table;
 
@@ -346,12 +355,12 @@ static enum rc mark_source(struct move *move, struct str origin, struct buffer *
 
     move_mark_set(&mark, MOVED_LEAVING, draw_move_id(), origin,
                   move->sides[MOVE_TARGET].place->words);
-    rc = set_mark(source, &mark, out_error);
+    rc = move_end_set_mark(source, &mark, out_error);
     if (rc == RC_OK)
         rc = hold(source, out_error);
     if (rc == RC_EXISTS) {
         move_mark_set(&mark, MOVED_NOT, 0, STR(""), STR(""));
-        if (set_mark(source, &mark, out_error) != RC_OK)
+        if (move_end_set_mark(source, &mark, out_error) != RC_OK)
             return rc; /* the line says why it was refused; the next move takes the mark over */
     }
     return rc;
@@ -366,13 +375,13 @@ static enum rc mark_target(struct move *move, enum move_stage stage, struct buff
 
     move_mark_set(&mark, stage == MOVE_NEW ? MOVED_ARRIVING : MOVED_CLEARING, source->mark.move_id,
                   move_mark_origin(&source->mark), source->place->words);
-    rc = set_mark(target, &mark, out_error);
+    rc = move_end_set_mark(target, &mark, out_error);
     if (rc == RC_OK)
         rc = hold(target, out_error);
     if (rc != RC_OK || stage == MOVE_NEW)
         return rc;
-    rc = clear_all(target, out_error);
-    return rc == RC_OK ? set_state(target, MOVED_ARRIVING, out_error) : rc;
+    rc = move_end_clear(target, out_error);
+    return rc == RC_OK ? move_end_set_state(target, MOVED_ARRIVING, out_error) : rc;
 }
 
 enum rc move_begin(struct move *move, struct str origin, enum move_stage *out_stage,
@@ -401,7 +410,7 @@ enum rc move_begin(struct move *move, struct str origin, enum move_stage *out_st
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-static enum rc number_all_behind(struct move_end *side, struct buffer *out_error)
+enum rc move_end_number(struct move_end *side, struct buffer *out_error)
 {
     unsigned table;
 
@@ -425,20 +434,20 @@ enum rc move_finish(struct move *move, struct buffer *out_error)
     enum rc rc = RC_OK;
 
     if (source->mark.state != MOVED_AWAY) {
-        rc = number_all_behind(target, out_error);
+        rc = move_end_number(target, out_error);
         if (rc == RC_OK)
             rc = hold(source, out_error);
         if (rc == RC_OK)
             rc = hold(target, out_error);
         if (rc == RC_OK)
-            rc = set_state(source, MOVED_AWAY, out_error);
+            rc = move_end_set_state(source, MOVED_AWAY, out_error);
     }
-    return rc == RC_OK ? set_state(target, MOVED_NOT, out_error) : rc;
+    return rc == RC_OK ? move_end_set_state(target, MOVED_NOT, out_error) : rc;
 }
 
 enum rc move_reject(struct move *move, struct buffer *out_error)
 {
-    return set_state(&move->sides[MOVE_TARGET], MOVED_CLEARING, out_error);
+    return move_end_set_state(&move->sides[MOVE_TARGET], MOVED_CLEARING, out_error);
 }
 
 static enum rc undo(struct move_end *side, bool *out_had_left, struct buffer *out_error)
@@ -451,10 +460,11 @@ static enum rc undo(struct move_end *side, bool *out_had_left, struct buffer *ou
                              STR_ARGS(side->place->words));
         return RC_NOT_FOUND;
     }
-    if (state == MOVED_ARRIVING || state == MOVED_CLEARING)
-        return refuse(out_error, "a move into %.*s is not complete: there is no way back for it",
-                      STR_ARGS(side->place->words));
-    rc = set_state(side, MOVED_NOT, out_error);
+    if (state != MOVED_LEAVING && state != MOVED_AWAY)
+        return move_refuse(out_error,
+                           "a move into %.*s is not complete: there is no way back for it",
+                           STR_ARGS(side->place->words));
+    rc = move_end_set_state(side, MOVED_NOT, out_error);
     if (rc == RC_OK)
         *out_had_left = state == MOVED_AWAY;
     return rc;

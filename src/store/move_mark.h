@@ -14,7 +14,8 @@ enum move_state {
     MOVED_LEAVING = 1,  /* it is being copied from */
     MOVED_AWAY = 2,     /* it was */
     MOVED_ARRIVING = 3, /* it is being copied into */
-    MOVED_CLEARING = 4  /* likewise, and what it holds has to go first */
+    MOVED_CLEARING = 4, /* likewise, and what it holds has to go first */
+    MOVED_RESTORING = 5 /* a backup is being restored into it: no other side (store/restore.h) */
 };
 
 struct move_mark {
@@ -53,6 +54,9 @@ static inline void move_mark_explain(enum move_state state, struct str place,
                              "'jeton move', or lose what was written there with 'jeton move --undo "
                              "--from' this one",
                              STR_ARGS(place));
+    else if (state == MOVED_RESTORING)
+        buffer_append_str(out_error, STR("a restore of a backup into this store is not complete: "
+                                         "run 'jeton restore' again, which begins anew"));
     else
         buffer_append_format(out_error,
                              "a move into this store from %.*s is not complete: run 'jeton move' "

@@ -11,13 +11,14 @@
 #include <stdatomic.h>
 
 #include "store/driver.h"
+#include "store/shared.h"
 
 enum {
     READER_COUNT_MAX = 64,
     READER_COUNT = 4,
     LISTENER_COUNT_MAX = 8,
     QUEUE_BATCH_COUNT = STORE_QUEUE_COUNT_MAX / STORE_BATCH_COUNT_MAX + 1, /* one is being run */
-    SWEEP_TABLE_COUNT = 19
+    SWEEP_TABLE_COUNT = 20
 };
 
 /* How a unit is run: with the others of its batch, or by itself behind a savepoint. */
@@ -133,6 +134,7 @@ struct store {
     char *data_dir; /* what config.data_dir refers to */
     char *database; /* what config.database refers to */
     int64_t schema_version;
+    struct store_restored restored; /* as it was opened */
     struct driver_session *writer;
     pthread_t writer_thread;
     _Atomic int health; /* the writer's, enum driver_health */

@@ -48,4 +48,12 @@ void store_last_error(struct store *store, struct buffer *to);
  */
 void store_insert_permitted_token(struct store_unit *unit, const struct token *token);
 
+/* Where the store comes from a backup: when that was taken, and when it was restored. Proofs,
+ * assertions and challenges that may have been used in between are no good. 0: it does not. */
+struct store_restored {
+    int64_t taken_at;
+    int64_t at;
+};
+struct store_restored store_restored(const struct store *store);
+
 #endif

@@ -18,7 +18,8 @@
 enum {
     CHECKPOINT_PAGE_COUNT = 1000,         /* 4 MB of log: a checkpoint of some milliseconds       */
     CHECKPOINT_PAGE_COUNT_MAX = 8 * 1000, /* readers kept it from starting again: wait for them   */
-    BUSY_TIMEOUT_MS = 2000                /* only recovery after a crash and checkpoints wait     */
+    BUSY_TIMEOUT_MS = 2000,               /* only recovery after a crash waits */
+    CHECKPOINT_TIMEOUT_MS = 100 /* a backup reads for minutes, and commits wait meanwhile */
 };
 
 static const struct schema_step schema[] = {
@@ -88,10 +89,11 @@ static enum rc fault_of(struct driver_session *session, enum moment moment)
         return RC_CORRUPT;
     case SQLITE_IOERR:
         /* After a failed fsync the page cache may claim what the disk does not have: never again
-         * in this process. A read that failed has written nothing wrong. */
-        if (moment == WHILE_COMMITTING || extended == SQLITE_IOERR_FSYNC ||
-            extended == SQLITE_IOERR_DIR_FSYNC || extended == SQLITE_IOERR_WRITE ||
-            extended == SQLITE_IOERR_TRUNCATE)
+         * in this process. A read that failed has written nothing wrong, nor has a commit that was
+         * given no memory: it is rolled back. */
+        if ((moment == WHILE_COMMITTING && extended != SQLITE_IOERR_NOMEM) ||
+            extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC ||
+            extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_TRUNCATE)
             session->health = HEALTH_STOPPED;
         break;
     default:
@@ -350,7 +352,9 @@ static void sqlite_upkeep(struct driver_session *session)
         session->wal_page_count < session->checkpoint_page_count)
         return;
     /* By hand and not by SQLite's own hook, which would swallow the error of a failed fsync. */
+    sqlite3_busy_timeout(session->db, CHECKPOINT_TIMEOUT_MS);
     state = sqlite3_wal_checkpoint_v2(session->db, NULL, mode, NULL, NULL);
+    sqlite3_busy_timeout(session->db, BUSY_TIMEOUT_MS);
     if (state != SQLITE_OK && (state & 0xff) != SQLITE_BUSY)
         (void)fault_of(session, WHILE_WRITING);
     /* As long as readers keep the log from beginning anew, neither every commit is followed by a

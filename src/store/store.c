@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 
 #include "store/room.h"
 #include "store/shared.h"
@@ -102,6 +103,30 @@ enum rc store_start_thread(struct store *store, void *(*thread_main)(void *conte
     return RC_OK;
 }
 
+/* A store that is only looked at may be older than that table. */
+static enum rc read_restored(struct store *store, struct driver_session *session,
+                             struct buffer *out_error)
+{
+    enum { FIRST_VERSION = 6 };
+    const struct driver *driver = store->driver;
+    bool has_row = false;
+    enum rc rc;
+
+    if (store->schema_version < FIRST_VERSION)
+        return RC_OK;
+    rc = driver->query(session, STATEMENT_FIND_RESTORED, NULL, 0);
+    if (rc == RC_OK)
+        rc = driver->next(session, &has_row);
+    if (rc == RC_OK && has_row)
+        store->restored = (struct store_restored){ driver->column_int(session, 0),
+                                                   driver->column_int(session, 1) };
+    driver->finish(session);
+    if (rc != RC_OK)
+        buffer_append_format(out_error, "cannot see whether the store was restored: %s",
+                             rc_words(rc));
+    return rc;
+}
+
 static enum rc open_writer(struct store *store, struct buffer *out_error)
 {
     const struct driver *driver = store->driver;
@@ -114,6 +139,8 @@ static enum rc open_writer(struct store *store, struct buffer *out_error)
         rc = schema_read_version(driver, store->writer, &store->schema_version);
     if (rc == RC_OK)
         rc = move_check_mark(driver, store->writer, out_error);
+    if (rc == RC_OK)
+        rc = read_restored(store, store->writer, out_error);
     if (rc == RC_OK)
         rc = store_start_thread(store, writer_main, "store-writer", &store->writer_thread,
                                 out_error);
@@ -198,6 +225,11 @@ void store_view_schema(const struct store *store, struct store_schema_view *out_
     out_view->known_version = newest_version(store);
 }
 
+struct store_restored store_restored(const struct store *store)
+{
+    return store->restored;
+}
+
 bool store_is_writable(const struct store *store)
 {
     return store->writer != NULL && atomic_load(&store->health) == HEALTH_GOOD;
@@ -256,6 +288,7 @@ static uint64_t count_connections(struct store *store)
 void store_counts(struct store *store, struct store_counts *out_counts)
 {
     const struct store_meters *meters = &store->meters;
+    struct statvfs disk;
 
     *out_counts = (struct store_counts){
         .commits = atomic_load_explicit(&meters->commits, memory_order_relaxed),
@@ -268,4 +301,8 @@ void store_counts(struct store *store, struct store_counts *out_counts)
         .retries = atomic_load_explicit(&meters->retries, memory_order_relaxed),
         .connections = count_connections(store),
     };
+    if (!store_is_shared(store) && statvfs(store->data_dir, &disk) == 0) {
+        out_counts->disk_free_bytes = disk.f_bavail * disk.f_frsize;
+        out_counts->disk_bytes = disk.f_blocks * disk.f_frsize;
+    }
 }

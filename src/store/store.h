@@ -590,6 +590,9 @@ struct store_counts {
     uint64_t commit_ns; /* sum over commits */
     uint64_t retries;   /* transactions that were run again: a unit refused, or was in the way */
     uint64_t connections;
+    /* Of the disk below the data folder, for a store that has one; else 0. */
+    uint64_t disk_free_bytes;
+    uint64_t disk_bytes;
 };
 
 void store_counts(struct store *store, struct store_counts *out_counts);

@@ -40,9 +40,9 @@ enum rc grant_book_new(struct store *store, struct catalog *catalog, struct str 
     book->catalog = catalog;
     book->issuer = issuer;
     book->bucket_count = FIRST_BUCKET_COUNT;
-    book->by_id = calloc(book->bucket_count, sizeof(*book->by_id));
-    book->by_standing = calloc(book->bucket_count, sizeof(*book->by_standing));
-    ASSERT(book->by_id != NULL && book->by_standing != NULL);
+    book->by_id = calloc(2 * book->bucket_count, sizeof(*book->by_id));
+    ASSERT(book->by_id != NULL);
+    book->by_standing = book->by_id + book->bucket_count;
     pthread_mutex_init(&book->lock, NULL);
     *out_book = book;
     return RC_OK;
@@ -54,8 +54,7 @@ void grant_book_free(struct grant_book *book)
         return;
     ASSERT(book->count == 0);
     pthread_mutex_destroy(&book->lock);
-    free(book->by_id);
-    free(book->by_standing);
+    free(book->by_id); /* and by_standing, in the same block */
     free(book);
 }
 
@@ -145,19 +144,19 @@ static void grow(struct grant_book *book)
 {
     struct live_grant **old = book->by_id;
     size_t old_count = book->bucket_count;
+    struct live_grant **both = calloc(8 * old_count, sizeof(struct live_grant *));
 
-    free(book->by_standing);
+    if (both == NULL)
+        return; /* the lists become longer */
     book->bucket_count *= 4;
-    book->by_id = calloc(book->bucket_count, sizeof(*book->by_id));
-    book->by_standing = calloc(book->bucket_count, sizeof(*book->by_standing));
-    ASSERT(book->by_id != NULL && book->by_standing != NULL);
+    book->by_id = both;
+    book->by_standing = both + book->bucket_count;
     book->count = 0;
-    for (size_t i = 0; i < old_count; i++) {
+    for (size_t i = 0; i < old_count; i++)
         for (struct live_grant *next, *grant = old[i]; grant != NULL; grant = next) {
             next = grant->next_by_id;
             link_grant(book, grant);
         }
-    }
     free(old);
 }
 
@@ -270,7 +269,8 @@ static struct live_grant *live_grant_new(struct grant_book *book, const struct g
                 texts->client.len + texts->username.len + texts->subject.len +
                 texts->introspection.len + texts->claims.len + authorization->acr.len;
     grant = malloc(own_bytes);
-    ASSERT(grant != NULL);
+    if (grant == NULL)
+        return NULL;
     atomic_fetch_add_explicit(&book->bytes, own_bytes, memory_order_relaxed);
     at = (char *)(grant + 1) + own_tie_bytes;
     *grant = (struct live_grant){ .id = row->id,
@@ -374,10 +374,13 @@ static enum rc make_live(struct grant_book *book, const struct grant *row,
     if (rc != RC_OK)
         return rc;
     grant = live_grant_new(book, row, &texts, tie, &limits);
+    if (grant == NULL && parent != NULL)
+        grant_put(book, parent);
+    if (grant == NULL)
+        return RC_UNAVAILABLE;
     grant->parent = parent;
-    /* What was narrowed is tied to the same session; the reference to the parent keeps it. */
     if (parent != NULL && grant->session == NULL)
-        grant->session = parent->session;
+        grant->session = parent->session; /* narrowed: the reference to the parent keeps it */
     grant = enter(book, grant, loading);
     if (grant == NULL)
         return RC_EXISTS;

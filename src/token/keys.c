@@ -83,7 +83,10 @@ static enum rc unseal_key(const struct key_ring *ring, const struct key *row,
         return RC_CORRUPT; /* the master key is another one, or the row was changed */
     }
     key = calloc(1, sizeof(*key));
-    ASSERT(key != NULL);
+    if (key == NULL) {
+        signer_free(signer);
+        return RC_UNAVAILABLE;
+    }
     *key = (struct ring_key){ .signer = signer,
                               .alg = row->alg,
                               .id = row->id,
@@ -416,6 +419,19 @@ enum rc key_ring_format_jwks(struct key_ring *ring, int64_t now, bool may_block,
     buffer_append(out_json, ring->jwks, ring->jwks_bytes);
     pthread_rwlock_unlock(&ring->lock);
     return RC_OK;
+}
+
+int64_t key_ring_age(struct key_ring *ring, enum signing_alg alg, int64_t now)
+{
+    const struct ring_key *key;
+    int64_t age_s = -1;
+
+    pthread_rwlock_rdlock(&ring->lock);
+    key = best_of(ring, alg, now);
+    if (key != NULL)
+        age_s = now - key->signs_from;
+    pthread_rwlock_unlock(&ring->lock);
+    return age_s;
 }
 
 unsigned key_ring_algs(struct key_ring *ring)

@@ -86,6 +86,9 @@ enum rc key_ring_list(struct key_ring *ring, int64_t now,
 enum rc key_ring_rotate(struct key_ring *ring, enum signing_alg alg, struct str by,
                         const unsigned char address[static 16], int64_t now) MUST_CHECK;
 
+/* For the metrics: how long the key of the algorithm has been signing; -1: there is none. */
+int64_t key_ring_age(struct key_ring *ring, enum signing_alg alg, int64_t now);
+
 /* Bits 1u << enum signing_alg of the keys there are. */
 unsigned key_ring_algs(struct key_ring *ring);
 

@@ -220,7 +220,7 @@ static void note_made(struct ring *ring, int64_t number)
 /* Makes the segment of a place, unless another thread has, or a newer one stands in its slot. */
 static void segment_make(struct live_table *table, const struct place *place, int64_t now)
 {
-    struct segment *segment;
+    struct segment *segment = NULL;
     struct segment *standing;
 
     pthread_mutex_lock(&table->growth_lock);
@@ -230,9 +230,10 @@ static void segment_make(struct live_table *table, const struct place *place, in
         slot_drop(table, place->ring, place->slot, now, true);
         standing = NULL;
     }
-    if (standing == NULL) {
+    if (standing == NULL)
         segment = aligned_alloc(64, sizeof(*segment));
-        ASSERT(segment != NULL);
+    /* Without memory there is none: the store knows what the table does not. */
+    if (segment != NULL) {
         memset(segment, 0, sizeof(*segment));
         segment->number = place->number;
         pthread_mutex_lock(&place->stripe->lock);

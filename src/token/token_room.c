@@ -149,9 +149,8 @@ static void fill(struct token_room *room)
 {
     struct token *rows = calloc(FILL_PAGE_ROW_COUNT, sizeof(*rows));
     int64_t last_id = 0;
-    size_t count = 1;
+    size_t count = rows == NULL ? 0 : 1;
 
-    ASSERT(rows != NULL);
     while (count > 0 && !is_stopping(room)) {
         struct live_epoch epoch = live_epoch(room->live);
         int64_t now = clock_now_s();

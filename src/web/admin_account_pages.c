@@ -1,5 +1,5 @@
-#include "account/grants_end.h"
 #include "account/invitation.h"
+#include "web/admin_acts.h"
 #include "web/admin_pages.h"
 #include "web/page_mail.h"
 
@@ -275,6 +275,9 @@ enum rc admin_account_page(struct page_call *page)
                               &factor_count);
     if (rc == RC_OK)
         rc = fill_sessions(page, account.id, &values);
+    if (rc == RC_OK)
+        rc = admin_find_owner(store_of(page), MANAGED_ACCOUNT, account.id,
+                              page->call->exchange->arena, &values.managed_by);
     if (rc != RC_OK)
         return rc;
     values.id = number_text(page, account.id);
@@ -337,23 +340,14 @@ static enum rc revoke_tokens(struct page_call *page, const struct admin *admin,
                              const struct account *account)
 {
     const struct grants_filter filter = { .account_id = account->id };
-    size_t count;
 
-    return grants_end(store_of(page), &filter, admin_detail(admin, "ended"), admin->now, &count);
+    return admin_act_end_grants(page->call, admin, &filter);
 }
 
 static enum rc disable(struct page_call *page, const struct admin *admin,
                        const struct account *account)
 {
-    struct oauth_call *oauth = &page->call->oauth;
-    struct logout logout;
-    enum rc rc = logout_note(oauth, account->id, 0, 0, &logout);
-
-    if (rc == RC_OK)
-        rc = admin_disable(store_of(page), admin, account->id);
-    if (rc == RC_OK)
-        rc = logout_finish(oauth, &logout);
-    return rc == RC_OK ? revoke_tokens(page, admin, account) : rc; /* RT-10 */
+    return admin_act_disable_account(page->call, admin, account->id);
 }
 
 static enum rc enable(struct page_call *page, const struct admin *admin,
@@ -373,22 +367,19 @@ static enum rc end_sessions(struct page_call *page, const struct admin *admin,
 {
     const struct browser browser = page_browser(page);
 
-    return logout_account(&page->call->oauth, &browser, account->id, 0,
-                          admin_detail(admin, "all sessions ended"));
+    return admin_act_end_sessions(page->call, admin, &browser, account->id);
 }
 
 static enum rc reset_factors(struct page_call *page, const struct admin *admin,
                              const struct account *account)
 {
-    struct act_note note = { .detail = admin_detail(admin, "second factors removed"),
-                             .now = admin->now };
+    const struct browser browser = page_browser(page);
     __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
     enum rc rc = page_tell(page, account, NEWS_FACTORS_REMOVED, STR(""), &letter);
 
-    note.notice = letter.row;
-    if (rc == RC_OK)
-        rc = factor_remove_all(store_of(page), account->id, &note);
-    return rc == RC_OK ? end_sessions(page, admin, account) : rc;
+    return rc == RC_OK
+               ? admin_act_reset_factors(page->call, admin, &browser, account->id, letter.row)
+               : rc;
 }
 
 enum rc admin_account_disable_page(struct page_call *page)

@@ -1,4 +1,4 @@
-#include "account/grants_end.h"
+#include "web/admin_acts.h"
 #include "web/admin_registry_pages.h"
 
 /* Clients, for administrators: the list, one of them, and what can be done with it. Its form is
@@ -111,6 +111,10 @@ enum rc admin_client_page(struct page_call *page)
     values.refresh_idle_lifetime_s = client.refresh_idle_lifetime_s;
     values.is_disabled = client.is_disabled;
     values.created_at = client.created_at;
+    rc = admin_find_owner(page->call->oauth.oauth->store, MANAGED_CLIENT, client.id, &arena,
+                          &values.managed_by);
+    if (rc != RC_OK)
+        return rc;
     page_admin_client_render(&values, page->language, page_begin(page, 200));
     return RC_OK;
 }
@@ -230,19 +234,14 @@ static enum rc revoke_tokens(struct page_call *page, const struct registry_desk 
                              const struct client *client)
 {
     const struct grants_filter filter = { .client_id = client->id };
-    size_t count;
 
-    (void)page;
-    return grants_end(desk->store, &filter, admin_detail(desk->admin, "ended"), desk->admin->now,
-                      &count);
+    return admin_act_end_grants(page->call, desk->admin, &filter);
 }
 
 static enum rc disable(struct page_call *page, const struct registry_desk *desk,
                        const struct client *client)
 {
-    enum rc rc = registry_disable_client(desk, client);
-
-    return rc == RC_OK ? revoke_tokens(page, desk, client) : rc; /* RT-10 */
+    return admin_act_disable_client(page->call, desk, client);
 }
 
 static enum rc enable(struct page_call *page, const struct registry_desk *desk,

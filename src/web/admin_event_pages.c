@@ -1,5 +1,6 @@
 #include "account/audit.h"
 #include "http/address.h"
+#include "web/admin_acts.h"
 #include "web/admin_pages.h"
 
 /* The audit trail and the signing keys, for administrators. */
@@ -135,27 +136,13 @@ enum rc admin_keys_page(struct page_call *page)
     return RC_OK;
 }
 
-/* The next key of every algorithm that has one. */
-static enum rc rotate_all(struct page_call *page)
-{
-    const struct admin admin = page_admin(page);
-    struct key_ring *ring = token_room_keys(page->call->oauth.oauth->tokens);
-    unsigned algs = key_ring_algs(ring);
-    enum rc rc = RC_OK;
-
-    for (unsigned alg = 0; rc == RC_OK && alg < ALG_COUNT; alg++) {
-        if ((algs & 1u << alg) != 0)
-            rc = key_ring_rotate(ring, (enum signing_alg)alg, admin.by, admin.address, admin.now);
-    }
-    return rc;
-}
-
 enum rc admin_keys_rotate_page(struct page_call *page)
 {
     const struct admin_question question = { .title = page_say(PAGE_TEXT_KEYS_ROTATE_TITLE),
                                              .text = PAGE_TEXT_KEYS_ROTATE_TEXT,
                                              .is_harmless = true,
                                              .section = STR("keys") };
+    const struct admin admin = page_admin(page);
     enum rc rc;
 
     page->frame.at_admin = true;
@@ -164,7 +151,7 @@ enum rc admin_keys_rotate_page(struct page_call *page)
         admin_ask(page, &question);
         return RC_OK;
     }
-    rc = rotate_all(page);
+    rc = admin_act_rotate_keys(page->call, &admin);
     if (rc == RC_TOO_LARGE) { /* as many as there may be: somebody rotated very often */
         page_redirect_notice(page, STR("/admin/keys"), page_say(PAGE_TEXT_KEYS_TOO_MANY));
         return RC_OK;

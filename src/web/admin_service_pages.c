@@ -1,4 +1,4 @@
-#include "account/grants_end.h"
+#include "web/admin_acts.h"
 #include "web/admin_registry_pages.h"
 
 /* Services, for administrators. */
@@ -106,6 +106,9 @@ enum rc admin_service_page(struct page_call *page)
     values.has_secret = service.secret_hash.len > 0;
     values.is_disabled = service.is_disabled;
     values.created_at = service.created_at;
+    rc = admin_find_owner(store_of(page), MANAGED_SERVICE, service.id, &arena, &values.managed_by);
+    if (rc != RC_OK)
+        return rc;
     page_admin_service_render(&values, page->language, page_begin(page, 200));
     return RC_OK;
 }
@@ -384,13 +387,7 @@ static enum rc serve_act(struct page_call *page, const struct service_act *act)
 static enum rc disable(struct page_call *page, const struct registry_desk *desk,
                        const struct service *service)
 {
-    const struct grants_filter filter = { .service_id = service->service_id };
-    size_t count;
-    enum rc rc = registry_disable_service(desk, service);
-
-    return rc == RC_OK ? grants_end(store_of(page), &filter, admin_detail(desk->admin, "ended"),
-                                    desk->admin->now, &count) /* RT-10 */
-                       : rc;
+    return admin_act_disable_service(page->call, desk, service);
 }
 
 static enum rc enable(struct page_call *page, const struct registry_desk *desk,

@@ -1,6 +1,5 @@
 #include "web/api_request.h"
 
-#include "oauth/admission.h"
 #include "web/permanent_view.h"
 
 enum { ADDRESS_COUNT_MAX = 64 };
@@ -174,7 +173,7 @@ bool api_read_demand(struct web_call *call, const struct json_value *object,
         !read_lifetime(call, object, &demand.lifetime_s))
         return false;
     for (rest = demand.scope; str_next_word(&rest, &word);) {
-        if (!str_equal(word, STR(PERMANENT_TOKENS_WORD)) && !str_equal(word, STR(ADMISSION_WORD)))
+        if (!permanent_is_own_word(word))
             continue;
         api_answer_field(call, "scopes", word, "tokens with this scope are made in the pages only");
         return false;

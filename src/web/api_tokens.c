@@ -1,5 +1,4 @@
 #include "codec/basic.h"
-#include "oauth/admission.h"
 #include "oauth/introspection.h"
 #include "oauth/proof.h"
 #include "web/api_request.h"
@@ -391,8 +390,7 @@ static enum rc rotate(struct web_call *call, const struct account *account,
     struct str value;
     enum rc rc;
 
-    if (str_has_word(old->scope, STR(PERMANENT_TOKENS_WORD)) ||
-        str_has_word(old->scope, STR(ADMISSION_WORD))) {
+    if (permanent_is_own_word(old->scope)) {
         api_answer_problem(call, 403, STR("forbidden"),
                            STR("tokens with such a scope are rotated in the pages only"));
         return RC_OK;

@@ -8,6 +8,7 @@
 
 #include "codec/form.h"
 #include "dialect/dialect.h"
+#include "web/process_meters.h"
 #include "web/web.h"
 
 /* One request on its way through a handler. */
@@ -85,11 +86,12 @@ struct endpoint {
     /* With takes_rest: only for paths that end so, with one segment before it, which is the rest.
      */
     struct str tail;
-    page_handler *page; /* instead of `handler` */
-    unsigned needs;     /* of a page: bits of enum page_need */
+    page_handler *page;                  /* instead of `handler` */
+    unsigned needs;                      /* of a page: bits of enum page_need */
+    const struct api_resource *resource; /* with api_admin_endpoint: its verbs */
 };
 
-enum { ENDPOINT_COUNT_MAX = 128, STATUS_CLASS_COUNT = 6, LATENCY_BUCKET_COUNT = 12 };
+enum { ENDPOINT_COUNT_MAX = 160, STATUS_CLASS_COUNT = 6, LATENCY_BUCKET_COUNT = 12 };
 
 /* Numbers of one endpoint. */
 struct endpoint_counts {
@@ -120,6 +122,7 @@ struct web {
     unsigned char handle_key[SEAL_KEY_BYTES];
     int64_t permanent_days_max;    /* of permanent tokens' life; 0: no limit */
     struct passkey_site *passkeys; /* web/passkey_pages.h's */
+    struct process_meters process;
 };
 
 /* Upper bounds of the latency histogram, in nanoseconds; the last one is INT64_MAX. */
@@ -219,6 +222,7 @@ page_handler register_page;
 endpoint_handler api_tokens_endpoint;
 endpoint_handler api_token_endpoint;
 endpoint_handler api_token_rotate_endpoint;
+endpoint_handler api_admin_endpoint;
 endpoint_handler live_endpoint;
 endpoint_handler ready_endpoint;
 endpoint_handler metrics_endpoint;

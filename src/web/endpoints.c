@@ -1,6 +1,8 @@
 #include "oauth/registration.h"
 #include "web/account_pages.h"
 #include "web/admin_registry_pages.h"
+#include "web/api_admin.h"
+#include "web/api_page.h"
 #include "web/authorize_pages.h"
 #include "web/device_pages.h"
 #include "web/logout_pages.h"
@@ -52,6 +54,13 @@
         .errors = ERROR_PROBLEM, .handler = its_handler, .source = "RFC 9457", __VA_ARGS__         \
     }
 
+/* For administrators' programs; see web/api_admin.h. */
+#define ADMIN_API(row_name, literal, its_resource, ...)                                            \
+    API(row_name, "/api/v1/admin/" literal, api_admin_endpoint, .resource = &(its_resource),       \
+        __VA_ARGS__)
+#define ADMIN_PART(row_name, literal, its_tail, its_resource)                                      \
+    ADMIN_API(row_name, literal, its_resource, .takes_rest = true, .tail = PATH(its_tail))
+
 /* clang-format off */
 const struct endpoint endpoints[] = {
     { "token", PATH("/oauth2/token"), WEB_LISTENER_PUBLIC, METHOD_POST, LANE_WORK,
@@ -83,6 +92,7 @@ const struct endpoint endpoints[] = {
       LANE_LOOP, BODY_NONE, CACHE_BRIEF, ERROR_JSON, false, protected_resource_endpoint, NULL,
       .source = "RFC 9728 3", .takes_rest = true },
     PAGE("start_page", "/", METHOD_GET, LANE_LOOP, NEEDS_NOBODY, start_page),
+    PAGE("api_page", "/api", METHOD_GET, LANE_WORK, NEEDS_NOBODY, api_page),
     { "style", PATH("/style.css"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
       BODY_NONE, CACHE_LONG, ERROR_JSON, false, style_endpoint, NULL, .source = NULL },
     { "script", PATH("/app.js"), WEB_LISTENER_PUBLIC, METHOD_GET, LANE_LOOP,
@@ -260,6 +270,31 @@ const struct endpoint endpoints[] = {
     API("api_token_rotate", "/api/v1/tokens/", api_token_rotate_endpoint, .takes_rest = true,
         .tail = PATH("/rotate")),
     API("api_token", "/api/v1/tokens/", api_token_endpoint, .takes_rest = true),
+    /* Administration by programs. */
+    ADMIN_API("api_server", "server", api_server_resource, .takes_rest = false),
+    ADMIN_API("api_accounts", "accounts", api_accounts_resource, .takes_rest = false),
+    ADMIN_PART("api_account_unlock", "accounts/", "/unlock", api_account_unlock_resource),
+    ADMIN_PART("api_account_factors", "accounts/", "/factors", api_account_factors_resource),
+    ADMIN_PART("api_account_sessions", "accounts/", "/sessions", api_account_sessions_resource),
+    ADMIN_PART("api_account_grants", "accounts/", "/grants", api_account_grants_resource),
+    ADMIN_PART("api_account_tokens", "accounts/", "/tokens", api_account_tokens_resource),
+    ADMIN_API("api_account", "accounts/", api_account_resource, .takes_rest = true),
+    ADMIN_API("api_services", "services", api_services_resource, .takes_rest = false),
+    ADMIN_PART("api_service_secret", "services/", "/secret", api_service_secret_resource),
+    ADMIN_API("api_service", "services/", api_service_resource, .takes_rest = true),
+    ADMIN_API("api_clients", "clients", api_clients_resource, .takes_rest = false),
+    ADMIN_PART("api_client_secret", "clients/", "/secret", api_client_secret_resource),
+    ADMIN_PART("api_client_old_secret", "clients/", "/previous-secret",
+               api_client_old_secret_resource),
+    ADMIN_PART("api_client_grants", "clients/", "/grants", api_client_grants_resource),
+    ADMIN_API("api_client", "clients/", api_client_resource, .takes_rest = true),
+    ADMIN_API("api_all_tokens", "tokens", api_admin_tokens_resource, .takes_rest = false),
+    ADMIN_API("api_token_lookup", "tokens/lookup", api_token_lookup_resource,
+              .takes_rest = false),
+    ADMIN_API("api_any_token", "tokens/", api_admin_token_resource, .takes_rest = true),
+    ADMIN_API("api_events", "events", api_events_resource, .takes_rest = false),
+    ADMIN_API("api_keys", "keys", api_keys_resource, .takes_rest = false),
+    ADMIN_API("api_keys_rotate", "keys/rotate", api_keys_rotate_resource, .takes_rest = false),
 };
 /* clang-format on */
 

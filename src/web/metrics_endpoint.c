@@ -1,3 +1,5 @@
+#include "base/clock.h"
+#include "token/keys.h"
 #include "token/live.h"
 #include "web/endpoint.h"
 
@@ -103,6 +105,13 @@ static void add_store(struct web *web, struct buffer *to)
     add_head(to, "store_commit_seconds_total", "counter", "Time spent in commits.");
     buffer_append_format(to, "jeton_store_commit_seconds_total %.6f\n",
                          (double)counts.commit_ns / 1e9);
+    if (counts.disk_bytes > 0) {
+        add_number(to, "store_disk_free_bytes", "gauge", "Room on the disk of the data folder.",
+                   counts.disk_free_bytes);
+        add_number(to, "store_disk_bytes", "gauge", "Size of that disk.", counts.disk_bytes);
+    }
+    add_number(to, "ready", "gauge", "1 when /readyz says 200.",
+               oauth_check_ready(web->oauth) == OAUTH_READY && !atomic_load(&web->is_draining));
     add_number(to, "store_writable", "gauge", "1 when the store takes writes.",
                oauth_check_ready(web->oauth) != OAUTH_STORE_NOT_WRITABLE);
     add_number(to, "store_retries_total", "counter",
@@ -208,12 +217,68 @@ static void add_http(struct web *web, struct buffer *to)
                counts.tls_handshakes);
     add_number(to, "tls_handshake_failures_total", "counter", "TLS handshakes that failed.",
                counts.tls_handshake_failures);
+    if (counts.certificate_expires_at != 0)
+        add_number(to, "certificate_expires_seconds", "gauge", "When the TLS certificate expires.",
+                   (uint64_t)counts.certificate_expires_at);
     add_head(to, "lane_queue_depth", "gauge", "Requests waiting for a thread, by lane.");
     add_lane(to, "lane_queue_depth", "work", counts.queue_depth[LANE_WORK]);
     add_lane(to, "lane_queue_depth", "hash", counts.queue_depth[LANE_HASH]);
     add_head(to, "lane_refusals_total", "counter", "Requests told 503, by lane.");
     add_lane(to, "lane_refusals_total", "work", counts.queue_refusals[LANE_WORK]);
     add_lane(to, "lane_refusals_total", "hash", counts.queue_refusals[LANE_HASH]);
+}
+
+static void add_keys(struct web *web, struct buffer *to)
+{
+    add_head(to, "signing_key_age_seconds", "gauge", "How long the key has been signing.");
+    for (int alg = 0; alg < ALG_COUNT; alg++) {
+        int64_t age_s =
+            key_ring_age(token_room_keys(web->oauth->tokens), (enum signing_alg)alg, clock_now_s());
+
+        if (age_s >= 0)
+            buffer_append_format(to, "jeton_signing_key_age_seconds{alg=\"%.*s\"} %lld\n",
+                                 STR_ARGS(signing_alg_format((enum signing_alg)alg)),
+                                 (long long)age_s);
+    }
+}
+
+static void add_outcome(struct buffer *to, const char *outcome, uint64_t number)
+{
+    buffer_append_format(to, "jeton_sign_in_tries_total{outcome=\"%s\"} %llu\n", outcome,
+                         (unsigned long long)number);
+}
+
+static void add_sign_ins(struct web *web, struct buffer *to)
+{
+    struct throttle_counts counts;
+
+    throttle_book_counts(web->oauth->door->throttle, &counts);
+    add_head(to, "sign_in_tries_total", "counter", "Passwords, codes and secrets presented.");
+    add_outcome(to, "right", counts.right);
+    add_outcome(to, "wrong", counts.wrong);
+    add_outcome(to, "held_up", counts.held_up);
+    add_outcome(to, "turned_away", counts.turned_away);
+}
+
+/* The names that Prometheus's own libraries have for these. */
+static void add_own(struct buffer *to, const char *name, const char *type, const char *help,
+                    double number)
+{
+    buffer_append_format(to, "# HELP process_%s %s\n# TYPE process_%s %s\nprocess_%s %.2f\n", name,
+                         help, name, type, name, number);
+}
+
+static void add_process(const struct web *web, struct buffer *to)
+{
+    struct process_use use;
+
+    process_meters_read(&web->process, &use);
+    add_own(to, "cpu_seconds_total", "counter", "Time on processors.", (double)use.cpu_ms / 1e3);
+    add_own(to, "resident_memory_bytes", "gauge", "Memory.", (double)use.memory_bytes);
+    add_own(to, "open_fds", "gauge", "Open descriptors.", (double)use.descriptors);
+    add_own(to, "max_fds", "gauge", "Descriptors there may be.", (double)use.descriptors_max);
+    add_own(to, "start_time_seconds", "gauge", "When it was started.",
+            (double)web->process.started_at);
 }
 
 enum rc metrics_endpoint(struct web_call *call)
@@ -232,6 +297,9 @@ enum rc metrics_endpoint(struct web_call *call)
     add_mails(call->web, body);
     add_logouts(call->web, body);
     add_http(call->web, body);
+    add_keys(call->web, body);
+    add_sign_ins(call->web, body);
+    add_process(call->web, body);
     call->exchange->response.status = 200;
     http_add_header(call->exchange, STR("Content-Type"),
                     STR("text/plain; version=0.0.4; charset=utf-8"));

@@ -18,6 +18,8 @@ static struct str title_of(int status)
         return STR("Method Not Allowed");
     case 409:
         return STR("Conflict");
+    case 412:
+        return STR("Precondition Failed");
     case 415:
         return STR("Unsupported Media Type");
     case 422:
@@ -77,7 +79,8 @@ void problem_answer_refusal(struct web_call *call)
     problem_answer(exchange, &problem);
     answer_cache(exchange, CACHE_NO_STORE);
     if (problem.status == 401 || problem.status == 403)
-        challenge_add(call, STR(PERMANENT_TOKENS_WORD));
+        challenge_add(call,
+                      call->wanted_scope.len > 0 ? call->wanted_scope : STR(PERMANENT_TOKENS_WORD));
     if (refusal->retry_after_s > 0)
         add_retry_after(exchange, refusal->retry_after_s);
 }

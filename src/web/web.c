@@ -55,6 +55,7 @@ enum rc web_open(const struct web_config *config, struct web **out_web, struct b
     web->root = oauth_root_of(config->oauth->issuer);
     page_keys_init(web);
     passkey_site_init(web);
+    process_meters_open(&web->process);
     web_set_server(web, config->server);
     *out_web = web;
     return RC_OK;
@@ -66,6 +67,7 @@ void web_close(struct web *web)
         return;
     page_keys_deinit(web);
     passkey_site_deinit(web);
+    process_meters_close(&web->process);
     free(web);
 }
 

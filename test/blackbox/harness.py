@@ -166,6 +166,7 @@ class Server:
         self.store = stores.new_store()
         self.binary = binary or find_binary()
         self.args = list(args)
+        self.always = []  # what a test that sets args keeps
         self.env = env or {}
         self.listen = listen
         self.prefix = list(prefix)
@@ -189,8 +190,9 @@ class Server:
             command += ["--listen", self.listen]
         log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(command + self.args, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, cwd=self.folder,
+            self.process = subprocess.Popen(command + self.always + self.args,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            cwd=self.folder,
                                             env={**sanitizer_environment(), **self.env})
         self.ready_line = wait_until(lambda: self._ready(log_from), START_TIMEOUT_S, "ready")
         found = re.search(r":(\d+)(?=[\s/,]|$)", self.ready_line)

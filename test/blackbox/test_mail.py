@@ -45,14 +45,17 @@ def logged(server, event):
 
 
 def helper_pids(server):
-    """The children of the server's threads."""
-    found = []
-    for task in pathlib.Path(f"/proc/{server.pid}/task").iterdir():
-        try:
-            found += [int(pid) for pid in (task / "children").read_text().split()]
-        except FileNotFoundError:
-            pass
-    return found
+    """The children of the server's launcher."""
+    def children(parent):
+        found = []
+        for task in pathlib.Path(f"/proc/{parent}/task").iterdir():
+            try:
+                found += [int(pid) for pid in (task / "children").read_text().split()]
+            except FileNotFoundError:
+                pass
+        return found
+
+    return [pid for launcher in children(server.pid) for pid in children(launcher)]
 
 
 def is_alive(pid):

@@ -35,7 +35,7 @@ def test_every_row_for_programs_is_in_it(document):
     """And no other one."""
     source = (ROOT / "src/web/endpoints.c").read_text()
     rows = set(re.findall(r'^    \{ "(\w+)", PATH', source, re.M))
-    rows |= set(re.findall(r'^    API\("(\w+)"', source, re.M))
+    rows |= set(re.findall(r'^    (?:API|ADMIN_API|ADMIN_PART)\("(\w+)"', source, re.M))
     rows -= set(re.findall(r'"(\w+)", PATH\([^{}]*\.dialect =', source))
     described = {operation["operationId"].rsplit("_", 1)[0]
                  for _, _, operation in operations(document)}

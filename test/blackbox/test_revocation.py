@@ -152,7 +152,7 @@ class BrokenDisk:
 
 @pytest.mark.sqlite("test/nodes breaks the disk of the database")
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_rv_05_storage_failure_is_503_and_never_200(new_server):
+def test_rv_05_lg_06_storage_failure_is_503_and_never_200(new_server):
     """RFC 7009 2.2.1; LG-06: any storage error gives no token."""
     server = new_server()
     client = ("filled-beforehand", "filled-beforehand-secret")

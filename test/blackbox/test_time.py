@@ -90,6 +90,7 @@ def test_ky_02_new_key_signs_an_hour_after_it_was_published_and_the_old_one_leav
     assert old not in kids(server), "it leaves after its last token"
 
 
+@pytest.mark.sqlite("half an hour takes less time here than a notice of a database")
 def test_ky_02_keys_rotate_by_themselves(faked_time):
     """After some months the key has changed, and was published before it signed.
 

@@ -148,6 +148,8 @@ class Walk:
     # -- where one goes ----------------------------------------------------------------------------
 
     def strangers(self):
+        self.open("/api")
+        yield Sight("api", "api")
         self.open("/")
         yield Sight("start", "start")
         self.press("sign-in")

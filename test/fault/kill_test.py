@@ -23,8 +23,9 @@ import pytest
 from harness import ALICE, API, C1, CC, basic, form_encode
 from wire import Wire, post
 
-KILL_COUNT = 30
-TOKEN_COUNT_MIN = 20000
+IS_CAMPAIGN = os.environ.get("JETON_CAMPAIGN") == "1"
+KILL_COUNT = int(os.environ.get("JETON_KILLS", 1000)) if IS_CAMPAIGN else 30
+TOKEN_COUNT_MIN = KILL_COUNT * 1000 if IS_CAMPAIGN else 20000
 CONNECTION_COUNT = 64
 FAMILY_COUNT = 64
 INACTIVE = b'{"active":false}'
@@ -138,8 +139,9 @@ class Load:
             self.issued_count += 1
             self.idle_families.append(subject)
 
-    def run(self, server, quota):
-        """Loads the server until `quota` more tokens are acknowledged and it has been killed."""
+    def run(self, server, quota, end=None):
+        """Loads the server until `quota` more tokens are acknowledged and it has been killed, or
+        what end() does has killed it."""
         server.client_token(CC)  # its chosen secret is hashed once; then it is known
         wire = Wire(server.port, CONNECTION_COUNT)
         for line in wire.lines:
@@ -154,7 +156,8 @@ class Load:
                     line.is_waiting = False
             self.facts.flush()
             if killer is None and self.issued_count >= until:
-                killer = threading.Timer(self.chance.uniform(0, 0.03), server.process.kill)
+                killer = threading.Timer(self.chance.uniform(0, 0.03),
+                                         end or server.process.kill)
                 killer.start()
             for line, status, _ in came:
                 if status is not None:

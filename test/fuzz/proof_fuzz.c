@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (book == NULL) {
         crypto_init();
-        ASSERT(proof_book_new(master_key, false, &book) == RC_OK);
+        ASSERT(proof_book_new(master_key, false, 0, &book) == RC_OK);
         oauth.proofs = book;
     }
     arena_init(&arena, OAUTH_PROOF_ARENA_BYTES_MAX);

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import urllib.request
 
 MOUNTS = (("proc", "proc", "proc"), ("devtmpfs", "devtmpfs", "dev"))
 
@@ -17,7 +18,26 @@ def missing_tools():
     for tool in ("debootstrap", "setpriv", "chroot", "unshare"):
         if shutil.which(tool) is None:
             return f"needs {tool}"
+    if system("ID") != "debian":
+        return "packages are for the distribution that they were built on: needs Debian"
+    if not has_mirror():
+        return f"needs a source of packages: {mirror()} does not answer"
     return ""
+
+
+def system(name):
+    """A line of os-release of this machine."""
+    found = re.search(rf'(?m)^{name}="?([^"\n]*)"?$', pathlib.Path("/etc/os-release").read_text())
+    return found.group(1) if found else ""
+
+
+def has_mirror():
+    try:
+        address = f"{mirror()}/dists/{system('VERSION_CODENAME')}/Release"
+        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=10):
+            return True
+    except OSError:
+        return False
 
 
 def mirror():
@@ -34,12 +54,12 @@ def mirror():
 class Root:
     """One such machine. No service manager runs in it: units are read, and done as they say."""
 
-    def __init__(self, suite="bookworm"):
+    def __init__(self):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="jeton-root-"))
         self.path.chmod(0o755)  # the service has a user of its own
         subprocess.run(["debootstrap", "--variant=minbase",
-                        "--include=systemd-standalone-sysusers,ca-certificates", suite,
-                        str(self.path), mirror()],
+                        "--include=systemd-standalone-sysusers,ca-certificates",
+                        system("VERSION_CODENAME"), str(self.path), mirror()],
                        check=True, stdout=subprocess.DEVNULL, timeout=600)
         # As a container has it: packages start no services while they are installed.
         (self.path / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")

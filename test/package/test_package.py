@@ -16,7 +16,8 @@ import threading
 
 import pytest
 
-from debian_root import Root, missing_tools
+import postgres
+from debian_root import missing_tools
 from harness import basic, form_encode, wait_until
 
 FOLDER = os.environ.get("JETON_PACKAGES")
@@ -43,18 +44,12 @@ def with_version(package, version, folder):
     return next(folder.glob(f"jeton_{version}_*.deb"))
 
 
-@pytest.fixture(scope="module")
-def root():
-    machine = Root()
-    yield machine
-    machine.remove()
-
-
 class Unit:
     """jeton.service, done by hand as a service manager does it: user, folder, socket, notice."""
 
-    def __init__(self, root):
+    def __init__(self, root, options=()):
         self.root = root
+        self.options = list(options)  # what /etc/default/jeton would have
         self.text = (root.path / "lib/systemd/system/jeton.service").read_text()
         where = re.search(r"(?m)^ListenStream=(.*)$",
                           (root.path / "lib/systemd/system/jeton.socket").read_text()).group(1)
@@ -78,7 +73,7 @@ class Unit:
         notice.chmod(0o777)
         heard.settimeout(60)
         words = [word for word in shlex.split(self.setting("ExecStart"))
-                 if word != "$JETON_OPTIONS"]
+                 if word != "$JETON_OPTIONS"] + self.options
         command = self.root.command("setpriv", f"--reuid={user}", f"--regid={user}",
                                     "--clear-groups", "--no-new-privs", "sh", "-c",
                                     'umask 0077; export LISTEN_PID=$$; exec "$@"', "sh", *words)
@@ -95,6 +90,12 @@ class Unit:
             pytest.fail(f"no notice that it is ready: {self.log()}")
         finally:
             heard.close()
+
+    def reload(self):
+        """`systemctl reload`."""
+        command = shlex.split(self.setting("ExecReload"))
+        assert command == ["/bin/kill", "-HUP", "$MAINPID"]
+        self.process.send_signal(signal.SIGHUP)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -168,6 +169,8 @@ def test_install_start_upgrade_purge(root, tmp_path):
     root.install(previous)
     assert "jeton 0" in root.run("jeton", "version")
     assert mode_of(root.path / "usr/bin/jeton") == 0o755
+    settings = root.path / "etc/jeton/jeton.yaml"
+    settings.write_text(settings.read_text() + "brand-name: Of this house\n")
     unit = Unit(root)
     unit.start()
     try:
@@ -176,15 +179,54 @@ def test_install_start_upgrade_purge(root, tmp_path):
         assert unit.is_active(token)
         upgrade(root, unit, current)
         assert unit.is_active(token)
+        reload_and_replace(unit)
+        assert unit.is_active(token)
     finally:
         unit.stop()
     assert mode_of(root.path / "var/lib/jeton") == 0o700
     assert "0.0.1" not in root.run("dpkg-query", "-W", "jeton")
+    assert "Of this house" in settings.read_text()
+    remove_and_come_back(root, unit, current, token)
     root.run("apt-get", "purge", "-y", "jeton")
     root.run("apt-get", "autoremove", "-y", "--purge")
     left = {name for name in root.files() - before if "jeton" in name}
     assert left == set()
     assert "jeton" not in root.run("dpkg", "-l")
+
+
+def starts_of(unit):
+    return len(re.findall(r"(?m)^ready ", unit.log()))
+
+
+def reload_and_replace(unit):
+    """SIGHUP, and SIGUSR2 as the unit's head tells: under load, in the same process."""
+    load = Load(unit)
+    try:
+        wait_until(lambda: len(load.tokens) > 20, 30, "tokens before the reload")
+        unit.reload()
+        starts = starts_of(unit)
+        unit.process.send_signal(signal.SIGUSR2)
+        wait_until(lambda: starts_of(unit) > starts, 60, "the new program is ready")
+        before = len(load.tokens)
+        wait_until(lambda: len(load.tokens) > before + 50, 60, "tokens after it")
+    finally:
+        load.end()
+    assert load.failures == []
+    assert unit.process.poll() is None
+
+
+def remove_and_come_back(root, unit, package, token):
+    """Removing is not purging: settings and store stay, and the next installation finds them."""
+    root.run("apt-get", "remove", "-y", "jeton")
+    assert not (root.path / "usr/bin/jeton").exists()
+    assert (root.path / "var/lib/jeton/jeton.db").is_file()
+    assert "Of this house" in (root.path / "etc/jeton/jeton.yaml").read_text()
+    root.install(package)
+    unit.start()
+    try:
+        assert unit.is_active(token)
+    finally:
+        unit.stop()
 
 
 def upgrade(root, unit, package):
@@ -202,7 +244,7 @@ def upgrade(root, unit, package):
     assert all(unit.is_active(token) for token in load.tokens[-300:] + load.tokens[:300])
 
 
-def test_the_module_for_postgresql_is_a_package_of_its_own(root):
+def test_the_module_for_postgresql_is_a_package_of_its_own(root, tmp_path_factory):
     """A server on its embedded database has none of the client library of PostgreSQL."""
     names = subprocess.run(["dpkg-deb", "-f", str(built("jeton")), "Depends"], check=True,
                            capture_output=True, text=True).stdout
@@ -210,8 +252,29 @@ def test_the_module_for_postgresql_is_a_package_of_its_own(root):
     root.install(built("jeton"), built("jeton-postgresql"))
     assert (root.path / "usr/lib/jeton/jeton-postgres.so").is_file()
     assert "libpq.so.5 => /" in root.run("ldd", "/usr/lib/jeton/jeton-postgres.so")
+    cluster = postgres.Cluster(tmp_path_factory.mktemp("cluster")).start()
+    try:
+        serve_from(root, cluster)
+    finally:
+        cluster.stop("immediate")
     root.run("apt-get", "purge", "-y", "jeton", "jeton-postgresql")
     assert not (root.path / "usr/lib/jeton").exists()
+
+
+def serve_from(root, cluster):
+    """A server as the unit starts it, on a database: JETON_OPTIONS says which."""
+    cluster.create_role()
+    superuser = cluster.url(postgres.SUPERUSER, postgres.SUPERUSER)
+    postgres.create_database(superuser, "packaged")
+    url = postgres.change_url(superuser, "packaged")
+    unit = Unit(root, ["--database", url])
+    unit.start()
+    try:
+        register_client(root)
+        assert unit.is_active(unit.issue())
+    finally:
+        unit.stop()
+    assert not (root.path / "var/lib/jeton/jeton.db").exists()
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")

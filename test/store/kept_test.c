@@ -207,10 +207,11 @@ static bool is_for(const struct statement *statement, const char *verb)
     return strncmp(statement->text, verb, strlen(verb)) == 0;
 }
 
-/* The one statement that is to see a difference. */
+/* The statements that are to see a difference. */
 static bool asks_for_version(const struct statement *statement)
 {
-    return strcmp(statement->name, "FIND_VERSION") == 0;
+    return strcmp(statement->name, "FIND_VERSION") == 0 ||
+           strcmp(statement->name, "FIND_RUNS_FROM") == 0;
 }
 
 static void fill_one(const struct engine *engine, struct database *database)
@@ -223,6 +224,8 @@ static void fill_one(const struct engine *engine, struct database *database)
                 engine->run(database, &statements[i], &fills[number], &result);
         }
     }
+    /* Nobody migrates a store in the middle of a move. */
+    engine->run_text(database, "DELETE FROM moved");
 }
 
 static void fill_both(const struct pair *pair)

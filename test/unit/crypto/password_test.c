@@ -210,11 +210,16 @@ static void test_imported_forms(void **state)
         "$pbkdf2-sha256$1000$./v7./v7./v7./v7./v7.w$6K/S943NADeFiTn06SjokqKekWwRk0.FHe719IKmFUY",
         ("$pbkdf2-sha512$i=1000$AAECAwQFBgcICQoLDA0ODw$Xpx07WjVx4vCIvrmBRj8uOoVVtGqJqtUv2J5bhizSQs"
          "7osCteF7W4A61dZDqSIqQjO+dxO6p5FT/Uy7QRBXSXA"),
+        "{SSHA}qCcpH8WsaPTpkWcsws2aDtwVpxlzb21lIHNhbHQ=",
+        "{SSHA256}BTCFlhrxvmRJMTbVSZRH+utXKVpZl38wh2otum36EwNzb21lIHNhbHQ=",
+        ("{SSHA512}dRGA0U2jVHEd1jeRN70P0siUUj4zqeJvKAMYgdiuAag61JY1EUr"
+         "Tr/a2GeVC8VpQsE9+Sc8JD9PIqbGLz/WIT3NvbWUgc2FsdA=="),
         "$scrypt$ln=10,r=8,p=1$AAECAwQFBgcICQoLDA0ODw$nfkj3u1fRTHCea+fVr03sWV770kp5wLOLoEakziKhqE",
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++) {
+        assert_true(password_is_known(str_of(hashes[i])));
         assert_int_equal(verify(STR("correct horse"), hashes[i]), RC_OK);
         assert_int_equal(verify(STR("correct horsf"), hashes[i]), RC_REFUSED);
         assert_int_equal(verify(STR(""), hashes[i]), RC_REFUSED);
@@ -229,6 +234,10 @@ static void test_stored_hashes_refused(void **state)
         "$",
         "password",
         "{PLAIN}password",
+        "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
+        "{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
+        "{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9",
+        "{SSHA512}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
         "$1$saltsalt$XXXXXXXXXXXXXXXXXXXXXX",
         "ab0123456789.",
         "$argon2d$v=19$m=64,t=1,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ",
@@ -270,6 +279,8 @@ static void test_stored_hashes_refused(void **state)
     for (size_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++) {
         if (verify(STR("password"), hashes[i]) != RC_REFUSED)
             fail_msg("not refused: %s", hashes[i]);
+        if (password_is_known(str_of(hashes[i])))
+            fail_msg("taken for known: %s", hashes[i]);
     }
     memset(long_hash, 'A', sizeof(long_hash));
     memcpy(long_hash, "$6$salt$", 8);

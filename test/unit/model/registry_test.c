@@ -70,7 +70,9 @@ static void test_event_kinds_have_the_number_and_the_text_they_were_given(void *
                                          [20] = "consent_given",
                                          [21] = "consent_denied",
                                          [22] = "authorization_code_reused",
-                                         [23] = "unknown" };
+                                         [23] = "restored",
+                                         [24] = "audit_trimmed",
+                                         [25] = "unknown" };
     size_t index;
 
     (void)state;

@@ -178,7 +178,7 @@ static inline int oauth_set_up(void **state)
         fixture->keys[i] = hmac_key_new(key);
     }
     fixture->secrets = (struct secret_checker){ fixture->keys[0], fixture->keys[1], CHEAP };
-    assert_int_equal(proof_book_new(fixture_master_key, false, &fixture->proofs), RC_OK);
+    assert_int_equal(proof_book_new(fixture_master_key, false, 0, &fixture->proofs), RC_OK);
     open_door(fixture);
     fixture->now = clock_now_s();
     assert_int_equal(oauth_prepare(&fixture->oauth), RC_OK);

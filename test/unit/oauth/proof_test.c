@@ -368,7 +368,7 @@ static void test_dp_03_nonce_is_required(void **state)
     struct proof_book *book;
     struct outcome outcome;
 
-    assert_int_equal(proof_book_new(fixture_master_key, true, &book), RC_OK);
+    assert_int_equal(proof_book_new(fixture_master_key, true, 0, &book), RC_OK);
     fixture->oauth.proofs = book;
     outcome = ask_with_nonce(fixture, NULL);
     assert_refused(outcome, OAUTH_USE_NONCE);

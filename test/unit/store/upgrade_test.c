@@ -9,7 +9,7 @@
 #include "fixture.h"
 #include "store/room.h"
 
-enum { KNOWN = 5, NEXT = KNOWN + 1, STEP_COUNT_MAX = 512 };
+enum { KNOWN = 6, NEXT = KNOWN + 1, STEP_COUNT_MAX = 512 };
 
 /* The program of the next schema, with a step that only adds. */
 struct next_program {
@@ -128,7 +128,7 @@ static void test_a_newer_schema_that_says_so_will_do(void **state)
     close_store(fixture);
     make_next_program(fixture, &program);
     assert_int_equal(migrate_by(fixture, &program.driver), RC_OK);
-    run_past(fixture, "UPDATE schema_version SET runs_from = 5 WHERE version = 6");
+    run_past(fixture, "UPDATE schema_version SET runs_from = 6 WHERE version = 7");
     fixture_open(fixture);
     assert_true(view_of(fixture).version == NEXT && view_of(fixture).known_version == KNOWN);
     expect_account(fixture, "before");
@@ -147,7 +147,7 @@ static void expect_refused(struct fixture *fixture, const char *words)
     struct store *store = NULL;
 
     assert_int_equal(fixture_try_open(fixture, false, &store), RC_INVALID);
-    assert_non_null(strstr(fixture->error, "the store has schema 6 and this program knows 5"));
+    assert_non_null(strstr(fixture->error, "the store has schema 7 and this program knows 6"));
     assert_non_null(strstr(fixture->error, words));
     assert_int_equal(fixture_try_open(fixture, true, &store), RC_INVALID);
     assert_non_null(strstr(fixture->error, words));
@@ -162,11 +162,11 @@ static void test_any_other_newer_schema_is_refused(void **state)
     make_next_program(fixture, &program);
     assert_int_equal(migrate_by(fixture, &program.driver), RC_OK);
     /* It said nothing of older programs. */
-    expect_refused(fixture, "run a newer program, which knows 6 at least");
-    run_past(fixture, "UPDATE schema_version SET runs_from = 0 WHERE version = 6");
+    expect_refused(fixture, "run a newer program, which knows 7 at least");
+    run_past(fixture, "UPDATE schema_version SET runs_from = 0 WHERE version = 7");
     expect_refused(fixture, "run a newer program");
     /* The newest row counts, whatever older ones say. */
-    run_past(fixture, "UPDATE schema_version SET runs_from = 5 WHERE version = 5");
+    run_past(fixture, "UPDATE schema_version SET runs_from = 6 WHERE version = 6");
     expect_refused(fixture, "run a newer program");
 }
 
@@ -178,7 +178,7 @@ static void test_an_older_schema_will_do_for_a_check(void **state)
     struct store *store = NULL;
 
     close_store(fixture);
-    run_past(fixture, "DELETE FROM schema_version WHERE version = 5");
+    run_past(fixture, "DELETE FROM schema_version WHERE version = 6");
     run_past(fixture, "DROP TABLE moved");
     assert_int_equal(fixture_try_open(fixture, true, &store), RC_INVALID);
     assert_non_null(strstr(fixture->error, "start the server once, which migrates it"));
@@ -240,7 +240,7 @@ static void test_two_migrate_at_once(void **state)
         assert_null(failed);
     }
     assert_int_equal(
-        cluster_run(fixture->cluster.conn, "SELECT count(*) FROM schema_version WHERE version = 6"),
+        cluster_run(fixture->cluster.conn, "SELECT count(*) FROM schema_version WHERE version = 7"),
         1);
 }
 
@@ -319,7 +319,7 @@ static void test_the_older_program_goes_on_while_a_newer_one_migrates(void **sta
     /* It has tried, and was turned away at least once. */
     await_work(&work, 400);
     assert_int_equal(
-        cluster_run(fixture->cluster.conn, "SELECT count(*) FROM schema_version WHERE version = 6"),
+        cluster_run(fixture->cluster.conn, "SELECT count(*) FROM schema_version WHERE version = 7"),
         0);
     cluster_run(reader, "COMMIT");
     PQfinish(reader);

@@ -1,0 +1,157 @@
+#include "account/audit.h"
+#include "http/address.h"
+#include "web/admin_acts.h"
+#include "web/api_admin.h"
+
+/* The server itself, the audit trail and the signing keys, by the administration API. */
+
+/* ---- the server ------------------------------------------------------------------------------ */
+
+static enum rc format_server(struct api_admin *api, const void *noun, struct json_out *json)
+{
+    struct web *web = api->call->web;
+
+    (void)noun;
+    json_member_string(json, STR("version"), STR(JETON_VERSION));
+    json_member_string(json, STR("issuer"), web->oauth->issuer);
+    json_member_bool(json, STR("ready"), oauth_check_ready(web->oauth) == OAUTH_READY);
+    json_name(json, STR("tokens_issued"));
+    json_begin_object(json);
+    for (unsigned type = 0; type < GRANT_TYPE_COUNT; type++)
+        json_member_number(
+            json, grant_type_format((enum grant_type)type),
+            (int64_t)atomic_load_explicit(&web->tokens_issued[type], memory_order_relaxed));
+    json_end_object(json);
+    return RC_OK;
+}
+
+static enum rc show_server(struct api_admin *api)
+{
+    return api_answer(api, 200, format_server, NULL, STR(""));
+}
+
+const struct api_resource api_server_resource = { .get = show_server };
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static enum rc format_event(struct api_admin *api, const void *noun, struct json_out *json)
+{
+    static const unsigned char none[16] = { 0 };
+    const struct audit_row *row = noun;
+    const struct event *event = &row->event;
+    struct http_address from = { 0 };
+    char text[HTTP_ADDRESS_TEXT_BYTES];
+    bool has_address = memcmp(event->address, none, sizeof(none)) != 0;
+
+    memcpy(from.bytes, event->address, sizeof(from.bytes));
+    json_member_string(json, STR("id"), arena_format(&api->arena, "%lld", (long long)event->id));
+    json_member_number(json, STR("at"), event->at);
+    json_member_string(json, STR("kind"), event_kind_format(event->kind));
+    api_member_text(json, "account", row->account);
+    api_member_text(json, "client", row->client);
+    api_member_text(json, "token",
+                    event->token_id == 0
+                        ? STR("")
+                        : arena_format(&api->arena, "%lld", (long long)event->token_id));
+    api_member_text(json, "address", has_address ? http_address_format(&from, text) : STR(""));
+    api_member_text(json, "detail", event->detail);
+    return RC_OK;
+}
+
+static bool read_kind(struct api_admin *api, enum event_kind *out_kind)
+{
+    struct str word = api_filter(api, STR("kind"));
+    enum event_kind kind = EVENT_TOKEN_ISSUED;
+
+    if (str_equal(word, STR("unknown"))) /* of a number that a newer version wrote */
+        return false;
+    while (word.len > 0 && !str_equal(event_kind_format(kind), word)) {
+        if (str_equal(event_kind_format(kind), STR("unknown")))
+            return false;
+        kind = (enum event_kind)(kind + 1);
+    }
+    if (word.len > 0)
+        *out_kind = kind;
+    return true;
+}
+
+static enum rc list_events(struct api_admin *api)
+{
+    enum { MAX = API_ROW_COUNT_MAX + 1 };
+    struct audit_row *found = arena_alloc(&api->arena, MAX * sizeof(*found));
+    struct audit_query query = { .kind = 0 };
+    struct http_address address;
+    struct api_list page;
+    struct str from;
+    size_t count;
+    enum rc rc;
+
+    if (!api_list_begin(api, "events", STR("kind account client address"), &page))
+        return RC_OK;
+    query.account = api_filter(api, STR("account"));
+    query.client = api_filter(api, STR("client"));
+    from = api_filter(api, STR("address"));
+    if (!read_kind(api, &query.kind) || (from.len > 0 && !address_parse(from, &address))) {
+        api_answer_problem(api->call, 400, STR("invalid_request"),
+                           STR("there is no such kind, or this is no address"));
+        return RC_OK;
+    }
+    if (from.len > 0)
+        query.address = address.bytes;
+    rc = audit_list(api->store, api->call->oauth.oauth->catalog, &query, page.before_id,
+                    &api->arena, found, page.limit + 1, &count);
+    return rc == RC_OK ? api_list_answer(api, &page, format_event, found, sizeof(*found), count,
+                                         offsetof(struct audit_row, event.id))
+                       : rc;
+}
+
+const struct api_resource api_events_resource = { .get = list_events };
+
+/* ---- signing keys ---------------------------------------------------------------------------- */
+
+static enum rc format_key(struct api_admin *api, const void *noun, struct json_out *json)
+{
+    const struct key_view *key = noun;
+
+    (void)api;
+    json_member_string(json, STR("id"), (struct str){ key->kid, KEY_ID_BYTES });
+    json_member_string(json, STR("alg"), signing_alg_format(key->alg));
+    json_member_bool(json, STR("signing"), key->is_signing);
+    json_member_number(json, STR("created_at"), key->created_at);
+    json_member_number(json, STR("signs_from"), key->signs_from);
+    api_member_time(json, "retires_at", key->retires_at);
+    return RC_OK;
+}
+
+/* All of them: they are few. */
+static enum rc answer_keys(struct api_admin *api)
+{
+    struct key_view views[KEY_COUNT_MAX];
+    struct api_list page = { .kind = "keys", .limit = KEY_COUNT_MAX };
+    size_t count;
+    enum rc rc = key_ring_list(token_room_keys(api->call->oauth.oauth->tokens), api->admin.now,
+                               views, &count);
+
+    return rc == RC_OK ? api_list_answer(api, &page, format_key, views, sizeof(views[0]), count,
+                                         offsetof(struct key_view, created_at))
+                       : rc;
+}
+
+static enum rc list_keys(struct api_admin *api)
+{
+    struct api_list page;
+
+    return api_list_begin(api, "keys", STR(""), &page) ? answer_keys(api) : RC_OK;
+}
+
+static enum rc rotate_keys(struct api_admin *api)
+{
+    enum rc rc = admin_act_rotate_keys(api->call, &api->admin);
+
+    if (rc == RC_TOO_LARGE)
+        return api_answer_conflict(api, "there are as many keys as there may be");
+    return rc == RC_OK ? answer_keys(api) : rc;
+}
+
+const struct api_resource api_keys_resource = { .get = list_keys };
+const struct api_resource api_keys_rotate_resource = { .post = rotate_keys };

@@ -1,0 +1,80 @@
+"""The long versions of the tests that break things: `./do campaign [NAME…]`.
+
+Each row is a run of pytest with JETON_CAMPAIGN=1 and perhaps more in the environment. Its result
+becomes one line of bench/CAMPAIGNS.md: date, machine, command, verdict. Another part adds a row.
+"""
+
+import argparse
+import datetime
+import os
+import pathlib
+import platform
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RECORD = ROOT / "bench/CAMPAIGNS.md"
+
+# name → (what it shows, what pytest runs, the environment with its usual values)
+ROWS = {
+    "kill": ("figure 6: kill -9 under load", ["test/fault/kill_test.py"], {"JETON_KILLS": "1000"}),
+    "cut": ("figure 7: power cuts on ext4 and XFS", ["test/fault/cut_test.py"],
+            {"JETON_CUTS": "500"}),
+    "storage": ("figure 8: every write, fsync, rename, open, ftruncate fails",
+                ["test/fault/storage_test.py"], {}),
+    "memory": ("figure 9: every allocation fails", ["test/fault/memory_test.py"], {}),
+    "soak": ("figure 14: three minutes at 70 %", ["test/fault/test_load.py", "-k", "14_soak"],
+             {"JETON_SOAK_S": "180"}),
+    "soak-day": ("figure 14: a day by a clock that runs 15 times as fast",
+                 ["test/fault/test_load.py", "-k", "14_a_day"], {"JETON_SOAK_DAY_S": "6000"}),
+    "throttling": ("figure 19: guesses from many addresses", ["test/fault/test_throttling.py"],
+                   {"JETON_GUESSES": "200000", "JETON_ADDRESSES": "500"}),
+}
+
+
+def machine():
+    memory = re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text("ascii"))
+    cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text("utf-8"))
+    return (f"{os.cpu_count()} × {cpu.group(1) if cpu else platform.machine()}, "
+            f"{int(memory.group(1)) >> 20} GiB, Linux {platform.release().split('-')[0]}")
+
+
+def run(name):
+    """Runs a row and records it; whether it passed."""
+    what, selection, values = ROWS[name]
+    values = {key: os.environ.get(key, value) for key, value in values.items()}
+    began = time.monotonic()
+    done = subprocess.Popen([sys.executable, "-m", "pytest", "-q", *selection], cwd=ROOT,
+                            env={**os.environ, **values, "JETON_CAMPAIGN": "1"},
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    last = ""
+    for line in done.stdout:
+        print(line, end="", flush=True)
+        last = line.strip() or last
+    is_good = done.wait() == 0
+    words = " ".join(f"{key}={shlex.quote(value)}" for key, value in values.items())
+    command = f"{words} ./do campaign {name}".strip()
+    day = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    verdict = re.sub(r" in [\d.]+s.*", "", last.strip("= "))
+    with open(RECORD, "a", encoding="utf-8") as file:
+        file.write(f"| {day} | {what} | `{command}` | {'good' if is_good else '**bad**'}: {verdict}"
+                   f" | {time.monotonic() - began:.0f} s | {machine()} |\n")
+    return is_good
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./do campaign", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ROWS))
+    names = parser.parse_args().names
+    unknown = [name for name in names if name not in ROWS]
+    if unknown:
+        parser.error(f"no campaign {unknown[0]}; there are: {', '.join(ROWS)}")
+    sys.exit(0 if all([run(name) for name in names or ROWS]) else 1)
+
+
+if __name__ == "__main__":
+    main()

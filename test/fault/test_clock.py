@@ -1,0 +1,133 @@
+"""Figure 15: the wall clock jumps while the server is under load.
+
+The jump rule (docs/reliability.md): a token lives for its life by the wall clock, so a clock that
+is set back by so many seconds lengthens what was issued before by at most as many. Deadlines,
+timers and intervals are monotonic and do not notice.
+"""
+
+import calendar
+import json
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from harness import ALICE, API, C1, CC, JWTS, jwt_part, uauth_form, wait_until
+from load import cpu_share
+
+HOUR_S, DAY_S = 3600, 86400
+LIFETIME_S = 600  # of API's tokens
+BUSY_SHARE_MAX = 0.20
+
+
+class Background:
+    """Clients that issue and ask for as long as the clock jumps."""
+
+    def __init__(self, server):
+        self.server = server
+        # Chosen secrets are hashed once, and not by all at the same time.
+        server.is_active(server.client_token(CC, "read")["access_token"], API)
+        self.stopped = threading.Event()
+        self.answers = 0
+        self.faults = []
+        self.threads = [threading.Thread(target=self._run) for _ in range(4)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self):
+        line = self.server.connection()
+        while not self.stopped.is_set():
+            try:
+                token = self.server.client_token(CC, "read", connection=line)["access_token"]
+                answer = self.server.introspect(token, API, connection=line)
+                assert answer.status == 200, answer
+                self.answers += 2
+            except (AssertionError, OSError) as fault:
+                self.faults.append(fault)
+                return
+        line.close()
+
+    def stop(self):
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join()
+        assert not self.faults, self.faults
+        return self.answers
+
+
+def seconds_to(year, month, day, second=0):
+    return calendar.timegm((year, month, day, 3, 14, second)) - int(time.time())
+
+
+def assert_idle(server, share_before):
+    """Timers go on at their own pace; what was due, such as a key that is made, is soon done. The
+    library that fakes the clock takes some time itself: it lets waits with a deadline end at once.
+    """
+    wait_until(lambda: cpu_share(server.pid, 1) < share_before + BUSY_SHARE_MAX, 15, "no busy loop")
+
+
+def test_figure_15_jumps_under_load(faked_time):
+    """An hour and a day to and fro, over 2^31 seconds and over 2^32."""
+    server, set_time = faked_time
+    share_before = cpu_share(server.pid, 1)
+    background = Background(server)
+    family = server.user_token(C1, ALICE, "read")
+    offset = 0
+    for jump in (HOUR_S, -HOUR_S, DAY_S, -DAY_S, seconds_to(2038, 1, 19, 6),
+                 seconds_to(2038, 1, 19, 9), seconds_to(2106, 2, 7), 0):
+        before = offset
+        held = server.client_token(C1, "read")["access_token"]
+        offset = jump
+        set_time(offset)
+        # Never longer than its life and the jump back together.
+        if offset - before >= LIFETIME_S:
+            assert not server.is_active(held, API), jump
+        elif offset < before:
+            assert server.is_active(held, API), jump
+            set_time(before + LIFETIME_S + 2)
+            assert not server.is_active(held, API), jump
+            set_time(offset)
+        fresh = server.client_token(C1, "jread")
+        published = json.loads(server.get("/oauth2/jwks").body)["keys"]
+        assert server.is_active(fresh["access_token"], JWTS), jump
+        assert jwt_part(fresh["access_token"], 0)["kid"] in {key["kid"] for key in published}
+        if jump in (HOUR_S, -HOUR_S, DAY_S, -DAY_S):
+            answer = server.refresh(family["refresh_token"], C1)
+            assert answer.status == 200, (jump, answer)
+            family = answer.json
+        time.sleep(0.2)
+    assert background.stop() > 100
+    assert_idle(server, share_before)
+    # What the clock had taken past its end may have left the store; people sign in anew.
+    family = server.user_token(C1, ALICE, "read")
+    server.restart()
+    assert server.refresh(family["refresh_token"], C1).status == 200
+    assert server.get("/readyz").status == 200
+
+
+def test_figure_15_a_held_up_account_is_free_after_a_jump_back(faked_time):
+    """A failure that lies ahead by the clock holds nobody up until the clock has come there."""
+    server, set_time = faked_time
+    set_time(DAY_S)
+    for attempt in range(8):
+        server.token(uauth_form((ALICE[0], f"wrong password {attempt}")), source="127.0.0.50")
+    assert server.token(uauth_form(ALICE), source="127.0.0.51").status == 400, "it is held up"
+    set_time(0)
+    assert server.token(uauth_form(ALICE), source="127.0.0.51").status == 200
+
+
+@pytest.mark.parametrize("pause_s", [400 * DAY_S])
+def test_figure_15_a_long_pause(faked_time, pause_s):
+    """SIGSTOP, the clock runs on for more than a year, SIGCONT."""
+    server, set_time = faked_time
+    token = server.client_token(C1, "read")["access_token"]
+    share_before = cpu_share(server.pid, 1)
+    os.kill(server.pid, signal.SIGSTOP)
+    set_time(pause_s)
+    os.kill(server.pid, signal.SIGCONT)
+    assert not server.is_active(token, API)
+    fresh = server.client_token(C1, "jread")["access_token"]
+    assert server.is_active(fresh, JWTS)
+    assert_idle(server, share_before)
