@@ -12,35 +12,11 @@ import pytest
 
 import harness
 from harness import ALICE, API, C1, CC, JWTS, wait_until
-from movers import Mover, Node, running_cluster
-from test_move import connect, dump, fill
+from movers import Node
+from test_move import cluster, connect, dump, fill, mover, seeded_folder  # noqa: F401
 
 ROW_COUNT = 200000
 NEXT_ID = 1 << 32  # how far ids jump at least
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    with running_cluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def mover(tmp_path, cluster):
-    mover = Mover(tmp_path, cluster)
-    yield mover
-    while Node.started:
-        Node.started.pop().kill()
-    if cluster.is_running():
-        for name in mover.databases:
-            cluster.drop_database(name)
-
-
-@pytest.fixture(scope="module")
-def seeded_folder(tmp_path_factory):
-    node = Node(tmp_path_factory.mktemp("seeded") / "data")
-    harness.seed(node)
-    return node.data
 
 
 def run(mover, *words, status=0, stdin=b"", **how):
