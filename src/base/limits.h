@@ -40,7 +40,7 @@ enum {
     HTTP_CONNECTION_PER_ADDRESS_MAX = 10000, /* a reverse proxy is one address */
 
     /* Lanes: requests that wait for a thread before the next one is told 503. */
-    LANE_WORK_QUEUE_MAX = 1024,
+    LANE_WORK_BUDGET_MS = 250,   /* what has waited longer is told 503 */
     LANE_WORK_THREAD_COUNT = 32, /* they wait for commits, so more than cores: batches of 32 */
     LANE_HASH_BUDGET_MS = 500,   /* what has waited longer for a hash is told 503 */
     LANE_HASH_QUEUE_MAX = 256,   /* far more than that lets through on any machine */

@@ -11,10 +11,10 @@
  * calls serve() on the loop with lane LANE_LOOP. serve() either fills in the answer and returns
  * HTTP_ANSWERED, or returns HTTP_TO_WORK or HTTP_TO_HASH: the exchange goes whole through a
  * bounded queue to a thread of that lane, which calls serve() again with that lane; there it may
- * block, and may move on to the other lane in the same way. A full queue is answered 503 with
- * Retry-After by the loop. A connection with a request under way reads no further, so pipelined
- * requests are answered in order. A client that vanishes meanwhile is harmless: the exchange
- * belongs to the lane, not to the connection.
+ * block, and may move on to the other lane in the same way. What has waited for too long, and what
+ * finds the queue full, is answered 503 with Retry-After by the loop. A connection with a request
+ * under way reads no further, so pipelined requests are answered in order. A client that vanishes
+ * meanwhile is harmless: the exchange belongs to the lane, not to the connection.
  *
  * Threads: http_server_run runs loop 0 on the caller's thread and returns after a drain; other
  * loops and lanes are threads of the server. http_server_stop may be called from a signal handler.
@@ -249,7 +249,7 @@ struct http_counts {
     uint64_t requests;
     uint64_t requests_malformed;
     uint64_t timeouts;
-    uint64_t queue_refusals[3]; /* by lane: answered 503 because the queue was full */
+    uint64_t queue_refusals[3]; /* by lane: answered 503 after too long a wait */
     uint64_t queue_depth[3];    /* by lane, now */
     uint64_t tls_handshakes;
     uint64_t tls_handshake_failures;

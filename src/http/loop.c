@@ -20,9 +20,9 @@ enum {
     ACCEPT_LAST_COUNT = 4096, /* before a listener is closed: what its queue may hold */
     ACCEPT_PAUSE_MS = 100,
     /* Exchanges kept for the next request, with the pages they have touched. */
-    FREE_EXCHANGE_MAX = 256,
+    FREE_EXCHANGE_MAX = 8192,
     FREE_EXCHANGE_LOW = 16, /* left after a quiet while */
-    TRIM_COUNT = 16,        /* most that are given back to the kernel in a second */
+    TRIM_SHARE = 16, /* of those in excess, given back to the kernel in a second: one in 16 */
     /* Of so many connections, what they took is given back when more than half have left. */
     CROWD_COUNT = 1024
 };
@@ -218,7 +218,9 @@ static void accept_some(struct http_loop *loop, const struct listener *listener)
 /* Once a second: what no request needed in the last one was for a burst, and goes back slowly. */
 static void trim_exchanges(struct http_loop *loop)
 {
-    for (unsigned i = 0; i < TRIM_COUNT && loop->free_exchange_least > FREE_EXCHANGE_LOW; i++)
+    unsigned count = loop->free_exchange_least / TRIM_SHARE;
+
+    for (unsigned i = 0; i < count && loop->free_exchange_least > FREE_EXCHANGE_LOW; i++)
         exchange_free(loop_take_exchange(loop));
     loop->free_exchange_least = loop->free_exchange_count;
 }

@@ -110,9 +110,11 @@ static enum rc open_lanes(struct http_server *server, struct buffer *out_error)
 {
     const struct lane_options work = {
         .name = "work",
-        .capacity = LANE_WORK_QUEUE_MAX,
+        .capacity = server->config.connection_count_max, /* each has one request at most */
         .thread_count = server->config.work_thread_count,
+        .budget_ms = LANE_WORK_BUDGET_MS,
         .run = serve_on_lane,
+        .refuse = refuse_on_lane,
     };
     const struct lane_options hash = {
         .name = "hash",

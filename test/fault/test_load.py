@@ -153,21 +153,20 @@ def test_figure_12_ten_thousand_idle_tls_connections(new_server, plain_binary, l
 
 # ---- figure 13 ----------------------------------------------------------------------------------
 
-OVERLOAD_CONNECTION_COUNT = 3000
+OVERLOAD_CONNECTION_COUNT = 8000  # more than are served within the budget of the work lane
 GOOD_SHARE_MIN = 0.80
 ACCEPTED_P99_US_MAX = 500000
-QUEUE_COUNT = 1024  # base/limits.h: LANE_WORK_QUEUE_MAX
 
 
 def test_figure_13_three_times_the_capacity(server, load):
-    raise_descriptor_limit(OVERLOAD_CONNECTION_COUNT + 500)
+    count = raise_descriptor_limit(OVERLOAD_CONNECTION_COUNT + 500) - 500
     load.run(server.port, ISSUE, 1, cores=LOAD_CORE)
     peaks, results = [], []
     for _ in range(3):
         peaks.append(load.run(server.port, ISSUE, 2, connections=128, cores=LOAD_CORE)["rate"])
         before = memory_kib(server.pid, "RssAnon")
-        results.append(load.run(server.port, ISSUE, 3, rate=3 * max(peaks), cores=LOAD_CORE,
-                                connections=OVERLOAD_CONNECTION_COUNT))
+        results.append(load.run(server.port, ISSUE, 4, rate=3 * max(peaks), cores=LOAD_CORE,
+                                connections=count))
     grown = memory_kib(server.pid, "RssAnon") - before
     shares = [result["accepted"] / result["seconds"] / peak
               for result, peak in zip(results, peaks)]
@@ -176,9 +175,7 @@ def test_figure_13_three_times_the_capacity(server, load):
           f"{median_of(results, 'accepted_p99_us') / 1e3:.1f} ms; memory {grown} KiB")
     # What else the machine does can only take from a round: the best one shows what can be had.
     assert max(shares) >= GOOD_SHARE_MIN, (peaks, results)
-    # Slower machines take longer for a full queue.
-    allowed_us = max(ACCEPTED_P99_US_MAX, 4e6 * QUEUE_COUNT / statistics.median(peaks))
-    assert min(result["accepted_p99_us"] for result in results) <= allowed_us, results
+    assert min(result["accepted_p99_us"] for result in results) <= ACCEPTED_P99_US_MAX, results
     for result in results:
         assert set(result["status"]) <= {"200", "503"}, result
         assert result["hasty"] == 0, "each 503 says when to come back"

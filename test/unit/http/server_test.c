@@ -279,8 +279,8 @@ static void test_reads_no_further_while_on_a_lane(void **state)
     stop(&running);
 }
 
-/* Hashing that had to wait for longer than its budget is refused, and the connection lives on. */
-static void test_full_lane_is_answered_503(void **state)
+/* What had to wait for longer than its lane's budget is refused, and the connection lives on. */
+static void check_wait_is_answered_503(enum lane lane, struct str request, int64_t budget_ms)
 {
     enum { CLIENT_COUNT = 64 };
     struct running running;
@@ -289,15 +289,14 @@ static void test_full_lane_is_answered_503(void **state)
     int served = 0;
     int64_t sent_ms;
 
-    (void)state;
     start_plain(&running);
     for (int i = 0; i < CLIENT_COUNT; i++) {
         fds[i] = client_connect(&running);
-        client_send(fds[i], STR("GET /hash/wait HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client_send(fds[i], request);
     }
     AWAIT(counts_of(&running).requests == CLIENT_COUNT);
     sent_ms = clock_monotonic_ms();
-    AWAIT(clock_monotonic_ms() - sent_ms > LANE_HASH_BUDGET_MS);
+    AWAIT(clock_monotonic_ms() - sent_ms > budget_ms);
     handler_open_gate(&running.handler);
     for (int i = 0; i < CLIENT_COUNT; i++) {
         client_read(fds[i], true);
@@ -314,10 +313,25 @@ static void test_full_lane_is_answered_503(void **state)
         assert_int_equal(answer.status, 200);
         close(fds[i]);
     }
-    assert_int_equal(counts_of(&running).queue_refusals[LANE_HASH], refused);
+    assert_int_equal(counts_of(&running).queue_refusals[lane], refused);
     assert_true(refused > 0 && served > 0);
-    assert_int_equal(counts_of(&running).queue_refusals[LANE_WORK], 0);
+    assert_int_equal(counts_of(&running).queue_refusals[lane == LANE_WORK ? LANE_HASH : LANE_WORK],
+                     0);
     stop(&running);
+}
+
+static void test_long_wait_for_a_hash_is_answered_503(void **state)
+{
+    (void)state;
+    check_wait_is_answered_503(LANE_HASH, STR("GET /hash/wait HTTP/1.1\r\nHost: a\r\n\r\n"),
+                               LANE_HASH_BUDGET_MS);
+}
+
+static void test_long_wait_for_work_is_answered_503(void **state)
+{
+    (void)state;
+    check_wait_is_answered_503(LANE_WORK, STR("GET /work/wait HTTP/1.1\r\nHost: a\r\n\r\n"),
+                               LANE_WORK_BUDGET_MS);
 }
 
 static void test_many_connections_on_two_loops(void **state)
@@ -473,7 +487,8 @@ int main(void)
         cmocka_unit_test(test_refused_upload_is_told_why),
         cmocka_unit_test(test_client_vanishes_on_a_lane),
         cmocka_unit_test(test_reads_no_further_while_on_a_lane),
-        cmocka_unit_test(test_full_lane_is_answered_503),
+        cmocka_unit_test(test_long_wait_for_a_hash_is_answered_503),
+        cmocka_unit_test(test_long_wait_for_work_is_answered_503),
         cmocka_unit_test(test_many_connections_on_two_loops),
         cmocka_unit_test(test_caps),
         cmocka_unit_test(test_drain),
