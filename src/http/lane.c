@@ -14,6 +14,7 @@ enum { STACK_BYTES = 1024 * 1024 };
 struct entry {
     void *job;
     int64_t pushed_ns; /* 0 in a lane without a budget */
+    bool is_crowded;   /* when it was taken, as many as there are threads waited behind it */
 };
 
 struct worker_lane {
@@ -64,8 +65,9 @@ static struct entry wait_for_entry(struct worker_lane *lane)
         lane->is_waking = false;
     }
     if (lane->is_stopping)
-        return (struct entry){ NULL, 0 };
+        return (struct entry){ NULL, 0, false };
     entry = pop(lane);
+    entry.is_crowded = lane->count >= lane->options.thread_count;
     wake_one(lane);
     return entry;
 }
@@ -80,7 +82,7 @@ static void take_turn(const struct worker_lane *lane, struct entry entry)
     int64_t budget_ns = (int64_t)lane->options.budget_ms * 1000000;
 
     clock_begin_turn();
-    if (now_if_budgeted(lane) - entry.pushed_ns > budget_ns)
+    if (entry.is_crowded && now_if_budgeted(lane) - entry.pushed_ns > budget_ns)
         lane->options.refuse(entry.job);
     else
         lane->options.run(entry.job);
@@ -152,7 +154,7 @@ enum rc lane_open(const struct lane_options *options, struct worker_lane **out_l
 
 enum rc lane_push(struct worker_lane *lane, void *job)
 {
-    struct entry entry = { job, now_if_budgeted(lane) };
+    struct entry entry = { job, now_if_budgeted(lane), false };
     size_t last;
 
     pthread_mutex_lock(&lane->mutex);

@@ -4,7 +4,9 @@
  * A job is pushed or refused, never waited for. A lane may have a budget of time: a job that has
  * waited longer when its turn comes is refused then, so that no thread works for a client that was
  * told to expect less. Judged by the wait itself, not by a guess of it: jobs of the hash lane take
- * tens of milliseconds or next to nothing. A sleeping thread is woken only when one sleeps.
+ * tens of milliseconds or next to nothing. Where fewer than the threads wait behind it, the wait
+ * was a hiccup of the disk or the machine that is over, and the job is run. A sleeping thread is
+ * woken only when one sleeps.
  */
 #ifndef JETON_HTTP_LANE_H
 #define JETON_HTTP_LANE_H

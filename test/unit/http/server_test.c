@@ -282,7 +282,7 @@ static void test_reads_no_further_while_on_a_lane(void **state)
 /* What had to wait for longer than its lane's budget is refused, and the connection lives on. */
 static void check_wait_is_answered_503(enum lane lane, struct str request, int64_t budget_ms)
 {
-    enum { CLIENT_COUNT = 64 };
+    enum { CLIENT_COUNT = 128 };
     struct running running;
     int fds[CLIENT_COUNT];
     int refused = 0;
