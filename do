@@ -395,7 +395,7 @@ test_openapi_tool() {
 
 phase() {
     say ""
-    say "== $*"
+    say "== $*${started:+, after $(($(date +%s) - started)) s}"
 }
 
 # note NAME STATUS: one check that has no counts of its own.

@@ -375,7 +375,7 @@ _jeton_words()
     "token revoke "*)
         echo '--id --account --client --service --data --master-key-file --database --database-password-file --help'
         ;;
-    "token explain "--id | "token explain "--at | "token explain "--database)
+    "token explain "--id | "token explain "--at | "token explain "--service | "token explain "--scope | "token explain "--address | "token explain "--database)
         echo ''
         ;;
     "token explain "--data)
@@ -385,7 +385,7 @@ _jeton_words()
         echo '=file'
         ;;
     "token explain "*)
-        echo '--id --at --data --master-key-file --database --database-password-file --help'
+        echo '--id --at --service --scope --address --data --master-key-file --database --database-password-file --help'
         ;;
     "key list "--data)
         echo '=folder'

@@ -4,16 +4,21 @@
 #include "daemon/audit_line.h"
 #include "daemon/change.h"
 #include "daemon/token_at.h"
-#include "http/http.h"
+#include "daemon/token_why.h"
 #include "oauth/token_facts.h"
 
-enum { ROW_JSON_BYTES = 256 * 1024, ADDRESS_BITS = 128 };
+enum { ROW_JSON_BYTES = 256 * 1024 };
 
 /* ---- which token is meant ---- */
 
+static bool has_no_id(const struct options *options)
+{
+    return !options_has(options, "id");
+}
+
 static bool wants_value(const struct options *options)
 {
-    return !options_has(options, "id") && !options_has(options, "account") &&
+    return has_no_id(options) && !options_has(options, "account") &&
            !options_has(options, "client") && !options_has(options, "service");
 }
 
@@ -306,154 +311,6 @@ static int run_revoke(struct command_context *context, const struct options *opt
 
 /* ---- explain ---- */
 
-/* Writes a reason; true: it was one. */
-static bool because(struct command_context *context, bool is_so, const char *text)
-{
-    if (is_so)
-        sink_format(context->out, "because   %s\n", text);
-    return is_so;
-}
-
-static bool because_at(struct command_context *context, const char *text, int64_t at)
-{
-    char when[SINK_TIME_BYTES];
-
-    if (at == 0)
-        return false;
-    sink_time_format(at, when);
-    sink_format(context->out, "because   %s %s\n", text, when);
-    return true;
-}
-
-/* What a session token needs beside itself. The last use may be noted a minute late. */
-static int explain_session(struct command_context *context, const struct token_facts *facts,
-                           bool *out_is_refused)
-{
-    struct http_address address = { 0 };
-    char from[HTTP_ADDRESS_TEXT_BYTES];
-    char last_used[SINK_TIME_BYTES];
-    struct session session;
-    enum rc rc;
-
-    if (!facts->has_grant || !facts->grant.is_session)
-        return STATUS_DONE;
-    rc = store_find_session(context->store, facts->grant.id, context->arena, &session);
-    if (rc == RC_NOT_FOUND) {
-        *out_is_refused |= because(context, true, "its session has left the store");
-        return STATUS_DONE;
-    }
-    if (rc != RC_OK)
-        return command_fault(context, rc);
-    memcpy(address.bytes, session.address, sizeof(address.bytes));
-    sink_time_format(session.last_active_at, last_used);
-    sink_format(context->out, "session   begun at %.*s by ",
-                STR_ARGS(http_address_format(&address, from)));
-    sink_str(context->out, session.device.len == 0 || str_has_control(session.device)
-                               ? STR("-")
-                               : session.device);
-    sink_format(context->out, ", last used %s\nnote      it is good only together with its session",
-                last_used);
-    if (session.address_bits == ADDRESS_BITS)
-        sink_text(context->out, ", from that address");
-    else if (session.address_bits > 0)
-        sink_format(context->out, ", from that address's network (%u of %d bits)",
-                    session.address_bits, (int)ADDRESS_BITS);
-    sink_text(context->out, "\n");
-    *out_is_refused |= because_at(
-        context, "its session has been unused too long since",
-        session.last_active_at + session.idle_s <= clock_now_s() ? session.last_active_at : 0);
-    return STATUS_DONE;
-}
-
-static bool is_zero(const unsigned char address[static 16])
-{
-    static const unsigned char zeros[16];
-
-    return memcmp(address, zeros, sizeof(zeros)) == 0;
-}
-
-/* When it was used is saved a minute late. */
-static void explain_permanent(struct command_context *context, const struct token_facts *facts)
-{
-    const struct permanent *permanent = &facts->permanent;
-    struct http_address address = { 0 };
-    char from[HTTP_ADDRESS_TEXT_BYTES];
-    char last_used[SINK_TIME_BYTES];
-
-    if (permanent->id == 0)
-        return;
-    memcpy(address.bytes, permanent->last_used_address, sizeof(address.bytes));
-    sink_time_format(permanent->last_used_at, last_used);
-    sink_text(context->out, "name      ");
-    sink_str(context->out, permanent->name);
-    sink_text(context->out, "\nused      ");
-    if (permanent->last_used_at == 0)
-        sink_text(context->out, "never\n");
-    else if (is_zero(permanent->last_used_address))
-        sink_format(context->out, "%s from an address that was not told\n", last_used);
-    else
-        sink_format(context->out, "%s from %.*s\n", last_used,
-                    STR_ARGS(http_address_format(&address, from)));
-    if (permanent->addresses.len == 0)
-        return;
-    sink_text(context->out, "note      it is good only from ");
-    sink_str(context->out, permanent->addresses);
-    sink_text(context->out, "\n");
-}
-
-static int explain_services(struct command_context *context, const struct token_facts *facts,
-                            bool *out_is_refused)
-{
-    struct str rest = facts->grant.audience;
-    struct str service_id;
-
-    while (facts->has_grant && str_next_word(&rest, &service_id)) {
-        struct catalog_service *entry;
-        enum rc rc = catalog_find_service(context->catalog, service_id, true, &entry);
-
-        if (rc == RC_NOT_FOUND)
-            continue;
-        if (rc != RC_OK)
-            return command_fault(context, rc);
-        if (entry->service.is_disabled) {
-            sink_format(context->out, "because   the service %.*s is disabled\n",
-                        STR_ARGS(service_id));
-            *out_is_refused = true;
-        }
-        catalog_service_put(entry);
-    }
-    return STATUS_DONE;
-}
-
-static int explain_reasons(struct command_context *context, const struct token_facts *facts)
-{
-    int64_t now = clock_now_s();
-    const struct token *row = &facts->row;
-    bool is_refused = false;
-    int status;
-
-    is_refused |= because(context, row->is_revoked, "it was revoked");
-    is_refused |= because(context, row->is_spent, "it was used and rotated");
-    is_refused |= because_at(context, "it expired at",
-                             row->expires_at != 0 && row->expires_at <= now ? row->expires_at : 0);
-    is_refused |= because(context, !facts->has_grant, "its grant has left the store");
-    if (facts->has_grant) {
-        is_refused |= because_at(context, "its grant was ended at", facts->grant.ended_at);
-        is_refused |= because(context, facts->account.is_disabled, "the account is disabled");
-        is_refused |= because(context, facts->client.is_disabled, "the client is disabled");
-    }
-    is_refused |= because(context, row->kind == TOKEN_PERMANENT && facts->permanent.id == 0,
-                          "what limits it has left the store");
-    explain_permanent(context, facts);
-    status = explain_session(context, facts, &is_refused);
-    if (status == STATUS_DONE)
-        status = explain_services(context, facts, &is_refused);
-    if (status != STATUS_DONE)
-        return status;
-    sink_text(context->out, is_refused ? "active    no\n" : "active    yes\n");
-    return STATUS_DONE;
-}
-
 static int run_explain(struct command_context *context, const struct options *options)
 {
     struct token_facts facts;
@@ -468,6 +325,10 @@ static int run_explain(struct command_context *context, const struct options *op
     if (options_has(options, "at") &&
         audit_time_read(str_of(options_find(options, "at")), &moment) != RC_OK)
         return command_usage(context, "--at is a time as 2026-11-22T06:13:28Z, or Unix seconds");
+    if (options_has(options, "at") && token_why_is_asked(options))
+        return command_usage(context, "--at goes without --service, --scope and --address");
+    if (!token_why_has_address(options))
+        return command_usage(context, "--address is an IPv4 or IPv6 address");
     status = options_has(options, "id") ? find_by_id(context, options, &row)
                                         : find_by_value(context, &row, &why);
     if (status != STATUS_DONE)
@@ -494,7 +355,7 @@ static int run_explain(struct command_context *context, const struct options *op
         sink_text(out, "\n");
     }
     return options_has(options, "at") ? token_at_explain(context, &facts, moment)
-                                      : explain_reasons(context, &facts);
+                                      : token_why_explain(context, options, &facts);
 }
 
 /* ---- the table ---- */
@@ -517,6 +378,9 @@ static const struct option_spec options_revoke[] = {
 static const struct option_spec options_explain[] = {
     { "id", "N", "the token of this id; without it the value is read from standard input", false },
     { "at", "TIME", "whether it was valid then: 2026-11-22T06:13:28Z, or Unix seconds", false },
+    { "service", "ID", "whether it is good for this service", false },
+    { "scope", "WORDS", "whether it allows all of these", false },
+    { "address", "ADDRESS", "whether it may be used from there", false },
     { 0 },
 };
 
@@ -526,6 +390,6 @@ const struct command commands_token[] = {
     { "token", "revoke", NULL, options_revoke, "revokes a token, or all of somebody's", true,
       wants_value, run_revoke },
     { "token", "explain", NULL, options_explain, "says what a token is, and why it is refused",
-      false, wants_value, run_explain },
+      false, has_no_id, run_explain },
     { 0 },
 };

@@ -412,3 +412,17 @@ def test_rotations_at_once_make_one_successor(caller):
         if answer.status == 409:
             problem(answer, 409, "replaced_already")
     assert len(caller.call("GET", ROOT).json["tokens"]) == 3
+
+
+def test_an_operator_is_told_from_where_a_token_is_good(jeton, caller):
+    token = caller.make(addresses=["10.0.0.0/8", "2001:db8::/32"])["token"]
+
+    def explain(address):
+        return jeton.cli("token", "explain", "--address", address, stdin=token).out
+
+    for address in ("10.1.2.3", "2001:db8::7"):
+        assert "active    yes" in explain(address), address
+    for address in ("192.0.2.1", "2001:db9::7"):
+        out = explain(address)
+        assert f"because   it may not be used from {address}\n" in out, out
+        assert "active    no" in out

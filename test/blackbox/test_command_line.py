@@ -1,6 +1,7 @@
 """The command line, with and without a running server."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -188,6 +189,37 @@ def test_token_explain_says_what_a_token_is(jeton):
     assert C1[0] in done.out and "read" in done.out and token not in done.out
     done = jeton.cli("token", "explain", stdin=token[:-1] + "\n", status=None)
     assert "checksum" in done.out + done.err and C1[0] not in done.out, done
+
+
+def test_token_explain_says_who_ended_it(jeton):
+    token = jeton.user_token(C1, ALICE, "read")["access_token"]
+    assert "active    yes" in jeton.cli("token", "explain", stdin=token).out
+    jeton.revoke(token, C1)
+    out = jeton.cli("token", "explain", stdin=token).out
+    assert "because   it was revoked\n" in out and "active    no\n" in out
+    assert re.search(r"^event     token_revoked \S+ from 127\.0\.0\.1$", out, re.MULTILINE), out
+    token = jeton.user_token(C1, ALICE, "read")["access_token"]
+    number = re.search(r"^id +(\d+)$", jeton.cli("token", "explain", stdin=token).out,
+                       re.MULTILINE).group(1)
+    jeton.cli("token", "revoke", "--id", number)
+    out = jeton.cli("token", "explain", stdin=token).out
+    assert re.search(r"^event     token_revoked ", out, re.MULTILINE), out
+
+
+def test_token_explain_says_what_it_would_not_do_for(jeton):
+    token = jeton.user_token(C1, ALICE, "read")["access_token"]
+
+    def explain(*args, **more):
+        return jeton.cli("token", "explain", *args, stdin=token, **more).out
+
+    audience = re.search(r"^audience +(\S+)", explain(), re.MULTILINE).group(1)
+    assert "active    yes" in explain("--service", audience, "--scope", "read", "--address", "::1")
+    out = explain("--service", "other.example", "--scope", "read fly")
+    assert "because   it is not for the service other.example\n" in out
+    assert "because   its scope lacks fly\n" in out and "lacks read" not in out
+    assert "active    no" in out
+    explain("--address", "localhost", status=2)
+    explain("--at", "1", "--scope", "read", status=2)
 
 
 def test_json_lists_are_a_json_object_a_line(jeton):
