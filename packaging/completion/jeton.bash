@@ -559,7 +559,7 @@ _jeton_words()
         echo '--from --to --master-key-file --from-password-file --to-password-file --undo --help'
         ;;
     "doctor "*" "*)
-        echo '--sandbox --help'
+        echo '--deep --json --sandbox --help'
         ;;
     esac
 }

@@ -296,13 +296,12 @@ void command_help(const struct command *command_or_null, struct sink *out)
             sink_format(out, "%s\n", row->summary);
         }
     }
-    sink_text(out,
-              "  backup FILE                   writes all of a store to an encrypted file\n"
-              "  restore FILE                  makes a store of such a file\n"
-              "  move                          moves all of a store into another one\n"
-              "  doctor                        tries to get out of the cage that a server runs in\n"
-              "  version                       says which version this is\n"
-              "  help                          shows this\n\n"
-              "'jeton COMMAND --help' shows the options of a command.\n"
-              "Exit status: 0 done, 1 refused, 2 wrong usage.\n");
+    sink_text(out, "  backup FILE                   writes all of a store to an encrypted file\n"
+                   "  restore FILE                  makes a store of such a file\n"
+                   "  move                          moves all of a store into another one\n"
+                   "  doctor                        says what is wrong: settings, machine, store\n"
+                   "  version                       says which version this is\n"
+                   "  help                          shows this\n\n"
+                   "'jeton COMMAND --help' shows the options of a command.\n"
+                   "Exit status: 0 done, 1 refused, 2 wrong usage.\n");
 }

@@ -1,228 +1,171 @@
 #include "daemon/doctor.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/ptrace.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/cage.h"
+#include "codec/json.h"
+#include "daemon/check.h"
 #include "daemon/command.h"
+#include "daemon/control.h"
+#include "daemon/doctor_cage.h"
 
-/* ---- attempts: each answers whether it got through ---- */
+enum { ERROR_BYTES = 512, WORDS_BYTES = 400, LINE_BYTES = 4096 };
 
-/* What the parent of the attempts has prepared: a data folder, and a place beside it. */
-struct trial {
-    char folder[64];
-    char data[80];
-    char beside[80];
-    char inside[96];
+static const struct option_spec options_doctor[] = {
+    { "deep", NULL, "reads the whole store; takes seconds for each GiB", false },
+    { "json", NULL, "a JSON object in each line", false },
+    { 0 },
 };
 
-static bool try_program(const struct trial *trial)
+/* Doctor's own and the server's in one table, as options_parse takes one beside the common. */
+static enum rc parse(int argc, char *const *argv, struct options *out_options,
+                     struct buffer *out_error)
 {
-    char name[] = "true";
-    char *const words[] = { name, NULL };
+    static struct option_spec all[OPTION_COUNT_MAX];
+    size_t count = 0;
 
-    (void)trial;
-    (void)execv("/bin/true", words);
-    return false;
-}
-
-static bool try_process(const struct trial *trial)
-{
-    pid_t pid = fork();
-
-    (void)trial;
-    if (pid == 0)
-        _exit(0);
-    return pid > 0;
-}
-
-static bool try_trace(const struct trial *trial)
-{
-    (void)trial;
-    return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0;
-}
-
-static bool try_packets(const struct trial *trial)
-{
-    (void)trial;
-    return socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0) >= 0;
-}
-
-static bool try_mount(const struct trial *trial)
-{
-    return mount(trial->data, trial->data, NULL, MS_BIND, NULL) == 0;
-}
-
-static bool try_namespace(const struct trial *trial)
-{
-    (void)trial;
-    return unshare(CLONE_NEWUSER) == 0;
-}
-
-static bool try_kill(const struct trial *trial)
-{
-    (void)trial;
-    return kill(getppid(), 0) == 0;
-}
-
-static bool try_open(const char *path, int flags)
-{
-    return open(path, flags | O_CLOEXEC, 0600) >= 0;
-}
-
-static bool try_read(const struct trial *trial)
-{
-    return try_open(trial->beside, O_RDONLY);
-}
-
-static bool try_list(const struct trial *trial)
-{
-    (void)trial;
-    return try_open("/", O_RDONLY | O_DIRECTORY);
-}
-
-static bool try_write(const struct trial *trial)
-{
-    return try_open(trial->beside, O_WRONLY | O_TRUNC);
-}
-
-static bool try_remove(const struct trial *trial)
-{
-    return rmdir(trial->inside) == 0 || unlink(trial->beside) == 0;
-}
-
-/* The other way round: what a server needs has to go on working. */
-static bool try_data(const struct trial *trial)
-{
-    return try_open(trial->inside, O_RDWR | O_CREAT);
-}
-
-static const struct attempt {
-    const char *words;
-    bool (*run)(const struct trial *);
-    bool is_needed;
-} attempts[] = {
-    { "write in the data folder", try_data, true },
-    { "run a program", try_program, false },
-    { "start a process", try_process, false },
-    { "trace a process", try_trace, false },
-    { "signal another process", try_kill, false },
-    { "open a packet socket", try_packets, false },
-    { "mount", try_mount, false },
-    { "make a namespace", try_namespace, false },
-    { "read a file elsewhere", try_read, false },
-    { "list a folder elsewhere", try_list, false },
-    { "write a file elsewhere", try_write, false },
-    { "remove a file elsewhere", try_remove, false },
-};
-
-/* ---- the child ---- */
-
-enum { EXIT_THROUGH = 3, EXIT_REFUSED = 4 };
-
-/* execve that succeeded ends with the program's status. */
-static int run_attempt(const struct attempt *attempt, const struct trial *trial, bool is_caged)
-{
-    struct cage_files files = { .data = trial->data };
-    struct cage_force force;
-    int status = 0;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        if (is_caged)
-            cage_enter(&files, &force);
-        _exit(attempt->run(trial) ? EXIT_THROUGH : EXIT_REFUSED);
+    for (const struct option_spec *row = options_doctor; row->name != NULL; row++)
+        all[count++] = *row;
+    for (const struct option_spec *row = settings_options; row->name != NULL; row++) {
+        ASSERT(count + 1 < OPTION_COUNT_MAX);
+        all[count++] = *row;
     }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    return pid > 0 ? status : -1;
+    return options_parse(all, command_common_options, argc, argv, out_options, out_error);
 }
 
-static bool judge(const struct attempt *attempt, int status, struct sink *out)
+void doctor_say(struct doctor *doctor, enum finding finding, const char *what, const char *format,
+                ...)
 {
-    const char *words = "got through";
-    bool is_through = WIFEXITED(status) && WEXITSTATUS(status) != EXIT_REFUSED;
-    bool is_good = is_through == attempt->is_needed;
+    static const char *const levels[] = { "ok", "warn", "fail" };
+    char words[WORDS_BYTES];
+    char line[LINE_BYTES];
+    struct buffer text = buffer_over(line, sizeof(line));
+    struct json_out json = json_out_over(&text);
+    va_list args;
 
-    if (attempt->is_needed)
-        words = is_through ? "works" : "does not work";
-    else if (WIFSIGNALED(status))
-        words = "killed";
-    else if (!is_through)
-        words = "refused";
-    sink_format(out, "%-4s  %-28s  %s\n", is_good ? "ok" : "fail", attempt->words, words);
-    return is_good;
+    va_start(args, format);
+    vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+    doctor->has_failed = doctor->has_failed || finding == FINDING_FAIL;
+    if (!doctor->is_json) {
+        sink_format(doctor->out, "%-4s  %-15s  %s\n", levels[finding], what, words);
+        return;
+    }
+    json_begin_object(&json);
+    json_member_string(&json, STR("level"), str_of(levels[finding]));
+    json_member_string(&json, STR("what"), str_of(what));
+    json_member_string(&json, STR("words"), str_of(words));
+    json_end_object(&json);
+    sink_str(doctor->out, buffer_str(&text));
+    sink_text(doctor->out, "\n");
 }
 
-static bool make_trial(struct trial *out_trial)
+/* The kernel knows who listens at the control socket. */
+static int find_server(const char *data)
 {
+    struct ucred peer = { .pid = 0 };
+    socklen_t len = sizeof(peer);
     int fd;
 
-    snprintf(out_trial->folder, sizeof(out_trial->folder), "/tmp/jeton-doctor-XXXXXX");
-    if (mkdtemp(out_trial->folder) == NULL)
-        return false;
-    snprintf(out_trial->data, sizeof(out_trial->data), "%s/data", out_trial->folder);
-    snprintf(out_trial->beside, sizeof(out_trial->beside), "%s/beside", out_trial->folder);
-    snprintf(out_trial->inside, sizeof(out_trial->inside), "%s/inside", out_trial->data);
-    fd = open(out_trial->beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0 && mkdir(out_trial->data, 0700) == 0;
+    if (data == NULL || control_connect(data, &fd) != RC_OK)
+        return 0;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+        peer.pid = 0;
+    close(fd);
+    return peer.pid;
 }
 
-static void remove_trial(const struct trial *trial)
+static void look(struct doctor *doctor)
 {
-    (void)unlink(trial->inside);
-    (void)unlink(trial->beside);
-    (void)rmdir(trial->data);
-    (void)rmdir(trial->folder);
+    char bytes[ERROR_BYTES];
+    struct buffer error = buffer_over(bytes, sizeof(bytes));
+    bool is_startable = check_settings(&doctor->settings, &error) == RC_OK;
+
+    if (is_startable)
+        doctor_say(doctor, FINDING_OK, "settings", "a server starts with these");
+    else
+        doctor_say(doctor, FINDING_FAIL, "settings", "%.*s", STR_ARGS(buffer_str(&error)));
+    doctor->server_pid = find_server(doctor->settings.data);
+    if (doctor->server_pid > 0)
+        doctor_say(doctor, FINDING_OK, "server", "runs on the data folder, as process %d",
+                   doctor->server_pid);
+    else
+        doctor_say(doctor, FINDING_WARN, "server", "none runs on the data folder here");
+    doctor_look_at_machine(doctor);
+    if (is_startable)
+        doctor_look_at_store(doctor);
 }
 
-static int prove(bool is_caged, struct sink *out, struct sink *err)
+static int help(struct sink *out)
 {
-    struct trial trial;
-    bool is_good = true;
-
-    sink_flush(out); /* the children have a copy of what is in it */
-    if (!make_trial(&trial)) {
-        sink_format(err, "jeton: doctor: %s: %s\n", trial.folder, strerror(errno));
-        return STATUS_REFUSED;
+    sink_text(out, "jeton doctor [--config FILE] [any option of serve]\n"
+                   "says what an operator should know of settings, machine and store, a line for "
+                   "each\n\n");
+    for (const struct option_spec *row = options_doctor; row->name != NULL; row++) {
+        sink_format(out, "  --%s", row->name);
+        sink_format(out, "%*s%s\n", (int)(28 - strlen(row->name)), "", row->help);
     }
-    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
-        is_good &= judge(&attempts[i], run_attempt(&attempts[i], &trial, is_caged), out);
-        sink_flush(out);
-    }
-    remove_trial(&trial);
-    return is_good ? STATUS_DONE : STATUS_REFUSED;
+    sink_text(out,
+              "  --sandbox                     alone: tries to get out of the cage that a server "
+              "runs in\n"
+              "  --help                        show this help\n");
+    sink_text(out, "\nThe options of 'jeton serve --help' say where everything is, as for the "
+                   "server itself.\nExit status: 0 nothing failed, 1 something did, 2 wrong "
+                   "usage.\n");
+    return STATUS_DONE;
 }
 
-static const char help_text[] =
-    "jeton doctor --sandbox\n"
-    "tries to get out of the cage that a server runs in, a line for each attempt\n\n"
-    "  --sandbox                     with \"=off\": what the attempts come to without a cage\n"
-    "  --help                        show this help\n";
+static int usage(struct sink *err, struct str words)
+{
+    sink_format(err, "jeton: doctor: %.*s; see 'jeton doctor --help'\n", STR_ARGS(words));
+    return STATUS_USAGE;
+}
+
+/* `--sandbox` alone is no setting here: it asks for the proof. */
+static bool asks_for_proof(int argc, char *const *argv, bool *out_is_caged)
+{
+    *out_is_caged = argc == 1 && strcmp(argv[0], "--sandbox") == 0;
+    return *out_is_caged || (argc == 1 && strcmp(argv[0], "--sandbox=off") == 0);
+}
+
+static int examine(struct doctor *doctor, const struct options *options, struct sink *err)
+{
+    char bytes[ERROR_BYTES];
+    struct buffer error = buffer_over(bytes, sizeof(bytes));
+    enum rc rc = settings_open(options, &doctor->settings, &error);
+
+    if (rc == RC_OK)
+        look(doctor);
+    else if (options_has(options, "config") || options_has(options, "data") ||
+             options_has(options, "database"))
+        doctor_say(doctor, FINDING_FAIL, "settings", "%.*s", STR_ARGS(buffer_str(&error)));
+    settings_close(&doctor->settings);
+    if (rc != RC_OK && !doctor->has_failed)
+        return usage(err, buffer_str(&error));
+    return doctor->has_failed ? STATUS_REFUSED : STATUS_DONE;
+}
 
 int doctor_run(int argc, char *const *argv, struct sink *out, struct sink *err)
 {
-    if (argc == 1 && strcmp(argv[0], "--sandbox") == 0)
-        return prove(true, out, err);
-    if (argc == 1 && strcmp(argv[0], "--sandbox=off") == 0)
-        return prove(false, out, err); /* what the attempts come to without a cage */
-    if (argc == 1 && strcmp(argv[0], "--help") == 0) {
-        sink_text(out, help_text);
-        return STATUS_DONE;
-    }
-    sink_text(err, "jeton: doctor: --sandbox is needed; see 'jeton doctor --help'\n");
-    return STATUS_USAGE;
+    static struct doctor doctor; /* one in a process, and too large for a stack */
+    static struct options options;
+    char bytes[ERROR_BYTES];
+    struct buffer error = buffer_over(bytes, sizeof(bytes));
+    bool is_caged;
+
+    if (asks_for_proof(argc, argv, &is_caged))
+        return doctor_cage_prove(is_caged, out, err);
+    if (parse(argc, argv, &options, &error) != RC_OK)
+        return usage(err, buffer_str(&error));
+    if (options_has(&options, "help"))
+        return help(out);
+    if (options.argument_count > 0)
+        return usage(err, STR("there is an argument too many"));
+    doctor = (struct doctor){ .out = out,
+                              .is_json = options_has(&options, "json"),
+                              .is_deep = options_has(&options, "deep") };
+    return examine(&doctor, &options, err);
 }

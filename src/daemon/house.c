@@ -286,6 +286,22 @@ enum rc house_check(const struct house_config *config, struct buffer *out_error)
     return rc;
 }
 
+enum rc house_open_to_read(const struct house_config *config, struct store **out_store,
+                           struct buffer *out_error)
+{
+    struct house_config reading = *config;
+    struct house house = { .store = NULL };
+    enum rc rc;
+
+    if (is_new_folder(config))
+        return RC_NOT_FOUND;
+    reading.is_check = true;
+    rc = open_store(&reading, &house, out_error);
+    if (rc == RC_OK)
+        *out_store = house.store;
+    return rc;
+}
+
 enum rc house_open_room(struct house *house, struct str issuer, size_t live_bytes_max)
 {
     struct token_room_config config = { .store = house->store,

@@ -70,6 +70,14 @@ enum rc house_open(const struct house_config *config, struct house *out_house,
  */
 enum rc house_check(const struct house_config *config, struct buffer *out_error) MUST_CHECK;
 
+/*
+ * The store alone, to be read and closed (store_close), as house_check has it.
+ *
+ * Answers: RC_OK · RC_NOT_FOUND there is none yet, and else as house_open
+ */
+enum rc house_open_to_read(const struct house_config *config, struct store **out_store,
+                           struct buffer *out_error) MUST_CHECK;
+
 /* Opens the token room. issuer must outlive the house; live_bytes_max is as of token_room_open. */
 enum rc house_open_room(struct house *house, struct str issuer, size_t live_bytes_max) MUST_CHECK;
 

@@ -279,6 +279,7 @@ int main(int argc, char **argv)
         crypto_init();
         status = audit_file_run(argc - 3, argv + 3, &out, &err);
     } else if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
+        crypto_init();
         status = doctor_run(argc - 2, argv + 2, &out, &err);
     } else if (argc > 1 && strcmp(argv[1], "backup") == 0) {
         crypto_init();

@@ -129,6 +129,10 @@ struct driver {
     /* The engine's clock, Unix seconds and milliseconds within. NULL unless is_shared. */
     enum rc (*read_clock)(struct driver_session *session, int64_t *out_now_ms);
 
+    /* Reads all pages, and says in a few words what is wrong with the first that is: RC_CORRUPT.
+     * NULL where the engine's own tools do that. */
+    enum rc (*verify)(struct driver_session *session, struct buffer *out_words);
+
     /*
      * For a move (store/move.h), outside of transactions. Takes the store for this session alone
      * until it is closed; asked again, sees that it still has it. NULL: a writer has it anyway.

@@ -56,4 +56,13 @@ struct store_restored {
 };
 struct store_restored store_restored(const struct store *store);
 
+/*
+ * Reads all of an embedded store, which takes seconds for each GiB; a database has tools for that.
+ *
+ * out_words   what was found, in a line for the operator
+ *
+ * Answers: RC_OK.  Faults: RC_CORRUPT
+ */
+enum rc store_verify(struct store *store, struct buffer *out_words) MUST_CHECK;
+
 #endif

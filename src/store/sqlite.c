@@ -324,6 +324,20 @@ static enum rc sqlite_run_text(struct driver_session *session, const char *text)
     return RC_OK;
 }
 
+static enum rc sqlite_verify(struct driver_session *session, struct buffer *out_words)
+{
+    sqlite3_stmt *check;
+    struct str words = STR("the file cannot be read");
+
+    if (sqlite3_prepare_v2(session->db, "PRAGMA quick_check(1)", -1, &check, NULL) != SQLITE_OK)
+        return fault_of(session, WHILE_READING);
+    if (sqlite3_step(check) == SQLITE_ROW)
+        words = str_of((const char *)sqlite3_column_text(check, 0));
+    buffer_append_str(out_words, words);
+    sqlite3_finalize(check);
+    return str_equal(buffer_str(out_words), STR("ok")) ? RC_OK : RC_CORRUPT;
+}
+
 static void expect_short_log(struct driver_session *session)
 {
     session->checkpoint_page_count = CHECKPOINT_PAGE_COUNT;
@@ -527,6 +541,7 @@ const struct driver driver_sqlite = {
     .row_bytes = sqlite_row_bytes,
     .finish = sqlite_finish,
     .run_text = sqlite_run_text,
+    .verify = sqlite_verify,
     .upkeep = sqlite_upkeep,
     .health = sqlite_health,
     .last_error = sqlite_last_error,

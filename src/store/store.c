@@ -225,6 +225,25 @@ void store_view_schema(const struct store *store, struct store_schema_view *out_
     out_view->known_version = newest_version(store);
 }
 
+enum rc store_verify(struct store *store, struct buffer *out_words)
+{
+    struct driver_session *session;
+    enum rc rc;
+
+    if (store->driver->verify == NULL) {
+        BUFFER_APPEND_LITERAL(out_words, "is for the database's own tools to check");
+        return RC_OK;
+    }
+    rc = reader_borrow(store, &session);
+    if (rc != RC_OK) {
+        buffer_append_str(out_words, str_of(rc_words(rc)));
+        return rc;
+    }
+    rc = store->driver->verify(session, out_words);
+    reader_return(store, session);
+    return rc;
+}
+
 struct store_restored store_restored(const struct store *store)
 {
     return store->restored;
