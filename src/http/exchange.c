@@ -30,9 +30,10 @@ struct exchange *exchange_new(void)
 
     if (memory == MAP_FAILED)
         return NULL;
-    /* Passwords and token values pass through here: out of swap, as far as the limit lets (LG-04).
-     */
+    /* Passwords and token values pass through here: out of swap, as far as the limit lets, and out
+       of dumps (LG-04). */
     (void)mlock2(memory, EXCHANGE_BYTES, MLOCK_ONFAULT);
+    (void)madvise(memory, EXCHANGE_BYTES, MADV_DONTDUMP);
     exchange->input = memory + INPUT_AT;
     exchange->certificate_memory = memory + CERTIFICATE_AT;
     exchange->body_memory = memory + BODY_AT;

@@ -1,11 +1,17 @@
 """The cage (docs/decisions/0016-the-cage.md): what holds, and what goes on working inside."""
 
+import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 
 import pytest
+
+NOBODY = 65534
 
 
 def statuses(pid):
@@ -68,11 +74,74 @@ def test_a_killed_server_leaves_no_launcher(caged):
     wait_for(lambda: not pathlib.Path(f"/proc/{launcher}").exists())
 
 
-def test_no_core_is_written_and_nobody_may_look(caged):
+def test_no_core_is_written(caged):
     limits = pathlib.Path(f"/proc/{caged.pid}/limits").read_text()
 
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
     assert core.split()[4:6] == ["0", "0"]
+
+
+# Says that the kernel has no Landlock, and becomes the program.
+NO_LANDLOCK = """
+import ctypes, os, struct, sys
+LANDLOCK_CREATE_RULESET = 444
+program = struct.pack("HBBIHBBIHBBIHBBI",
+                      0x20, 0, 0, 0,
+                      0x15, 0, 1, LANDLOCK_CREATE_RULESET,
+                      0x06, 0, 0, 0x00050000 | 38,
+                      0x06, 0, 0, 0x7fff0000)
+memory = ctypes.create_string_buffer(program, len(program))
+fprog = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(memory)))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, fprog) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_required_starts_no_server_without_landlock(plain_binary, tmp_path):
+    words = ["--data", tmp_path / "data", "--listen", "127.0.0.1:0"]
+    done = subprocess.run([sys.executable, "-c", NO_LANDLOCK, plain_binary, "serve", *words,
+                           "--sandbox", "required"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "ready" not in done.stdout + done.stderr
+    assert "--sandbox is required, but this kernel or container has no Landlock" in done.stderr
+    done = subprocess.run([plain_binary, "serve", *words, "--check"], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 0, done
+
+
+@pytest.fixture
+def folder_of_nobody():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, NOBODY, NOBODY)
+        yield pathlib.Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may start it as somebody else")
+def test_an_ordinary_user_has_the_whole_cage_too(plain_binary, folder_of_nobody):
+    """Nor may that user look into it: it is not dumpable, so its files in /proc are root's."""
+    binary = shutil.copy(plain_binary, folder_of_nobody / "jeton")
+    process = subprocess.Popen([binary, "serve", "--data", folder_of_nobody / "data", "--listen",
+                                "127.0.0.1:0", "--sandbox", "required"], stderr=subprocess.PIPE,
+                               stdout=subprocess.DEVNULL, text=True, user=NOBODY, group=NOBODY,
+                               extra_groups=[])
+    try:
+        lines = []
+        while not any(line.startswith("ready ") for line in lines):
+            lines.append(process.stderr.readline())
+            assert lines[-1], lines
+        assert not any("runs_as_root" in line for line in lines)
+        for thread, fields in statuses(process.pid).items():
+            assert (fields["Seccomp"], fields["NoNewPrivs"]) == ("2", "1"), thread
+            assert fields["Uid"].split() == [str(NOBODY)] * 4
+            assert int(fields["CapEff"], 16) == 0
+        assert os.stat(f"/proc/{process.pid}/mem").st_uid == 0
+        look = subprocess.run(["cat", f"/proc/{process.pid}/environ"], user=NOBODY, group=NOBODY,
+                              extra_groups=[], capture_output=True)
+        assert look.returncode != 0 and not look.stdout
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 def test_restarts_go_on_working_one_after_the_other(caged):

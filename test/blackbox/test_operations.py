@@ -28,8 +28,8 @@ def make_certificate(folder, name, days=2):
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(days), "-subj",
-                    f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out",
-                    certificate], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", key, "-out", certificate], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return certificate, key
 
 
@@ -365,7 +365,8 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 def test_listener_from_systemd(new_server):
     """sd_listen_fds(3): LISTEN_FDS and LISTEN_PID hand over descriptor 3."""
-    server = new_server(listen=None, prefix=[sys.executable, "-c", ACTIVATE, "mine"])
+    server = new_server(listen=None, prefix=[sys.executable, "-c", ACTIVATE, "mine"],
+                        args=["--sandbox", "required"])
     port = int(re.search(r"^(\d+)$", server.log(), re.MULTILINE).group(1))
     with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
         assert exchange(line, "/livez").status == 200
@@ -523,6 +524,7 @@ def test_lg_04_master_key_is_locked_and_left_out_of_dumps(new_server, plain_bina
         pytest.skip("only root may read that memory")
     server = new_server(binary=plain_binary)
     key = (server.data / "master.key").read_bytes()
+    found = 0
     with open(f"/proc/{server.pid}/mem", "rb", buffering=0) as memory:
         for start, end, flags in mappings(server.pid):
             try:
@@ -532,6 +534,8 @@ def test_lg_04_master_key_is_locked_and_left_out_of_dumps(new_server, plain_bina
                 continue
             if key in content:
                 assert "dd" in flags and "lo" in flags, f"key at {start:x} in {flags}"
+                found += 1
+    assert found == 1, "it has one place, and this test sees it"
 
 
 def test_lg_04_no_core_dump(new_server):
