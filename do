@@ -21,7 +21,8 @@ usage() {
 ./do build                       leave the release binary at build/jeton
 ./do lint                        formatting, clang-tidy, cppcheck, tidy
 ./do coverage                    how much of src/ the tests go through, by room
-./do fuzz [TARGET [SECONDS]]     fuzz one parser (60 seconds unless told); alone: list the targets
+./do fuzz [TARGET [SECONDS]]     fuzz one parser, or `all` (60 seconds unless told); alone: list them
+./do memcheck [SUITE…]           the unit tests under valgrind's memcheck
 ./do bench [WORKLOAD…]           measure, as ratios within one run
 ./do campaign [NAME…]            the long versions of the tests that break things; recorded in
                                  bench/CAMPAIGNS.md
@@ -164,7 +165,9 @@ install_packages() {
 
 # ---- building -------------------------------------------------------------------------------
 
-# compile NAME [MESON OPTION…]: a build folder build/NAME, configured once.
+# compile NAME [MESON OPTION…]: a build folder build/NAME, configured once. `wanted` names a target
+# where not all of them are.
+wanted=
 compile() {
     folder=$build/$1
     shift
@@ -176,7 +179,9 @@ compile() {
             return 1
         }
     fi
-    ninja -C "$folder" >"$build/compile.log" 2>&1 </dev/null || {
+    # One word at most, and none for all.
+    # shellcheck disable=SC2086
+    ninja -C "$folder" $wanted >"$build/compile.log" 2>&1 </dev/null || {
         grep -v '^\[' "$build/compile.log" >&2
         return 1
     }
@@ -457,6 +462,34 @@ run_pytest() {
     [ -f "$results/$name.xml" ] || note "$name" 1
 }
 
+# Where threads share something, under ThreadSanitizer: the unit tests of the rooms that have threads,
+# and the black-box files that are about races. test/tsan.txt has what is left out, and why.
+test_threads() {
+    tested=$build/tsan
+    slow=$(section_lines slow tools/threads.txt)
+    # The lists are split into words on purpose.
+    # shellcheck disable=SC2046
+    run_meson threads env TSAN_OPTIONS="suppressions=$root/test/tsan.txt" meson test -t 5 \
+        $(meson test -C "$tested" --list --no-suite fuzz \
+            $(section_lines rooms tools/threads.txt | sed 's/^/--suite /') 2>/dev/null |
+            sed 's|.* / ||' | grep -v -x -F "$slow")
+    # shellcheck disable=SC2046
+    run_pytest sqlite threads_served 300 -m 'not alone' -n "$(nproc)" --dist loadfile \
+        $(section_lines files tools/threads.txt)
+    tested=$build/asan
+}
+
+# Each target for ten seconds, as many beside each other as there are processors.
+test_fuzz() {
+    status=0
+    compile_fuzz || status=1
+    note build_fuzz "$status"
+    [ "$status" -eq 0 ] || return 0
+    $python test/fuzz/run.py build/fuzz/test/fuzz 10 --found build/found >"$results/fuzz.log" 2>&1 || true
+    cat "$results/fuzz.log" >&2
+    tail -n 1 "$results/fuzz.log" | sed 's/.*; //' >"$results/fuzz.count"
+}
+
 # What tests write goes into TMPDIR, and leaves with it.
 test_begin() {
     started=$(date +%s)
@@ -524,7 +557,7 @@ do_test() {
         ;;
     *) die "test takes no option but --quick" ;;
     esac
-    install_packages build run test package
+    install_packages build run test package fuzz
     mkdir -p "$build"
     test_openapi_tool
     test_python
@@ -543,10 +576,16 @@ do_test() {
             $python test/blackbox/postgres.py meson test --suite store
     fi
 
-    phase "clang"
+    phase "clang, ThreadSanitizer"
     clang_status=0
-    CC=clang compile clang --buildtype=debugoptimized -Dtests=enabled || clang_status=1
+    CC=clang compile tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false \
+        -Dtests=enabled || clang_status=1
     note build_clang "$clang_status"
+    if [ "$clang_status" -eq 0 ]; then
+        test_threads
+    fi
+    phase "every fuzz target, ten seconds each"
+    test_fuzz
 
     phase "release"
     release_status=0
@@ -578,7 +617,9 @@ do_test() {
 
 # ---- the others -----------------------------------------------------------------------------
 
-# How much of src/ the unit tests and the black-box tests go through; the floors are in tools/coverage.txt.
+# How much of src/ the unit tests and the black-box tests go through, the store on both engines; the
+# floors are in tools/coverage.txt. Takes half an hour; test/coverage/dump.c says how caged processes
+# tell what they ran.
 do_coverage() {
     install_packages build run test
     mkdir -p "$build"
@@ -586,13 +627,24 @@ do_coverage() {
     export TMPDIR
     trap 'rm -rf "$TMPDIR"' EXIT
     trap 'exit 1' HUP INT TERM
-    compile coverage --buildtype=debugoptimized -Db_coverage=true -Dtests=enabled || die "it does not build"
-    find "$build/coverage" -name '*.gcda' -exec rm -f {} +
-    meson test -C "$build/coverage" --no-rebuild --quiet >&2 || say "do: some unit tests failed"
-    JETON_BINARY=$build/coverage/src/daemon/jeton JETON_BINARY_PLAIN=$build/coverage/src/daemon/jeton \
-        PYTHONDONTWRITEBYTECODE=1 $python -m pytest -q -m 'not alone' -n "$(nproc)" --dist loadfile \
-        --basetemp="$TMPDIR/pytest" test/blackbox </dev/null >&2 || say "do: some tests failed"
-    $python tools/coverage.py "$build/coverage" --floors
+    tested=$build/coverage
+    # Without optimization, which makes branches and removes others. With names of GNU C, so that fork
+    # and execv write first what was run; and counting exactly what threads run at once.
+    compile coverage --buildtype=debug -Doptimization=0 -Db_coverage=true -Dc_std=gnu17 \
+        -Dc_args=-fprofile-update=atomic -Dwerror=false -Dtests=enabled ||
+        die "it does not build"
+    find "$tested" -name '*.gcda' -exec rm -f {} +
+    meson test -C "$tested" --no-rebuild --quiet >&2 || say "do: some unit tests failed"
+    JETON_TEST_STORE=postgresql $python test/blackbox/postgres.py meson test --suite store -C "$tested" \
+        --no-rebuild --quiet >&2 || say "do: some unit tests failed on PostgreSQL"
+    export JETON_BINARY="$tested/src/daemon/jeton" JETON_BINARY_PLAIN="$tested/src/daemon/jeton"
+    export PYTHONDONTWRITEBYTECODE=1
+    $python -m pytest -q -m 'not alone' -n "$(nproc)" --dist loadfile --basetemp="$TMPDIR/pytest" \
+        test/blackbox </dev/null >&2 || say "do: some tests failed"
+    $python -m pytest -q -m 'not alone' -n "$(nproc)" --dist loadfile --basetemp="$TMPDIR/nodes" \
+        test/nodes/test_feed.py test/nodes/test_outages.py test/nodes/test_pgbouncer.py \
+        test/nodes/test_standby.py </dev/null >&2 || say "do: some tests of several servers failed"
+    $python tools/coverage.py "$tested" --floors
 }
 
 # Each warning as "file option"; those of tools/analyzer.txt were looked at and are none.
@@ -631,25 +683,64 @@ do_lint() {
     [ "$failed" -eq 0 ] || die "lint found something"
 }
 
+compile_fuzz() {
+    wanted=fuzzers
+    CC=clang compile fuzz --buildtype=debugoptimized -Dfuzz=true -Db_sanitize=address,undefined \
+        -Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link -Dtests=disabled || {
+        wanted=
+        return 1
+    }
+    wanted=
+}
+
 do_fuzz() {
     install_packages build fuzz
-    CC=clang compile fuzz --buildtype=debugoptimized -Dfuzz=true -Db_sanitize=address,undefined \
-        -Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link -Dtests=disabled ||
-        die "the build failed; the reason is above"
+    mkdir -p "$build"
+    compile_fuzz || die "the build failed; the reason is above"
     if [ $# -eq 0 ]; then
         find "$build/fuzz/test/fuzz" -name '*_fuzz' -type f | sed 's|.*/||; s|_fuzz$||' | sort
         return 0
     fi
+    # What is found is kept outside of the source; what broke a target goes into build/found.
+    if [ "$1" = all ]; then
+        exec $python test/fuzz/run.py build/fuzz/test/fuzz "${2:-60}" --keep build/corpus --found build/found
+    fi
     binary=$build/fuzz/test/fuzz/$1_fuzz
     [ -x "$binary" ] || die "no fuzz target $1; ./do fuzz lists them"
-    # What is found is kept outside of the source; a crash goes into build/corpus too.
-    mkdir -p "$build/corpus/$1"
+    mkdir -p "$build/corpus/$1" "$build/found"
     words=
     [ ! -f "test/fuzz/$1.dict" ] || words=-dict=test/fuzz/$1.dict
     # One word at most, and none where there is no dictionary.
     # shellcheck disable=SC2086
-    exec "$binary" -max_total_time="${2:-60}" -artifact_prefix="$build/corpus/" $words \
+    exec "$binary" -max_total_time="${2:-60}" -artifact_prefix="$build/found/$1-" $words \
         "$build/corpus/$1" "test/fuzz/corpus/$1"
+}
+
+# The unit tests where each read of memory that nobody wrote is reported, as is each leak.
+do_memcheck() {
+    install_packages build test
+    mkdir -p "$build"
+    CC=gcc compile memcheck --buildtype=debug -Doptimization=g -Dtests=enabled -Dwerror=false ||
+        die "the build failed; the reason is above"
+    count=$#
+    while [ "$count" -gt 0 ]; do
+        set -- "$@" --suite "$1"
+        shift
+        count=$((count - 1))
+    done
+    # The list is split into words on purpose.
+    # shellcheck disable=SC2046
+    set -- $(meson test -C "$build/memcheck" --list --no-suite fuzz "$@" 2>/dev/null |
+        sed 's|.* / ||' | grep -v -x -F "$(section_lines memcheck tools/threads.txt)")
+    status=0
+    meson test -C "$build/memcheck" --no-rebuild --print-errorlogs -t 20 \
+        --wrapper "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --track-origins=yes" \
+        "$@" >"$build/memcheck.log" 2>&1 </dev/null || status=1
+    cat "$build/memcheck.log"
+    # The last line is what a campaign records. What is skipped says so above.
+    sed -n 's/^\(Ok\|Fail\|Timeout\): *\([0-9]*\).*/\1 \2/p' "$build/memcheck.log" | tr '\n' ' ' |
+        awk '{ printf "%d passed, %d failed\n", $2, $4 + $6 }'
+    return "$status"
 }
 
 do_bench() {
@@ -748,6 +839,7 @@ build) build_release ;;
 lint) do_lint ;;
 coverage) do_coverage ;;
 fuzz) do_fuzz "$@" ;;
+memcheck) do_memcheck "$@" ;;
 bench) do_bench "$@" ;;
 campaign) do_campaign "$@" ;;
 screenshots) do_screenshots "$@" ;;

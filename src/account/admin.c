@@ -144,7 +144,7 @@ enum rc admin_forgive_name(struct store *store, struct throttle_book *throttle, 
 
 enum rc admin_create_account(struct store *store, struct throttle_book *throttle,
                              const struct admin *admin, const struct account *draft,
-                             int64_t *out_id)
+                             const struct admin_factors *factors, int64_t *out_id)
 {
     UNINITIALIZED struct store_unit unit;
     struct account account = *draft;
@@ -156,7 +156,11 @@ enum rc admin_create_account(struct store *store, struct throttle_book *throttle
     store_insert_account(&unit, &account);
     throttle_unlock(throttle, account.name, admin->now, &unit);
     add_change(admin, account.id, "added", &unit);
-    rc = store_commit(store, &unit);
+    for (size_t i = 0; factors != NULL && rc == RC_OK && i < factors->count; i++)
+        rc = factor_put_totp(factors->keys, store, account.id, &factors->rows[i], admin->now,
+                             admin->arena, &unit);
+    if (rc == RC_OK)
+        rc = store_commit(store, &unit);
     if (rc == RC_OK)
         *out_id = account.id;
     return rc;

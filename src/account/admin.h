@@ -8,6 +8,7 @@
 #ifndef JETON_ACCOUNT_ADMIN_H
 #define JETON_ACCOUNT_ADMIN_H
 
+#include "account/factor.h"
 #include "account/throttle.h"
 #include "store/managed.h"
 
@@ -73,11 +74,18 @@ enum rc admin_set_account(struct store *store, struct throttle_book *throttle,
 enum rc admin_forgive_name(struct store *store, struct throttle_book *throttle, struct str name,
                            int64_t now) MUST_CHECK;
 
+/* Second factors that come along with an account. */
+struct admin_factors {
+    const struct factor_keys *keys;
+    const struct factor_secret *rows;
+    size_t count; /* at most FACTOR_COUNT_MAX */
+};
+
 /* Makes an account whose password hash was made elsewhere; its id is drawn here. Whoever calls
- * vouches for name, texts, hash and email_verified_at. RC_EXISTS. */
+ * vouches for name, texts, hash and email_verified_at. factors: or NULL. RC_EXISTS. */
 enum rc admin_create_account(struct store *store, struct throttle_book *throttle,
                              const struct admin *admin, const struct account *draft,
-                             int64_t *out_id) MUST_CHECK;
+                             const struct admin_factors *factors, int64_t *out_id) MUST_CHECK;
 
 /* Takes a noun for the file that admin speaks for (MANAGED_…), or ends that it is anybody's. */
 enum rc admin_own(struct store *store, const struct admin *admin, enum managed_kind kind,

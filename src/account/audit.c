@@ -1,5 +1,8 @@
 #include "account/audit.h"
 
+#include "account/trail.h"
+#include "store/shared.h"
+
 enum {
     EVENTS_PER_READ = 16,
     EVENT_BYTES_MAX = 16 * 1024, /* the longest detail that the store has */
@@ -73,10 +76,11 @@ static enum rc name_client(struct store *store, int64_t id, struct arena *arena,
         *out_name = client.client_id;
         return RC_OK;
     }
-    if (rc == RC_NOT_FOUND)
+    if (rc == RC_NOT_FOUND) {
         rc = store_find_service(store, id, arena, &service);
-    if (rc == RC_OK)
-        *out_name = service.service_id;
+        if (rc == RC_OK)
+            *out_name = service.service_id;
+    }
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
@@ -140,4 +144,162 @@ enum rc audit_list(struct store *store, struct catalog *catalog, const struct au
         return rc;
     *out_count = total;
     return RC_OK;
+}
+
+/* ---- what seals it --------------------------------------------------------------------------- */
+
+/* Their numbers have no gap: the rows before one are those behind a smaller one, turned around. */
+enum rc audit_list_checkpoints(struct store *store, int64_t before_number,
+                               struct checkpoint *out_rows, size_t max, size_t *out_count)
+{
+    struct checkpoint last;
+    enum rc rc = store_find_last_checkpoint(store, &last);
+    int64_t end;
+    size_t count;
+
+    if (rc == RC_NOT_FOUND) {
+        *out_count = 0;
+        return RC_OK;
+    }
+    if (rc != RC_OK)
+        return rc;
+    end = before_number <= last.number ? before_number : last.number + 1;
+    if (end - 1 < (int64_t)max)
+        max = end > 1 ? (size_t)(end - 1) : 0;
+    rc = max == 0 ? RC_NOT_FOUND
+                  : store_list_checkpoints(store, end - 1 - (int64_t)max, out_rows, max, &count);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    count = rc == RC_OK ? count : 0;
+    for (size_t i = 0; i < count / 2; i++) {
+        struct checkpoint other = out_rows[i];
+
+        out_rows[i] = out_rows[count - 1 - i];
+        out_rows[count - 1 - i] = other;
+    }
+    *out_count = count;
+    return RC_OK;
+}
+
+static struct str copy_bytes(struct arena *arena, const unsigned char *bytes, size_t count)
+{
+    return arena_copy(arena, (struct str){ (const char *)bytes, count });
+}
+
+enum rc audit_list_sealed(struct store *store, int64_t before_number, struct arena *arena,
+                          struct audit_checkpoint *out_rows, size_t max, size_t *out_count)
+{
+    struct checkpoint *rows = arena_alloc(arena, (max + 1) * sizeof(*rows));
+    size_t count, total = 0;
+    enum rc rc = audit_list_checkpoints(store, before_number, rows, max + 1, &count);
+
+    if (rc != RC_OK)
+        return rc;
+    for (size_t i = 0; i < count && total < max; i++) {
+        const struct checkpoint *row = &rows[i];
+
+        if (row->is_open)
+            continue;
+        out_rows[total++] = (struct audit_checkpoint){
+            .number = row->number,
+            .at = row->at,
+            .last_event_id = row->last_event_id,
+            .event_count = row->event_count,
+            .trimmed_at = row->trimmed_at,
+            .digest = copy_bytes(arena, row->digest, sizeof(row->digest)),
+            .public_key = copy_bytes(arena, row->public_key, sizeof(row->public_key)),
+            .signature = copy_bytes(arena, row->signature, sizeof(row->signature))
+        };
+    }
+    *out_count = total;
+    return RC_OK;
+}
+
+/* The head was read before the checkpoint: a server that seals meanwhile is not to blame. */
+static enum rc judge_seal(const unsigned char *master_key, const struct trail_head *head,
+                          const struct checkpoint *last, bool *out_is_broken)
+{
+    struct trail_key key;
+    enum rc rc;
+
+    *out_is_broken = head->number > last->number ||
+                     (head->number == last->number && head->number > 0 &&
+                      memcmp(head->digest, last->digest, DIGEST_BYTES) != 0); /* tidy: public */
+    if (last->number == 0 || *out_is_broken)
+        return RC_OK;
+    rc = trail_key_open(master_key, &key);
+    if (rc != RC_OK)
+        return rc;
+    rc = trail_verify(key.public_bytes, last);
+    trail_key_close(&key);
+    *out_is_broken = rc == RC_REFUSED;
+    return rc == RC_REFUSED ? RC_OK : rc;
+}
+
+static enum rc find_head(struct store *store, const unsigned char *master_key,
+                         struct trail_head *out_head, bool *out_is_broken)
+{
+    const struct trail_key key = { .master_key = master_key };
+    enum rc rc = trail_head_find(store, &key, out_head);
+
+    *out_is_broken = rc == RC_INVALID;
+    if (rc == RC_INVALID || rc == RC_NOT_FOUND)
+        out_head->number = 0;
+    return rc == RC_INVALID || rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+static enum rc find_kept_since(struct store *store, int64_t *out_at)
+{
+    __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
+    struct checkpoint trimmed;
+    struct trail_event first;
+    size_t count = 0;
+    enum rc rc = store_find_trimmed_checkpoint(store, &trimmed);
+
+    if (rc == RC_OK)
+        *out_at = trimmed.at;
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    arena_init(&arena, 2 * (size_t)EVENT_BYTES_MAX);
+    rc = store_list_trail(store, INT64_MIN, INT64_MAX, &arena, &first, 1, &count);
+    if (rc == RC_OK)
+        *out_at = count > 0 ? first.at : 0;
+    return rc;
+}
+
+enum rc audit_find_seal(struct store *store, const unsigned char *master_key,
+                        struct audit_seal *out_seal)
+{
+    struct audit_seal seal = { .number = 0 };
+    struct checkpoint last = { .number = 0 };
+    struct checkpoint rows[2]; /* the newest may be open */
+    struct trail_head head = { .number = 0 };
+    bool is_head_broken = false;
+    size_t count = 0;
+    enum rc rc = find_head(store, master_key, &head, &is_head_broken);
+
+    if (rc == RC_OK)
+        rc = audit_list_checkpoints(store, INT64_MAX, rows, 2, &count);
+    for (size_t i = 0; rc == RC_OK && last.number == 0 && i < count; i++) {
+        if (!rows[i].is_open)
+            last = rows[i];
+    }
+    if (rc == RC_OK)
+        rc = judge_seal(master_key, &head, &last, &seal.is_broken);
+    if (rc == RC_OK)
+        rc = find_kept_since(store, &seal.kept_since);
+    if (rc != RC_OK)
+        return rc;
+    seal.is_broken = seal.is_broken || is_head_broken;
+    seal.number = last.number;
+    seal.at = last.at;
+    *out_seal = seal;
+    return RC_OK;
+}
+
+struct audit_restoration audit_restoration_of(const struct store *store)
+{
+    struct store_restored restored = store_restored(store);
+
+    return (struct audit_restoration){ .taken_at = restored.taken_at, .at = restored.at };
 }

@@ -5,7 +5,7 @@
 #define JETON_ACCOUNT_AUDIT_H
 
 #include "store/catalog.h"
-#include "store/store.h"
+#include "store/trail.h"
 
 enum {
     AUDIT_DETAIL_BYTES_MAX = 1024, /* what is shown of a detail */
@@ -35,5 +35,47 @@ struct audit_row {
 enum rc audit_list(struct store *store, struct catalog *catalog, const struct audit_query *query,
                    int64_t before_id, struct arena *arena, struct audit_row *out_rows, size_t max,
                    size_t *out_count) MUST_CHECK;
+
+/* ---- what seals it --------------------------------------------------------------------------- */
+
+/* Newest first, with number < before_number; an open one has no digest yet. */
+enum rc audit_list_checkpoints(struct store *store, int64_t before_number,
+                               struct checkpoint *out_rows, size_t max,
+                               size_t *out_count) MUST_CHECK;
+
+/* A complete one, as it is shown. */
+struct audit_checkpoint {
+    int64_t number;
+    int64_t at;
+    int64_t last_event_id;
+    int64_t event_count;
+    int64_t trimmed_at; /* its events were removed then; 0: they are there */
+    struct str digest;  /* bytes, in the arena, as are: */
+    struct str public_key;
+    struct str signature;
+};
+
+/* The complete ones of those. */
+enum rc audit_list_sealed(struct store *store, int64_t before_number, struct arena *arena,
+                          struct audit_checkpoint *out_rows, size_t max,
+                          size_t *out_count) MUST_CHECK;
+
+/* What is seen of the seal without reading the whole trail (account/trail.h does that). */
+struct audit_seal {
+    int64_t number;     /* of the last complete checkpoint; 0: nothing is sealed */
+    int64_t at;         /* its time */
+    int64_t kept_since; /* of the oldest event, or when those before were removed as configured */
+    bool is_broken;     /* that checkpoint is not what this server sealed last, or later */
+};
+enum rc audit_find_seal(struct store *store, const unsigned char *master_key,
+                        struct audit_seal *out_seal) MUST_CHECK;
+
+/* Where the store comes from a backup: when that was taken, and when it was restored; 0, 0: it does
+ * not. */
+struct audit_restoration {
+    int64_t taken_at;
+    int64_t at;
+};
+struct audit_restoration audit_restoration_of(const struct store *store);
 
 #endif

@@ -15,7 +15,7 @@ enum {
     RECOVERY_DASH_COUNT = 4,
     CODE_BYTES_MAX = 64, /* of any code with its spaces and dashes */
     SEAL_NAME_BYTES = 32,
-    SEALED_BYTES_MAX = TOTP_SECRET_BYTES + SEAL_OVERHEAD_BYTES,
+    SEALED_BYTES_MAX = FACTOR_SECRET_BYTES_MAX + SEAL_OVERHEAD_BYTES,
     DRAFT_TIME_BYTES = 8,
     DRAFT_BYTES = DRAFT_TIME_BYTES + TOTP_SECRET_BYTES,
     FACTORS_ARENA_BYTES = FACTOR_COUNT_MAX * (FACTOR_NAME_BYTES_MAX + SEALED_BYTES_MAX + 64)
@@ -145,6 +145,28 @@ enum rc factor_enrol_totp(const struct factor_keys *keys, struct store *store,
     return rc;
 }
 
+enum rc factor_put_totp(const struct factor_keys *keys, struct store *store, int64_t account_id,
+                        const struct factor_secret *totp, int64_t now, struct arena *arena,
+                        struct store_unit *unit)
+{
+    struct factor factor = {
+        .account_id = account_id, .kind = FACTOR_TOTP, .name = totp->name, .created_at = now
+    };
+    struct buffer sealed = buffer_over(arena_alloc(arena, SEALED_BYTES_MAX), SEALED_BYTES_MAX);
+    char name[SEAL_NAME_BYTES];
+    enum rc rc = store_next_id(store, SEQUENCE_NOUN, &factor.id);
+
+    ASSERT(totp->secret.len >= FACTOR_SECRET_BYTES_MIN &&
+           totp->secret.len <= FACTOR_SECRET_BYTES_MAX);
+    if (rc == RC_OK)
+        rc = seal(keys->master_key, seal_name(factor.id, name), totp->secret, &sealed);
+    if (rc != RC_OK)
+        return rc;
+    factor.sealed = buffer_str(&sealed);
+    store_insert_factor(unit, &factor);
+    return RC_OK;
+}
+
 /* ---- recovery codes ---- */
 
 static void recovery_digest(const struct factor_keys *keys, struct str letters,
@@ -268,7 +290,7 @@ static int64_t match_secret(struct str secret, struct str digits, int64_t last_s
 static enum rc match_step(const struct factor_keys *keys, const struct factor *factor,
                           struct str digits, int64_t now, int64_t *out_step)
 {
-    char secret_bytes[TOTP_SECRET_BYTES];
+    char secret_bytes[FACTOR_SECRET_BYTES_MAX];
     struct buffer secret = buffer_over(secret_bytes, sizeof(secret_bytes));
     enum rc rc = open_secret(keys, factor, &secret);
 
@@ -466,7 +488,7 @@ static enum rc confirm_secret(const struct factor_keys *keys, struct store *stor
     const struct act_note note = { .detail = STR("an app was set up by its owner"),
                                    .notice = confirmation->notice,
                                    .now = now };
-    bool is_there;
+    bool is_there = false;
     size_t count;
     enum rc rc = list_factors(store, confirmation->account_id, &arena, rows, &count);
 
@@ -499,7 +521,9 @@ enum rc factor_confirm_totp(const struct factor_keys *keys, struct store *store,
 
 enum rc factor_remove(struct store *store, const struct factor_removal *removal, int64_t now)
 {
-    const struct act_note note = { .detail = STR("a second factor was removed by its owner"),
+    const struct act_note note = { .detail = removal->detail.len > 0
+                                                 ? removal->detail
+                                                 : STR("a second factor was removed by its owner"),
                                    .notice = removal->notice,
                                    .now = now };
     UNINITIALIZED struct store_unit unit;

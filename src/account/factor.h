@@ -27,6 +27,9 @@ enum {
     FACTOR_KEY_TEXT_BYTES = 32, /* 160 bits as base 32 */
     FACTOR_ENROLMENT_BYTES_MAX = 80,
     FACTOR_DRAFT_S = 900, /* to find the device and scan */
+    /* Of a key that was made elsewhere: RFC 4226 4, R6; the block of HMAC-SHA-1. */
+    FACTOR_SECRET_BYTES_MIN = 16,
+    FACTOR_SECRET_BYTES_MAX = 64,
     /* "ABCDE-FGHIJ-…": 26 letters and digits of base 32 in groups of five or six, and dashes. */
     RECOVERY_CODE_TEXT_BYTES = 30
 };
@@ -44,6 +47,21 @@ enum {
 enum rc factor_enrol_totp(const struct factor_keys *keys, struct store *store,
                           const struct account *account, struct str issuer, struct str name,
                           const struct act_note *note, struct buffer *out_uri) MUST_CHECK;
+
+/* A TOTP key that was made elsewhere (SHA-1, 6 digits, 30 seconds): its bytes. */
+struct factor_secret {
+    struct str name;
+    struct str secret; /* FACTOR_SECRET_BYTES_MIN to FACTOR_SECRET_BYTES_MAX */
+};
+
+/*
+ * Puts one into the unit that its account is made in. Takes one step of it.
+ *
+ * arena    what the unit refers to is put there: reset it only after store_commit
+ */
+enum rc factor_put_totp(const struct factor_keys *keys, struct store *store, int64_t account_id,
+                        const struct factor_secret *totp, int64_t now, struct arena *arena,
+                        struct store_unit *unit) MUST_CHECK;
 
 /*
  * Begins an enrolment by the owner: nothing is stored until a first code has proved that the app
@@ -85,8 +103,9 @@ enum rc factor_confirm_totp(const struct factor_keys *keys, struct store *store,
 struct factor_removal {
     int64_t account_id;
     int64_t factor_id;
-    int64_t session_id;        /* the one browser session that goes on */
+    int64_t session_id;        /* the one browser session that goes on; 0: none */
     const struct mail *notice; /* as of struct act_note */
+    struct str detail;         /* the event's; empty: by its owner */
 };
 
 /* Removes one of several factors, and ends the account's browser sessions but one (SE-06).

@@ -253,19 +253,18 @@ enum rc profile_list_sessions(struct store *store, int64_t account_id, int64_t b
 }
 
 enum rc profile_end_browser_session(struct store *store, const struct browser *browser,
-                                    int64_t account_id, int64_t session_id)
+                                    int64_t account_id, int64_t session_id, struct str detail)
 {
     UNINITIALIZED struct store_unit unit;
 
     store_unit_init(&unit);
     store_delete_browser_session(&unit, session_id);
-    browser_add_event(browser, EVENT_SIGNED_OUT, account_id,
-                      STR("from another browser, by its owner"), &unit);
+    browser_add_event(browser, EVENT_SIGNED_OUT, account_id, detail, &unit);
     return store_commit(store, &unit);
 }
 
 enum rc profile_end_session(struct store *store, const struct browser *browser, int64_t account_id,
-                            int64_t session_id)
+                            int64_t session_id, struct str detail)
 {
     __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
     struct session session;
@@ -280,8 +279,7 @@ enum rc profile_end_session(struct store *store, const struct browser *browser, 
         return rc;
     store_unit_init(&unit);
     store_end_grant(&unit, session_id, browser->now);
-    browser_add_event(browser, EVENT_GRANT_ENDED, account_id, STR("a session, by its owner"),
-                      &unit);
+    browser_add_event(browser, EVENT_GRANT_ENDED, account_id, detail, &unit);
     return store_commit(store, &unit);
 }
 

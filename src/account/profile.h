@@ -90,11 +90,12 @@ enum rc profile_list_sessions(struct store *store, int64_t account_id, int64_t b
                               int64_t now, struct arena *arena, struct session *out_rows,
                               size_t max, size_t *out_count) MUST_CHECK;
 
-/* Ends one, at once; one that has ended already is fine. */
+/* Ends one, at once; one that has ended already is fine. detail: the event's */
 enum rc profile_end_browser_session(struct store *store, const struct browser *browser,
-                                    int64_t account_id, int64_t session_id) MUST_CHECK;
+                                    int64_t account_id, int64_t session_id,
+                                    struct str detail) MUST_CHECK;
 enum rc profile_end_session(struct store *store, const struct browser *browser, int64_t account_id,
-                            int64_t session_id) MUST_CHECK;
+                            int64_t session_id, struct str detail) MUST_CHECK;
 
 /* Ends all of both kinds, but this one of a browser. */
 enum rc profile_end_other_sessions(struct store *store, const struct browser *browser,

@@ -23,8 +23,9 @@ void arena_init(struct arena *arena, size_t slab_bytes);
 
 void arena_deinit(struct arena *arena);
 
-/* Zeroed memory, aligned for any type. */
-void *arena_alloc(struct arena *arena, size_t bytes) __attribute__((returns_nonnull, malloc));
+/* Zeroed memory, aligned for any type. It is none of its own to the compiler, as malloc's would be:
+ * arena_rewind wipes it. */
+void *arena_alloc(struct arena *arena, size_t bytes) __attribute__((returns_nonnull));
 
 /* A copy of the view that lives in the arena and is followed by a NUL that does not count. */
 struct str arena_copy(struct arena *arena, struct str view);

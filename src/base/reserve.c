@@ -78,14 +78,18 @@ void *reserve_alloc(size_t bytes)
 {
     void *block = malloc(bytes);
 
-    return block != NULL ? block : take_for(bytes);
+    if (block == NULL)
+        block = take_for(bytes);
+    return block;
 }
 
 void *reserve_zalloc(size_t bytes)
 {
     void *block = calloc(1, bytes);
 
-    return block != NULL ? block : take_for(bytes);
+    if (block == NULL)
+        block = take_for(bytes);
+    return block;
 }
 
 void *reserve_realloc(void *old, size_t bytes)

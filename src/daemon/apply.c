@@ -294,15 +294,25 @@ static enum rc forgive(struct apply *apply, const struct visit *visit)
                : RC_OK;
 }
 
+/* Its grants end before it is disabled, and once more afterwards: where this is broken off in
+ * between, there is something to do for the next run, or nothing left. */
+static bool is_disabled_now(const struct visit *visit, bool was_disabled, bool is_disabled)
+{
+    return visit->id != 0 && is_disabled && !was_disabled;
+}
+
 static enum rc write_service(struct apply *apply, struct visit *visit, const struct service *before,
                              struct service *after)
 {
     const struct registry_desk desk = change_desk(apply->context, &apply->admin);
+    bool ends = is_disabled_now(visit, before->is_disabled, after->is_disabled);
     size_t count;
     enum rc rc = RC_OK;
 
     if (visit->noun.secret.len > 0 && (visit->id == 0 || visit->has_new_secret))
         rc = hash_secret(apply, visit, &after->secret_hash);
+    if (rc == RC_OK && ends)
+        rc = change_end_grants_of_service(apply->context, after->service_id, &count);
     if (rc == RC_OK && visit->id == 0)
         rc = registry_next_id(apply->context->store, &after->id);
     if (rc == RC_OK)
@@ -312,7 +322,7 @@ static enum rc write_service(struct apply *apply, struct visit *visit, const str
         note_named(apply, MANAGED_SERVICE, after->id);
     if (rc == RC_OK)
         rc = forgive(apply, visit);
-    if (rc == RC_OK && after->is_disabled && !before->is_disabled)
+    if (rc == RC_OK && ends)
         rc = change_end_grants_of_service(apply->context, after->service_id, &count);
     return rc;
 }
@@ -349,6 +359,7 @@ static enum rc write_client(struct apply *apply, struct visit *visit, const stru
                             struct client *after)
 {
     const struct registry_desk desk = change_desk(apply->context, &apply->admin);
+    bool ends = is_disabled_now(visit, before->is_disabled, after->is_disabled);
     size_t count;
     enum rc rc = RC_OK;
 
@@ -357,6 +368,8 @@ static enum rc write_client(struct apply *apply, struct visit *visit, const stru
         after->previous_secret_hash = STR("");
         after->previous_secret_until = 0;
     }
+    if (rc == RC_OK && ends)
+        rc = change_end_grants(apply->context, 0, visit->id, &count);
     if (rc == RC_OK && visit->id == 0)
         rc = registry_next_id(apply->context->store, &after->id);
     if (rc == RC_OK)
@@ -366,7 +379,7 @@ static enum rc write_client(struct apply *apply, struct visit *visit, const stru
         note_named(apply, MANAGED_CLIENT, after->id);
     if (rc == RC_OK)
         rc = forgive(apply, visit);
-    if (rc == RC_OK && after->is_disabled && !before->is_disabled && visit->id != 0)
+    if (rc == RC_OK && ends)
         rc = change_end_grants(apply->context, 0, visit->id, &count);
     return rc;
 }
@@ -403,6 +416,7 @@ static enum rc write_account(struct apply *apply, struct visit *visit, const str
                              struct account *after)
 {
     struct command_context *context = apply->context;
+    bool ends = is_disabled_now(visit, before->is_disabled, after->is_disabled);
     size_t count;
     enum rc rc = RC_OK;
 
@@ -412,16 +426,34 @@ static enum rc write_account(struct apply *apply, struct visit *visit, const str
         if (visit->noun.secret.len > 0)
             rc = hash_secret(apply, visit, &after->password_hash);
         if (rc == RC_OK)
-            rc = admin_create_account(context->store, context->throttle, &apply->admin, after,
+            rc = admin_create_account(context->store, context->throttle, &apply->admin, after, NULL,
                                       &after->id);
         if (rc == RC_OK)
             note_named(apply, MANAGED_ACCOUNT, after->id);
         return rc;
     }
-    rc = admin_set_account(context->store, context->throttle, &apply->admin, before, after);
-    if (rc == RC_OK && after->is_disabled && !before->is_disabled)
+    if (ends)
+        rc = change_end_grants(context, visit->id, 0, &count);
+    if (rc == RC_OK)
+        rc = admin_set_account(context->store, context->throttle, &apply->admin, before, after);
+    if (rc == RC_OK && ends)
         rc = change_end_grants(context, visit->id, 0, &count);
     return rc;
+}
+
+/* A new account's address counts as known: then it is nobody else's (account/email.h). */
+static enum rc judge_address(struct apply *apply, struct visit *visit, struct str address)
+{
+    struct account other;
+    enum rc rc = RC_NOT_FOUND;
+
+    if (visit->id == 0 && address.len > 0)
+        rc = store_find_account_by_email(apply->context->store, address, apply->context->arena,
+                                         &other);
+    if (rc == RC_OK)
+        apply_noun_refuse(&visit->noun, STR("email"), "this address is another's: %.*s",
+                          STR_ARGS(other.name));
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 static int visit_account(struct apply *apply, struct visit *visit)
@@ -438,6 +470,8 @@ static int visit_account(struct apply *apply, struct visit *visit)
     }
     if (rc == RC_OK || rc == RC_NOT_FOUND)
         rc = apply_read_account(&visit->noun, visit->id == 0 ? NULL : &before, &after);
+    if (rc == RC_OK && !visit->noun.is_bad)
+        rc = judge_address(apply, visit, after.email);
     if (rc == RC_OK && visit->id != 0 && !visit->noun.is_bad)
         rc = compare(apply, visit, apply_show_account(context->arena, &before),
                      apply_show_account(context->arena, &after));

@@ -18,6 +18,7 @@ struct file {
     struct json_out json;
     struct sink *err;
     const struct json_value *lines; /* of the mapping that is read */
+    bool is_bad;                    /* a secret was refused, and told: the others are looked at */
 };
 
 /* ---- messages ---- */
@@ -155,25 +156,23 @@ static int take_secret(struct file *file, size_t key_index, struct str key,
 
 /* ---- the whole ---- */
 
-static int take_noun(struct file *file, const struct json_value *noun)
+static void take_noun(struct file *file, const struct json_value *noun)
 {
     size_t count = json_count(noun);
-    int status = STATUS_DONE;
 
     file->lines = json_find(noun, STR(YAML_LINES));
     json_begin_object(&file->json);
-    for (size_t i = 0; status == STATUS_DONE && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct str name;
         const struct json_value *value = json_member(noun, i, &name);
 
         json_name(&file->json, name);
         if (str_equal(name, STR("secret")) || str_equal(name, STR("password")))
-            status = take_secret(file, i + 1, name, value);
+            file->is_bad |= take_secret(file, i + 1, name, value) != STATUS_DONE;
         else
             json_raw(&file->json, json_format(value, file->arena));
     }
     json_end_object(&file->json);
-    return status;
 }
 
 static int take_section(struct file *file, const struct json_value *root_lines, size_t key_index,
@@ -188,14 +187,11 @@ static int take_section(struct file *file, const struct json_value *root_lines, 
         return refuse(file, key_index, key, "must be a list: lines that begin with '-'");
     for (size_t i = 0; json_is_array(section) && i < count; i++) {
         const struct json_value *noun = json_item(section, i);
-        int status;
 
         file->lines = root_lines;
         if (!json_is_object(noun))
             return refuse(file, key_index, key, "each of the list must be lines of NAME: VALUE");
-        status = take_noun(file, noun);
-        if (status != STATUS_DONE)
-            return status;
+        take_noun(file, noun);
     }
     json_end_array(&file->json);
     return STATUS_DONE;
@@ -240,7 +236,7 @@ static int take_root(struct file *file, const struct json_value *root)
     json_member_string(&file->json, STR("source"), source);
     json_member_string(&file->json, STR("file"), str_of(file->path));
     json_end_object(&file->json);
-    return status;
+    return file->is_bad ? STATUS_REFUSED : status;
 }
 
 /* YAML, JSON with lines, JSON with secrets. */
@@ -274,7 +270,7 @@ int apply_file_read(const struct options *options, struct sink *err, struct buff
     struct buffer document = { .max_bytes = CONTROL_DOCUMENT_BYTES_MAX };
     struct buffer text = { 0 };
     struct file file = { .path = path, .arena = &arena, .err = err };
-    int status = apply_file_read_whole("apply", path, APPLY_FILE_BYTES_MAX, err, &text);
+    int status = apply_file_read_whole("plan or apply", path, APPLY_FILE_BYTES_MAX, err, &text);
 
     if (status != STATUS_DONE)
         return status;

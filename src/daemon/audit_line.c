@@ -106,7 +106,7 @@ bool audit_hex_read(struct str text, unsigned char *out_bytes, size_t len)
     return true;
 }
 
-enum rc audit_time_read(struct str text, int64_t *out_at)
+static enum rc read_second(struct str text, int64_t *out_at)
 {
     char bytes[SINK_TIME_BYTES];
     char again[SINK_TIME_BYTES];
@@ -122,17 +122,35 @@ enum rc audit_time_read(struct str text, int64_t *out_at)
         return RC_INVALID;
     memcpy(bytes, text.at, text.len);
     bytes[text.len] = '\0';
-    if (sscanf(bytes, "%4d-%2d-%2dT%2d:%2d:%2dZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
-               &parts.tm_hour, &parts.tm_min, &parts.tm_sec) != 6)
+    if (strptime(bytes, "%Y-%m-%dT%H:%M:%SZ", &parts) == NULL)
         return RC_INVALID;
-    parts.tm_year -= 1900;
-    parts.tm_mon--;
     at = timegm(&parts);
     sink_time_format(at, again);
     if (strcmp(bytes, again) != 0) /* the 31st of February, and whatever else is no time */
         return RC_INVALID;
     *out_at = at;
     return RC_OK;
+}
+
+enum rc audit_time_read(struct str text, int64_t *out_at)
+{
+    enum { SECOND_BYTES = SINK_TIME_BYTES - 2, FRACTION_BYTES_MAX = 9 };
+    char whole[SINK_TIME_BYTES];
+    struct buffer second = buffer_over(whole, sizeof(whole));
+    struct str rest;
+
+    if (text.len <= SECOND_BYTES || text.at[SECOND_BYTES] != '.')
+        return read_second(text, out_at);
+    rest = str_from(text, SECOND_BYTES + 1);
+    if (rest.len < 2 || rest.len > FRACTION_BYTES_MAX + 1)
+        return RC_INVALID;
+    for (size_t i = 0; i + 1 < rest.len; i++) {
+        if (rest.at[i] < '0' || rest.at[i] > '9')
+            return RC_INVALID;
+    }
+    buffer_append(&second, text.at, SECOND_BYTES);
+    buffer_append_byte(&second, rest.at[rest.len - 1]);
+    return read_second(buffer_str(&second), out_at);
 }
 
 static bool read_number(const struct json_value *object, const char *name, int64_t *out_number)
@@ -194,7 +212,7 @@ enum rc audit_line_read_event(const struct json_value *line, unsigned char addre
         !read_text(line, "detail", &event.detail))
         return RC_INVALID;
     if (event.id == 0 || event.kind != (int)event.kind || !is_kind(word, event.kind) ||
-        !read_address(from, address) || audit_time_read(at, &event.at) != RC_OK)
+        !read_address(from, address) || read_second(at, &event.at) != RC_OK)
         return RC_INVALID;
     event.address = (struct str){ (const char *)address, ADDRESS_BYTES };
     *out_event = event;

@@ -1,16 +1,13 @@
 #include "daemon/audit_sealer.h"
 
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "account/trail.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/audit_line.h"
 #include "daemon/audit_syslog.h"
+#include "daemon/round.h"
 #include "daemon/sink.h"
 #include "store/shared.h"
 
@@ -18,9 +15,9 @@ enum {
     PERIOD_MS = 1000,
     FAULT_PERIOD_MS = 5000,
     CLAIM_S = 10,
-    TELL_INTERVAL_MS = 60 * 1000, /* of checkpoints, in the log */
-    TRIM_INTERVAL_MS = 60 * 1000,
-    TRIM_ROUND_COUNT = 50, /* deletions in a row */
+    TELL_INTERVAL_MS = 60 * 1000,   /* of checkpoints, in the log */
+    TRIM_INTERVAL_MS = 3600 * 1000, /* it looks through all checkpoints that are kept */
+    TRIM_ROUND_COUNT = 50,          /* deletions in a row */
     DAY_S = 24 * 3600,
     EVENTS_PER_READ = 64,
     ARENA_BYTES = 512 * 1024
@@ -36,9 +33,9 @@ struct audit_sealer {
     struct checkpoint last; /* that this server completed */
     int64_t tell_at_ms;
     int64_t trim_at_ms;
+    int64_t lost_count; /* events that syslog did not take */
     bool is_failing;
-    int stop_fd; /* an eventfd */
-    pthread_t thread;
+    struct round round;
 };
 
 /* ---- elsewhere ---- */
@@ -65,7 +62,8 @@ static void write_to_syslog(struct audit_sealer *sealer, const struct trail_even
     json_begin_object(&json);
     audit_line_members(event, &json);
     json_end_object(&json);
-    audit_syslog_write(buffer_str(&text));
+    if (!audit_syslog_write(buffer_str(&text)))
+        sealer->lost_count++;
 }
 
 static void write_elsewhere(struct audit_sealer *sealer, const struct trail_event *event)
@@ -153,6 +151,9 @@ static enum rc sum_events(struct audit_sealer *sealer, const struct checkpoint *
         }
     } while (rc == RC_OK && count > 0);
     digest_stream_end(stream, open->digest);
+    if (sealer->lost_count > 0)
+        log_event(LOG_ERROR, "audit_syslog_lost", LOG_INT("events", sealer->lost_count));
+    sealer->lost_count = 0;
     if (rc == RC_OK && event_count != open->event_count)
         log_event(LOG_ERROR, "audit_events_lost", LOG_INT("checkpoint", open->number),
                   LOG_INT("events", open->event_count), LOG_INT("left", event_count));
@@ -251,24 +252,22 @@ static enum rc work(struct audit_sealer *sealer)
     int64_t now_ms = clock_monotonic_ms();
     enum rc rc;
 
-    /* More than one where a store is from before, or there is much to tell. */
-    while ((rc = open_next(sealer, &open)) == RC_OK && (rc = complete(sealer, &open)) == RC_OK)
-        continue;
+    /* More than one where a store is from before, or there is much to tell; but not because of what
+     * was written meanwhile, or a server that is always busy would do nothing else. */
+    do {
+        rc = open_next(sealer, &open);
+        if (rc == RC_OK)
+            rc = complete(sealer, &open);
+    } while (rc == RC_OK && open.event_count == STORE_CHECKPOINT_EVENT_COUNT);
     if (rc == RC_NOT_FOUND)
         rc = RC_OK;
     if (rc == RC_OK && sealer->settings->retention_days > 0 && now_ms >= sealer->trim_at_ms) {
         sealer->trim_at_ms = now_ms + TRIM_INTERVAL_MS;
         rc = trim(sealer);
+        if (rc != RC_OK)
+            sealer->trim_at_ms = 0;
     }
     return rc;
-}
-
-/* False: it is to end. */
-static bool wait_for(struct audit_sealer *sealer, int period_ms)
-{
-    struct pollfd stop = { .fd = sealer->stop_fd, .events = POLLIN };
-
-    return poll(&stop, 1, period_ms) <= 0;
 }
 
 static void report(struct audit_sealer *sealer, enum rc rc)
@@ -302,7 +301,7 @@ static void *sealer_main(void *context)
         rc = work(sealer);
         report(sealer, rc);
         tell(sealer, false);
-    } while (wait_for(sealer, rc == RC_OK ? PERIOD_MS : FAULT_PERIOD_MS));
+    } while (round_wait(&sealer->round, rc == RC_OK ? PERIOD_MS : FAULT_PERIOD_MS));
     report(sealer, work(sealer));
     tell(sealer, true);
     release(sealer);
@@ -322,8 +321,6 @@ static struct audit_sealer *sealer_new(struct store *store, const struct audit_s
         ASSERT(sealer->line != NULL);
         audit_syslog_open();
     }
-    sealer->stop_fd = eventfd(0, EFD_CLOEXEC);
-    ASSERT(sealer->stop_fd >= 0);
     return sealer;
 }
 
@@ -331,7 +328,6 @@ static void sealer_free(struct audit_sealer *sealer)
 {
     trail_key_close(&sealer->key);
     arena_deinit(&sealer->arena);
-    close(sealer->stop_fd);
     free(sealer->line);
     free(sealer);
 }
@@ -342,8 +338,8 @@ enum rc audit_sealer_start(struct store *store, const struct audit_settings *set
     struct audit_sealer *sealer = sealer_new(store, settings);
     enum rc rc = trail_key_open(master_key, &sealer->key);
 
-    if (rc == RC_OK && pthread_create(&sealer->thread, NULL, sealer_main, sealer) != 0)
-        rc = RC_SYSTEM;
+    if (rc == RC_OK)
+        rc = round_start(&sealer->round, sealer_main, sealer);
     if (rc != RC_OK) {
         sealer_free(sealer);
         return rc;
@@ -354,13 +350,8 @@ enum rc audit_sealer_start(struct store *store, const struct audit_settings *set
 
 void audit_sealer_stop(struct audit_sealer *sealer)
 {
-    const uint64_t one = 1;
-    ssize_t written;
-
     if (sealer == NULL)
         return;
-    written = write(sealer->stop_fd, &one, sizeof(one));
-    (void)written; /* it can hold one */
-    pthread_join(sealer->thread, NULL);
+    round_stop(&sealer->round);
     sealer_free(sealer);
 }

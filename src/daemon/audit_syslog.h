@@ -9,7 +9,8 @@
 /* Connects to /dev/log now, while the process may still open what it likes. */
 void audit_syslog_open(void);
 
-/* One line; a log that is away is tried again with the next one. */
-void audit_syslog_write(struct str line);
+/* One line. False: the log is away, or did not take it within a second; it is tried again with the
+ * next one. */
+bool audit_syslog_write(struct str line);
 
 #endif

@@ -110,7 +110,7 @@ enum rc backup_job_open_master_key(struct backup_job *job)
 static enum rc read_key_file(struct backup_job *job)
 {
     const char *path = options_find(&job->options, "key-file");
-    unsigned char bytes[SECRET_BYTES_MAX];
+    unsigned char bytes[SECRET_BYTES_MAX + 1];
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t len = -1;
@@ -121,9 +121,10 @@ static enum rc read_key_file(struct backup_job *job)
         len = read(fd, bytes, sizeof(bytes));
     if (fd >= 0)
         close(fd);
-    if (len < KEY_FILE_BYTES_MIN) {
+    if (len < KEY_FILE_BYTES_MIN || len > SECRET_BYTES_MAX) {
+        explicit_bzero(bytes, sizeof(bytes));
         buffer_append_format(&job->error,
-                             "the key file %s must be a file of 32 bytes or more that nobody else "
+                             "the key file %s must be a file of 32 to 1024 bytes that nobody else "
                              "can read or write; make one with (umask 077; head -c 32 "
                              "/dev/urandom >%s)",
                              path, path);
@@ -142,9 +143,11 @@ static enum rc read_passphrase(struct backup_job *job)
     if (rc != RC_OK)
         return rc;
     rc = stream_key_of_passphrase(&passphrase, job->file.cost, job->file.salt, job->key);
-    if (rc != RC_OK)
+    if (rc == RC_INVALID)
         buffer_append_format(&job->error, "%s asks for more work than is done for a passphrase",
                              job->file.path);
+    else if (rc != RC_OK)
+        buffer_append_str(&job->error, STR("no memory to work out the key of the passphrase"));
     return rc;
 }
 

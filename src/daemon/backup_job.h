@@ -20,7 +20,7 @@ enum { BACKUP_ERROR_BYTES = 1024 };
         { "database-password-file", "FILE", "the password of that database", false },              \
         { "master-key-file", "FILE", "where the master key is, if not in the data folder",         \
           false },                                                                                 \
-        { "key-file", "FILE", "the backup's own key: 32 bytes or more", false },                   \
+        { "key-file", "FILE", "the backup's own key: 32 to 1024 bytes", false },                   \
     {                                                                                              \
         "passphrase-stdin", NULL, "the backup's passphrase, a line from standard input", false     \
     }

@@ -35,6 +35,7 @@ static enum rc read_head(struct backup_reader *reader, struct buffer *out_error)
         return rc;
     if (reader->letter == 'H') {
         memcpy(reader->head_bytes, reader->bytes, reader->record.len);
+        explicit_bzero(reader->bytes, reader->record.len); /* the master key, perhaps */
         rc = backup_head_parse((struct str){ reader->head_bytes, reader->record.len },
                                &reader->head);
     }
@@ -43,8 +44,9 @@ static enum rc read_head(struct backup_reader *reader, struct buffer *out_error)
     if (reader->head.schema <= backup_schema())
         return RC_OK;
     buffer_append_format(out_error,
-                         "%s has schema %d (jeton %.*s) and this program knows %d: use a newer one",
-                         reader->file->path, (int)reader->head.schema,
+                         "%s has schema %lld (jeton %.*s) and this program knows %d: use a newer "
+                         "one",
+                         reader->file->path, (long long)reader->head.schema,
                          STR_ARGS(reader->head.version), backup_schema());
     return RC_INVALID;
 }

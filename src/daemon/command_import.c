@@ -19,7 +19,9 @@ struct import {
     size_t updated_count;
     size_t present_count;
     size_t no_password_count;
-    size_t factor_count;
+    size_t factor_count; /* that come along */
+    size_t left_factor_count;
+    size_t attributes_count;
 };
 
 static void complain(void *context, size_t number, struct str name, const char *words)
@@ -32,6 +34,24 @@ static void complain(void *context, size_t number, struct str name, const char *
     command_note(import->context, "%s: %s %zu: '%.*s': %s", import->file,
                  strcmp(options_find(import->options, "format"), "keycloak") == 0 ? "user" : "line",
                  number, STR_ARGS(name), words);
+}
+
+/* Whether an address that counts as known is some other account's. */
+static enum rc judge_address(struct import *import, const struct import_row *row,
+                             bool *out_is_taken)
+{
+    struct command_context *context = import->context;
+    struct account owner, own = { .id = 0 };
+    enum rc rc = RC_NOT_FOUND;
+
+    *out_is_taken = false;
+    if (row->email_is_known && row->email.len > 0)
+        rc = store_find_account_by_email(context->store, row->email, context->arena, &owner);
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+    rc = store_find_account_by_name(context->store, row->name, context->arena, &own);
+    *out_is_taken = owner.id != own.id;
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 static bool check(struct import *import, const struct import_row *row)
@@ -60,10 +80,24 @@ static enum rc insert(struct import *import, const struct import_row *row)
         .is_disabled = row->is_disabled,
         .created_at = import->admin.now,
     };
+    const struct admin_factors factors = { import->context->factor_keys, row->factors,
+                                           row->factor_count };
     int64_t id;
 
     return admin_create_account(import->context->store, import->context->throttle, &import->admin,
-                                &account, &id);
+                                &account, &factors, &id);
+}
+
+static void count_new(struct import *import, const struct import_row *row)
+{
+    import->new_count++;
+    import->no_password_count += row->hash.len == 0;
+    import->factor_count += row->factor_count > 0;
+    import->left_factor_count += row->has_other_factor;
+    import->attributes_count += row->has_attributes;
+    for (size_t i = 0; import->is_shown && i < row->note_count; i++)
+        command_note(import->context, "%s: user %zu: '%.*s': %s", import->file, row->number,
+                     STR_ARGS(row->name), row->notes[i]);
 }
 
 /* What the file has to say; a password only where there is none, for the one that is there may be
@@ -108,9 +142,8 @@ static enum rc store_row(struct import *import, const struct import_row *row)
         return update(import, row, &before);
     if (rc == RC_NOT_FOUND) {
         rc = import->is_writing ? insert(import, row) : RC_OK;
-        import->new_count += rc == RC_OK;
-        import->no_password_count += rc == RC_OK && row->hash.len == 0;
-        import->factor_count += rc == RC_OK && row->has_other_factor;
+        if (rc == RC_OK)
+            count_new(import, row);
         if (rc != RC_EXISTS) /* twice in the file */
             return rc;
         rc = RC_OK;
@@ -128,12 +161,19 @@ static void take(void *context, const struct import_row *row)
 {
     struct import *import = context;
     size_t mark = import->context->arena->used_bytes;
+    bool is_taken;
     enum rc rc;
 
     if (import->status != STATUS_DONE)
         return;
     import->row_count++;
-    rc = import->is_writing || check(import, row) ? store_row(import, row) : RC_OK;
+    rc = judge_address(import, row, &is_taken);
+    if (rc == RC_OK && is_taken && import->is_writing) /* twice in the file */
+        rc = RC_EXISTS;
+    else if (rc == RC_OK && is_taken)
+        complain(import, row->number, row->name, "its address is another account's");
+    else if (rc == RC_OK)
+        rc = import->is_writing || check(import, row) ? store_row(import, row) : RC_OK;
     if (rc == RC_EXISTS)
         import->status = command_refuse(import->context,
                                         "%s: '%.*s': the address is another's already; what "
@@ -155,7 +195,12 @@ static void report(const struct import *import)
         sink_format(out, "without a password: %zu; 'jeton user passwd' sets one\n",
                     import->no_password_count);
     if (import->factor_count > 0)
-        sink_format(out, "with a second factor that stays behind: %zu\n", import->factor_count);
+        sink_format(out, "with an authenticator that goes on: %zu\n", import->factor_count);
+    if (import->left_factor_count > 0)
+        sink_format(out, "with a second factor that stays behind: %zu\n",
+                    import->left_factor_count);
+    if (import->attributes_count > 0)
+        sink_format(out, "with attributes that stay behind: %zu\n", import->attributes_count);
 }
 
 static void walk(struct import *import, enum import_format format, bool is_writing, bool is_shown)
@@ -166,6 +211,7 @@ static void walk(struct import *import, enum import_format format, bool is_writi
     import->is_shown = is_shown;
     import->row_count = import->new_count = import->updated_count = 0;
     import->present_count = import->no_password_count = import->factor_count = 0;
+    import->left_factor_count = import->attributes_count = 0;
     import_read(format, import->context->document, import->context->arena, &sink);
 }
 

@@ -8,6 +8,8 @@
 #include "daemon/command_backup.h"
 #include "daemon/house.h"
 
+enum { CLOCK_SKEW_S = 10 };
+
 static const struct option_spec options_restore[] = {
     BACKUP_OPTIONS,
     { "keep-access-tokens", NULL, "access tokens stay good, also those revoked since the backup",
@@ -70,6 +72,21 @@ static enum rc check_master_key(struct restoring *restoring)
     return rc;
 }
 
+/* What is refused as being from before is known by its time. */
+static enum rc check_clock(struct restoring *restoring)
+{
+    int64_t taken_at = restoring->reader.head.taken_at;
+    char at[SINK_TIME_BYTES];
+
+    if (clock_now_s() + CLOCK_SKEW_S >= taken_at)
+        return RC_OK;
+    sink_time_format(taken_at, at);
+    buffer_append_format(&restoring->job->error,
+                         "%s was made at %s, which is later than this machine's clock says: set it",
+                         restoring->job->file.path, at);
+    return RC_REFUSED;
+}
+
 static enum rc prepare(struct restoring *restoring)
 {
     struct backup_job *job = restoring->job;
@@ -83,6 +100,8 @@ static enum rc prepare(struct restoring *restoring)
         rc = backup_file_unseal(&job->file, job->key, &job->error);
     if (rc == RC_OK)
         rc = backup_reader_open(&job->file, &restoring->reader, &job->error);
+    if (rc == RC_OK)
+        rc = check_clock(restoring);
     return rc == RC_OK ? check_master_key(restoring) : rc;
 }
 
@@ -109,7 +128,7 @@ static enum rc write_store(struct restoring *restoring)
     char detail[64];
     enum rc rc = backup_reader_run(&restoring->reader, restoring->restore, &job->error);
 
-    restoring->at = clock_now_s();
+    restoring->at = clock_now_s() > head->taken_at ? clock_now_s() : head->taken_at;
     if (rc == RC_OK && trail != NULL)
         rc = backup_trail_apply(trail, head->taken_at, restoring->at, restoring->restore,
                                 &restoring->revoked_count, &job->error);

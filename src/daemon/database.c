@@ -5,14 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "base/secret_file.h"
 #include "codec/uri.h"
 #include "store/folder.h"
 
-#define MARK_NAME "database"
+#define MARK_NAME     "database"
+#define PASSWORD_FILE "database-password-file"
 
 enum { PASSWORD_FILE_BYTES_MAX = SECRET_BYTES_MAX + 2 };
 
@@ -189,56 +190,23 @@ static void format_place(const struct parts *parts, char out_place[DATABASE_PLAC
 
 /* ---- the password ---- */
 
-static enum rc refuse_file(const char *path, const char *words, struct buffer *out_error)
-{
-    buffer_append_format(out_error, "database-password-file %s %s", path, words);
-    return RC_INVALID;
-}
-
-static enum rc read_bytes(const char *path, char out_bytes[static PASSWORD_FILE_BYTES_MAX],
-                          size_t *out_len, struct buffer *out_error)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat status;
-    ssize_t len;
-
-    if (fd < 0) {
-        buffer_append_format(out_error, "database-password-file %s cannot be opened: %s", path,
-                             strerror(errno));
-        return RC_INVALID;
-    }
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
-        (status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
-        close(fd);
-        return refuse_file(path,
-                           "must be a file that others can neither read nor write; make it "
-                           "0600",
-                           out_error); /* LG-05 */
-    }
-    len = read(fd, out_bytes, PASSWORD_FILE_BYTES_MAX);
-    close(fd);
-    if (len < 0 || len == PASSWORD_FILE_BYTES_MAX)
-        return refuse_file(path, "cannot be read, or is too long", out_error);
-    *out_len = (size_t)len;
-    return RC_OK;
-}
-
 static enum rc append_password(const char *path, bool has_query, struct buffer *to,
                                struct buffer *out_error)
 {
     char bytes[PASSWORD_FILE_BYTES_MAX];
-    struct str line = { bytes, 0 };
-    enum rc rc;
+    struct buffer content = buffer_over(bytes, sizeof(bytes));
+    struct str line;
+    enum rc rc = secret_file_read(PASSWORD_FILE, path, &content, out_error);
 
-    rc = read_bytes(path, bytes, &line.len, out_error);
     if (rc != RC_OK)
         return rc;
+    line = buffer_str(&content);
     if (str_ends_with(line, STR("\n")))
         line.len--;
     if (str_ends_with(line, STR("\r")))
         line.len--;
     if (line.len == 0 || str_has_control(line)) {
-        rc = refuse_file(path, "must have one line, the password", out_error);
+        rc = secret_file_refuse(PASSWORD_FILE, path, "must have one line, the password", out_error);
     } else {
         buffer_append_str(to, has_query ? STR("&password=") : STR("?password="));
         uri_encode(line, to);

@@ -1,14 +1,11 @@
 #include "daemon/database_watch.h"
 
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/round.h"
 #include "store/shared.h"
 
 enum { RETRY_S = 1, LOOK_INTERVAL_MS = 250, FAULTS_INTERVAL_MS = 10 * 1000 };
@@ -53,8 +50,7 @@ struct database_watch {
     uint64_t fault_count;
     int64_t faults_due_ms; /* monotonic: when they may be told again */
     bool is_clock_off;
-    int stop_fd; /* an eventfd */
-    pthread_t thread;
+    struct round round;
 };
 
 static void look_at_store(struct database_watch *watch)
@@ -123,13 +119,12 @@ static void look_at_clock(struct database_watch *watch)
 static void *watch_main(void *context)
 {
     struct database_watch *watch = context;
-    struct pollfd stop = { .fd = watch->stop_fd, .events = POLLIN };
 
     do {
         look_at_store(watch);
         look_at_faults(watch);
         look_at_clock(watch);
-    } while (poll(&stop, 1, LOOK_INTERVAL_MS) <= 0);
+    } while (round_wait(&watch->round, LOOK_INTERVAL_MS));
     return NULL;
 }
 
@@ -144,10 +139,7 @@ enum rc database_watch_start(struct store *store, const char *place,
     watch = calloc(1, sizeof(*watch));
     ASSERT(watch != NULL);
     *watch = (struct database_watch){ .store = store, .place = place };
-    watch->stop_fd = eventfd(0, EFD_CLOEXEC);
-    ASSERT(watch->stop_fd >= 0);
-    if (pthread_create(&watch->thread, NULL, watch_main, watch) != 0) {
-        close(watch->stop_fd);
+    if (round_start(&watch->round, watch_main, watch) != RC_OK) {
         free(watch);
         return RC_SYSTEM;
     }
@@ -157,14 +149,8 @@ enum rc database_watch_start(struct store *store, const char *place,
 
 void database_watch_stop(struct database_watch *watch)
 {
-    const uint64_t one = 1;
-    ssize_t written;
-
     if (watch == NULL)
         return;
-    written = write(watch->stop_fd, &one, sizeof(one));
-    ASSERT(written == sizeof(one));
-    pthread_join(watch->thread, NULL);
-    close(watch->stop_fd);
+    round_stop(&watch->round);
     free(watch);
 }

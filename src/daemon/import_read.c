@@ -1,11 +1,16 @@
 #include "daemon/import_read.h"
 
 #include "base/limits.h"
+#include "codec/base32.h"
 #include "codec/base64url.h"
 #include "codec/json.h"
 #include "crypto/password.h"
 
-enum { LDIF_LINE_BYTES_MAX = 64 * 1024 };
+enum {
+    LDIF_LINE_BYTES_MAX = 64 * 1024,
+    KEYCLOAK_USER_BYTES_MAX = 128 * 1024,
+    KEYCLOAK_MEMBER_COUNT_MAX = 1000
+};
 
 enum rc import_format_parse(struct str text, enum import_format *out_format)
 {
@@ -304,26 +309,144 @@ static struct str keycloak_hash(const struct json_value *secret, const struct js
     return algorithm;
 }
 
+static void leave(struct import_row *row, struct arena *arena, const char *what, struct str word)
+{
+    if (row->note_count < IMPORT_NOTE_COUNT_MAX && str_is_utf8(word) && !str_has_control(word))
+        row->notes[row->note_count++] =
+            arena_format(arena, "%s stays behind: %.*s", what, STR_ARGS(word)).at;
+}
+
+/* The key of an authenticator: the bytes of its text, or what they are base 32 of. */
+static bool read_totp_key(const struct json_value *data, struct str value, struct arena *arena,
+                          struct str *out_secret)
+{
+    struct buffer bytes = buffer_over(arena_alloc(arena, value.len + 1), value.len + 1);
+    struct str encoding = text_of(data, STR("secretEncoding"));
+
+    while (str_equal(encoding, STR("BASE32")) && value.len > 0 && value.at[value.len - 1] == '=')
+        value.len--;
+    if (str_equal(encoding, STR("BASE32"))) {
+        if (base32_decode(value, &bytes) != RC_OK)
+            return false;
+    } else if (encoding.len > 0) {
+        return false;
+    } else {
+        buffer_append_str(&bytes, value);
+    }
+    *out_secret = buffer_str(&bytes);
+    return out_secret->len >= FACTOR_SECRET_BYTES_MIN && out_secret->len <= FACTOR_SECRET_BYTES_MAX;
+}
+
+/* What crypto/totp.h checks: SHA-1, 6 digits, 30 seconds. */
+static bool take_totp(const struct json_value *credential, const struct json_value *secret,
+                      const struct json_value *data, struct arena *arena, struct import_row *row)
+{
+    struct factor_secret *factor = &row->factors[row->factor_count];
+    struct str label = text_of(credential, STR("userLabel"));
+    int64_t digits, period;
+
+    if (row->factor_count == FACTOR_COUNT_MAX ||
+        !str_equal(text_of(data, STR("subType")), STR("totp")) ||
+        !str_equal(text_of(data, STR("algorithm")), STR("HmacSHA1")) ||
+        json_get_number(json_find(data, STR("digits")), &digits) != RC_OK || digits != 6 ||
+        json_get_number(json_find(data, STR("period")), &period) != RC_OK || period != 30 ||
+        !read_totp_key(data, text_of(secret, STR("value")), arena, &factor->secret))
+        return false;
+    factor->name = label.len > 0 && label.len <= FACTOR_NAME_BYTES_MAX && !str_has_control(label)
+                       ? label
+                       : STR("authenticator");
+    factor->name = arena_copy(arena, factor->name);
+    row->factor_count++;
+    return true;
+}
+
+static struct str describe_otp(const struct json_value *data, struct arena *arena)
+{
+    int64_t digits, period;
+
+    if (json_get_number(json_find(data, STR("digits")), &digits) != RC_OK)
+        digits = 0;
+    if (json_get_number(json_find(data, STR("period")), &period) != RC_OK)
+        period = 0;
+    return arena_format(
+        arena, "%.*s of %.*s, %lld digits, %lld seconds", STR_ARGS(text_of(data, STR("subType"))),
+        STR_ARGS(text_of(data, STR("algorithm"))), (long long)digits, (long long)period);
+}
+
 /* secretData and credentialData are texts of JSON. */
 static const char *take_credential(const struct json_value *credential, struct arena *arena,
                                    struct import_row *row)
 {
     struct json_document *secret = NULL;
     struct json_document *data = NULL;
+    struct str type = text_of(credential, STR("type"));
+    bool is_password = str_equal(type, STR("password"));
     const char *problem = "its password is not written as Keycloak 9 and later do";
+    bool is_read = json_parse(text_of(credential, STR("secretData")), &secret) == RC_OK &&
+                   json_parse(text_of(credential, STR("credentialData")), &data) == RC_OK;
 
-    if (!str_equal(text_of(credential, STR("type")), STR("password"))) {
-        row->has_other_factor = true;
-        return NULL;
-    }
-    if (json_parse(text_of(credential, STR("secretData")), &secret) == RC_OK &&
-        json_parse(text_of(credential, STR("credentialData")), &data) == RC_OK) {
+    if (is_password && is_read) {
         row->hash = keycloak_hash(json_root(secret), json_root(data), arena);
         problem = hash_problem(row->hash);
     }
+    if (!is_password && !(str_equal(type, STR("otp")) && is_read &&
+                          take_totp(credential, json_root(secret), json_root(data), arena, row))) {
+        row->has_other_factor = true;
+        leave(row, arena, "a second factor",
+              str_equal(type, STR("otp")) && is_read ? describe_otp(json_root(data), arena) : type);
+    }
     json_document_free(secret);
     json_document_free(data);
-    return problem;
+    return is_password ? problem : NULL;
+}
+
+/* What Keycloak knows of a person and nothing here does. */
+static void leave_others(const struct json_value *user, struct arena *arena, struct import_row *row)
+{
+    const struct json_value *actions = json_find(user, STR("requiredActions"));
+    const struct json_value *identities = json_find(user, STR("federatedIdentities"));
+    struct str text;
+
+    row->has_attributes = json_count(json_find(user, STR("attributes"))) > 0;
+    for (size_t i = 0; i < json_count(actions); i++)
+        if (json_get_string(json_item(actions, i), &text) == RC_OK)
+            leave(row, arena, "a required action", text);
+    for (size_t i = 0; i < json_count(identities); i++)
+        leave(row, arena, "a sign-in by another server",
+              text_of(json_item(identities, i), STR("identityProvider")));
+}
+
+/* The texts of a value; what it holds is no deeper than codec/json.h reads. */
+static size_t text_bytes(const struct json_value *value)
+{
+    struct str text;
+    size_t bytes = 0;
+
+    if (json_get_string(value, &text) == RC_OK)
+        return text.len;
+    if (json_count(value) > KEYCLOAK_MEMBER_COUNT_MAX)
+        return KEYCLOAK_USER_BYTES_MAX + 1;
+    for (size_t i = 0; i < json_count(value); i++)
+        bytes +=
+            text_bytes(json_is_array(value) ? json_item(value, i) : json_member(value, i, &text));
+    return bytes;
+}
+
+/* Whether all that is looked at fits the arena, whatever is made of it. */
+static bool fits(const struct json_value *user)
+{
+    static const struct str names[] = { { "username", 8 },
+                                        { "email", 5 },
+                                        { "firstName", 9 },
+                                        { "lastName", 8 },
+                                        { "credentials", 11 },
+                                        { "requiredActions", 15 },
+                                        { "federatedIdentities", 19 } };
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        bytes += text_bytes(json_find(user, names[i]));
+    return bytes <= KEYCLOAK_USER_BYTES_MAX;
 }
 
 static void read_keycloak_user(const struct json_value *user, size_t number, struct arena *arena,
@@ -336,6 +459,11 @@ static void read_keycloak_user(const struct json_value *user, size_t number, str
     const char *problem = NULL;
     bool is_enabled = true;
 
+    if (!fits(user)) {
+        row.name.len = row.name.len <= ACCOUNT_NAME_BYTES_MAX ? row.name.len : 0;
+        sink->complain(sink->context, number, row.name, "it is too long");
+        return;
+    }
     row.full_name =
         str_trim(arena_format(arena, "%.*s %.*s", STR_ARGS(text_of(user, STR("firstName"))),
                               STR_ARGS(text_of(user, STR("lastName")))));
@@ -345,6 +473,7 @@ static void read_keycloak_user(const struct json_value *user, size_t number, str
         row.email_is_known = false;
     for (size_t i = 0; problem == NULL && i < json_count(credentials); i++)
         problem = take_credential(json_item(credentials, i), arena, &row);
+    leave_others(user, arena, &row);
     if (problem == NULL && row.name.len == 0)
         problem = "it has no username";
     if (problem != NULL)
@@ -360,10 +489,12 @@ static void read_keycloak(struct str text, struct arena *arena, const struct imp
     size_t mark = arena->used_bytes;
 
     if (json_parse(text, &document) != RC_OK) {
-        sink->complain(sink->context, 0, STR(""), "the file is not one JSON object");
+        sink->complain(sink->context, 0, STR(""), "the file is not JSON");
         return;
     }
-    users = json_find(json_root(document), STR("users"));
+    users = json_root(document);
+    if (json_is_object(users)) /* of a realm, or of a part of one; else its users alone */
+        users = json_find(users, STR("users"));
     if (!json_is_array(users))
         sink->complain(sink->context, 0, STR(""), "there are no users in it");
     for (size_t i = 0; i < json_count(users); i++) {

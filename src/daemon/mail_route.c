@@ -96,16 +96,6 @@ static void make_id(char out_id[static TEST_ID_BYTES])
         out_id[i] = letters[(unsigned char)out_id[i] & 0xf];
 }
 
-struct mail_draft mail_test_draft(struct str recipient)
-{
-    return (struct mail_draft){
-        .recipient = recipient,
-        .subject = STR("Test message of Jeton"),
-        .text = STR("Somebody who looks after this token server asked it to send this message,\n"
-                    "to see whether its mail arrives. It does.\n"),
-    };
-}
-
 enum rc mail_route_test(const struct mail_route *route, struct str recipient,
                         struct helper_answer *out_answer, struct buffer *out_error)
 {

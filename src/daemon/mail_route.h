@@ -41,9 +41,6 @@ void mail_route_init(const struct mail_settings *settings, struct str issuer,
 void mail_route_send(const struct mail_route *route, struct helper *helper,
                      const struct mail_message *message, struct helper_answer *out_answer);
 
-/* A message that says that it is a test. */
-struct mail_draft mail_test_draft(struct str recipient);
-
 /* Sends that message by a helper of its own. RC_INVALID: no helper. */
 enum rc mail_route_test(const struct mail_route *route, struct str recipient,
                         struct helper_answer *out_answer, struct buffer *out_error) MUST_CHECK;

@@ -207,8 +207,10 @@ static int run_line(struct call *call, const struct command_line *line)
     }
     if (reader != NULL) {
         status = reader(&line->options, call->err, &document);
-        if (status != STATUS_DONE)
+        if (status != STATUS_DONE) {
+            call->input = NULL;
             return status;
+        }
         call->document = buffer_str(&document);
     }
     status = run(call);

@@ -86,7 +86,8 @@ static enum rc write_key(struct str data_dir, const char *path, const unsigned c
     int fd;
 
     snprintf(draft, sizeof(draft), "%s.new", path);
-    fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    (void)unlink(draft); /* of an interrupted try, and perhaps open to others */
+    fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return refuse(out_error, path, strerror(errno));
     give_to_owner(fd, data_dir);

@@ -330,7 +330,7 @@ _Static_assert((int)SETTINGS_LIST_COUNT_MAX == (int)DIALECT_LIST_COUNT_MAX, "the
 static void blame(const struct settings *settings, const struct options *options, const char *name,
                   struct buffer *out_error)
 {
-    if (options_has(options, name))
+    if (options_has(options, name) || settings->config_path == NULL)
         buffer_append_str(out_error, STR("--"));
     else
         buffer_append_format(out_error, "%s: line %lu: ", settings->config_path,

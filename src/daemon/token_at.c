@@ -111,6 +111,9 @@ static int write_reasons(struct command_context *context, const struct token_fac
                                "it was revoked at", past->revoked_at);
     *out_is_refused |= because(context, row->is_spent && spent.at != 0 && spent.at <= at,
                                "it was used and rotated at", spent.at);
+    if (at == row->issued_at || at == ended_at || at == past->revoked_at || at == spent.at)
+        sink_text(context->out, "note      something happened within that second: times are whole "
+                                "seconds, and this is as of its end\n");
     *out_is_known = facts->has_grant && (!row->is_revoked || past->revoked_at != 0) &&
                     (!row->is_spent || spent.at != 0);
     return STATUS_DONE;

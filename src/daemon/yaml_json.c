@@ -114,6 +114,7 @@ static enum rc open_level(struct reader *reader, bool is_mapping)
         parent->has_key = false;
     if (reader->depth == JSON_DEPTH_MAX - 1)
         return refuse(reader, "this lies too deep");
+    ASSERT(reader->levels != NULL); /* an arena's memory, which the analyzer loses sight of */
     level = &reader->levels[reader->depth++];
     level->is_mapping = is_mapping;
     level->has_key = false;

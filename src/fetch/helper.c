@@ -7,14 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "base/secret_file.h"
 #include "codec/field.h"
 #include "fetch/launcher.h"
+
+#define PASSWORD_FILE "smtp-password-file"
 
 enum { PAUSE_MS = 1000, PAUSE_MS_MAX = 60 * 1000, PASSWORD_FILE_BYTES_MAX = 1500 };
 
@@ -30,35 +32,6 @@ struct helper {
 };
 
 /* ---- the password file ---- */
-
-static enum rc refuse_file(const char *path, const char *words, struct buffer *out_error)
-{
-    buffer_append_format(out_error, "smtp-password-file: %s: %s", path, words);
-    return RC_INVALID;
-}
-
-static enum rc read_file(const char *path, char out_bytes[static PASSWORD_FILE_BYTES_MAX],
-                         size_t *out_len, struct buffer *out_error)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat status;
-    ssize_t len;
-
-    if (fd < 0)
-        return refuse_file(path, strerror(errno), out_error);
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
-        (status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
-        close(fd);
-        return refuse_file(path, "must be a file that others can neither read nor write",
-                           out_error); /* LG-05 */
-    }
-    len = read(fd, out_bytes, PASSWORD_FILE_BYTES_MAX);
-    close(fd);
-    if (len < 0 || len == PASSWORD_FILE_BYTES_MAX)
-        return refuse_file(path, "cannot be read, or is too long", out_error);
-    *out_len = (size_t)len;
-    return RC_OK;
-}
 
 static struct str take_line(struct str *rest)
 {
@@ -76,20 +49,22 @@ static enum rc read_login(const char *path, struct secret *out_user, struct secr
                           struct buffer *out_error)
 {
     char bytes[PASSWORD_FILE_BYTES_MAX];
-    struct str rest = { bytes, 0 };
+    struct buffer content = buffer_over(bytes, sizeof(bytes));
+    struct str rest;
     struct str user;
     struct str password;
-    enum rc rc;
+    enum rc rc = secret_file_read(PASSWORD_FILE, path, &content, out_error);
 
-    rc = read_file(path, bytes, &rest.len, out_error);
     if (rc != RC_OK)
         return rc;
+    rest = buffer_str(&content);
     user = take_line(&rest);
     password = take_line(&rest);
     if (user.len == 0 || password.len == 0 || str_trim(rest).len > 0 || str_has_control(user) ||
         str_has_control(password) || secret_set(out_user, user) != RC_OK ||
         secret_set(out_password, password) != RC_OK)
-        rc = refuse_file(path, "must have two lines, the user and the password", out_error);
+        rc = secret_file_refuse(PASSWORD_FILE, path,
+                                "must have two lines, the user and the password", out_error);
     explicit_bzero(bytes, sizeof(bytes));
     return rc;
 }

@@ -32,10 +32,10 @@ bool launcher_find_program(char out_path[static PATH_MAX])
     char own[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
 
-    while (len > 0 && own[len] != '/')
+    while (len > 0 && own[len - 1] != '/')
         len--;
     for (size_t i = 0; len > 0 && i < sizeof(places) / sizeof(places[0]); i++) {
-        int written = snprintf(out_path, PATH_MAX, "%.*s%s", (int)len, own, places[i]);
+        int written = snprintf(out_path, PATH_MAX, "%.*s%s", (int)len - 1, own, places[i]);
 
         if (written < PATH_MAX && access(out_path, X_OK) == 0)
             return true;

@@ -114,3 +114,41 @@ int64_t outbox_next_at(int64_t now, int64_t attempt_count)
     random_bytes(&chance, sizeof(chance));
     return now + middle_s * 3 / 4 + chance % (middle_s / 2 + 1);
 }
+
+/* ---- looking after it ------------------------------------------------------------------------ */
+
+struct mail_draft mail_test_draft(struct str recipient)
+{
+    return (struct mail_draft){
+        .recipient = recipient,
+        .subject = STR("Test message of Jeton"),
+        .text = STR("Somebody who looks after this token server asked it to send this message,\n"
+                    "to see whether its mail arrives. It does.\n"),
+    };
+}
+
+enum rc outbox_send(const struct outbox *outbox, const struct mail_draft *draft, int64_t now,
+                    struct arena *arena)
+{
+    UNINITIALIZED struct store_unit unit;
+    enum rc rc;
+
+    store_unit_init(&unit);
+    rc = outbox_insert(outbox, draft, now, arena, &unit);
+    return rc == RC_OK ? store_commit(outbox->store, &unit) : rc;
+}
+
+enum rc outbox_hasten(struct store *store, int64_t now)
+{
+    UNINITIALIZED struct store_unit unit;
+
+    store_unit_init(&unit);
+    store_hasten_mails(&unit, now);
+    return store_commit(store, &unit);
+}
+
+enum rc outbox_list(struct store *store, int64_t after_id, struct arena *arena,
+                    struct mail *out_rows, size_t max, size_t *out_count)
+{
+    return store_list_mails(store, after_id, arena, out_rows, max, out_count);
+}

@@ -84,6 +84,20 @@ enum rc outbox_open(const struct outbox *outbox, const struct mail *mail,
  * chance, so that mails that failed together do not come together again. */
 int64_t outbox_next_at(int64_t now, int64_t attempt_count);
 
+/* A message that says that it is a test. */
+struct mail_draft mail_test_draft(struct str recipient);
+
+/* Queues a mail that tells of nothing else. Answers as outbox_insert. */
+enum rc outbox_send(const struct outbox *outbox, const struct mail_draft *draft, int64_t now,
+                    struct arena *arena) MUST_CHECK;
+
+/* Has all that wait tried again now. */
+enum rc outbox_hasten(struct store *store, int64_t now) MUST_CHECK;
+
+/* Those that wait, oldest first, with id > after_id; as store_list_mails. */
+enum rc outbox_list(struct store *store, int64_t after_id, struct arena *arena,
+                    struct mail *out_rows, size_t max, size_t *out_count) MUST_CHECK;
+
 /* Numbers for the metrics. */
 struct mail_meters {
     _Atomic uint64_t sent;

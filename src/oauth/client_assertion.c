@@ -95,16 +95,19 @@ static bool is_for_us(const struct oauth_call *call, const struct client *client
                         is_endpoint(call, audience, STR("/oauth2/par")));
 }
 
-/* Whether it may have been made before the store was restored: what was seen then is not known. */
+/*
+ * Whether it may have been used before the store was restored: what was seen then is not known. A
+ * client's clock may be ahead.
+ */
 static bool is_from_before(const struct json_value *root, int64_t expires_at,
                            struct oauth_call *call)
 {
     const struct json_value *value = json_find(root, STR("iat"));
     int64_t restored_at = store_restored(call->oauth->store).at;
-    int64_t at = expires_at - CLIENT_ASSERTION_LIFE_S_MAX - CLIENT_ASSERTION_SKEW_S;
+    int64_t at = expires_at - CLIENT_ASSERTION_LIFE_S_MAX;
 
     return restored_at != 0 && (value == NULL || read_date(value, call->arena, &at)) &&
-           at <= restored_at;
+           at <= restored_at + CLIENT_ASSERTION_SKEW_S;
 }
 
 /* NULL when all is well, else why not. */

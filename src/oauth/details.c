@@ -82,7 +82,8 @@ enum rc details_check(struct oauth_call *call, const struct client_metadata *met
 
 /* ---- comparing ------------------------------------------------------------------------------- */
 
-/* The objects of a text of ours, one by one; 0 for an empty one. */
+/* The objects of an array, one by one; 0 for an empty text, and for anything else that was asked.
+ */
 static size_t split(struct str details, struct arena *arena,
                     struct str out_objects[static DETAILS_COUNT_MAX * 4])
 {
@@ -91,7 +92,8 @@ static size_t split(struct str details, struct arena *arena,
 
     if (details.len == 0 || json_parse(details, &document) != RC_OK)
         return 0;
-    while (count < json_count(json_root(document)) && count < DETAILS_COUNT_MAX * 4) {
+    while (json_is_array(json_root(document)) && count < json_count(json_root(document)) &&
+           count < DETAILS_COUNT_MAX * 4) {
         out_objects[count] = json_format(json_item(json_root(document), count), arena);
         count++;
     }
@@ -107,7 +109,8 @@ size_t details_list(struct str details, struct arena *arena,
 
     if (details.len == 0 || json_parse(details, &document) != RC_OK)
         return 0;
-    while (count < json_count(json_root(document)) && count < DETAILS_COUNT_MAX) {
+    while (json_is_array(json_root(document)) && count < json_count(json_root(document)) &&
+           count < DETAILS_COUNT_MAX) {
         const struct json_value *object = json_item(json_root(document), count);
         struct str type = STR("");
 

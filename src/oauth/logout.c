@@ -222,13 +222,14 @@ enum rc logout_browser(struct oauth_call *call, const struct browser *browser,
 }
 
 enum rc logout_session(struct oauth_call *call, const struct browser *browser, int64_t account_id,
-                       int64_t session_id)
+                       int64_t session_id, struct str detail)
 {
     struct logout logout;
     enum rc rc = begin(call, account_id, session_id, 0, &logout);
 
     if (rc == RC_OK)
-        rc = profile_end_browser_session(call->oauth->store, browser, account_id, session_id);
+        rc = profile_end_browser_session(call->oauth->store, browser, account_id, session_id,
+                                         detail);
     return end(call, &logout, rc);
 }
 

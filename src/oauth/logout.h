@@ -51,7 +51,7 @@ enum rc logout_finish(struct oauth_call *call, const struct logout *logout) MUST
 enum rc logout_browser(struct oauth_call *call, const struct browser *browser,
                        const struct browser_session *session) MUST_CHECK;
 enum rc logout_session(struct oauth_call *call, const struct browser *browser, int64_t account_id,
-                       int64_t session_id) MUST_CHECK;
+                       int64_t session_id, struct str detail) MUST_CHECK;
 enum rc logout_other_sessions(struct oauth_call *call, const struct browser *browser,
                               int64_t account_id, int64_t kept_id) MUST_CHECK;
 enum rc logout_account(struct oauth_call *call, const struct browser *browser, int64_t account_id,

@@ -124,10 +124,17 @@ static enum rc check_time(struct oauth_call *call, const struct claims *claims)
     return RC_OK;
 }
 
-/* RFC 9449 8 and 9: once a nonce was offered it has to be right, and it may be asked for. */
+/*
+ * RFC 9449 8 and 9: once a nonce was offered it has to be right, and it may be asked for. It is
+ * where the store was just restored: a proof of before, of a clock that is ahead, is not known by
+ * its time.
+ */
 static enum rc check_nonce(struct oauth_call *call, const struct claims *claims)
 {
-    if (claims->has_nonce ? is_good_nonce(call, claims->nonce) : !call->oauth->proofs->asks_nonce)
+    const struct proof_book *book = call->oauth->proofs;
+    bool asks_nonce = book->asks_nonce || claims->iat <= book->restored_at + PROOF_SKEW_S;
+
+    if (claims->has_nonce ? is_good_nonce(call, claims->nonce) : !asks_nonce)
         return RC_OK;
     return oauth_refuse(call, OAUTH_USE_NONCE, "use the nonce of the header DPoP-Nonce",
                         claims->has_nonce ? "an old or unknown nonce" : NULL);

@@ -83,7 +83,8 @@ struct id_lease {
 };
 
 struct sweep {
-    int64_t behind[SWEEP_TABLE_COUNT]; /* the key that each table was swept up to */
+    int64_t behind[SWEEP_TABLE_COUNT];         /* the key that each table was swept up to */
+    int64_t rests_until_ms[SWEEP_TABLE_COUNT]; /* monotonic: no page is paid for before */
     unsigned table;
     int64_t row_debt;           /* rows to look at, earned by units that were committed */
     int64_t next_ms;            /* monotonic: when a page is due without any debt       */

@@ -5,16 +5,20 @@
  * Expired rows leave page by page. A page is the next STORE_SWEEP_ROW_COUNT rows of one table in
  * order of its key; a cursor for each table goes round and round. Every unit that is committed pays
  * for a look at a few rows, so that the sweep keeps up with what is written and a quiet store is
- * hardly touched.
+ * hardly touched. What was paid for is spent on tables that have rows: one at whose end a look has
+ * found nothing to take rests for a while. Else the many small ones would use it up, and the cursor
+ * of the large one would run behind its newest rows and never come back to those it passed by.
  */
 enum { JOB_SWEEP = 1 }; /* of table `job`: what one process of several does */
 
 enum {
     CLAIM_S = 10, /* that one of several processes sweeps for, unless it asks again */
     CLAIM_INTERVAL_MS = 5000,
-    ROWS_PER_UNIT = 2, /* a whole turn takes at most half the time that filling took */
+    ROWS_PER_UNIT = 6, /* a rotation writes four: a turn takes less than the filling took */
+    PAGES_PER_BATCH = 4,
+    REST_MS = 250,
     QUIET_PAGE_INTERVAL_MS = 5,
-    PRODUCTIVE_ROW_COUNT = STORE_SWEEP_ROW_COUNT / 2
+    PRODUCTIVE_ROW_COUNT = STORE_SWEEP_ROW_COUNT / 4
 };
 
 static const struct {
@@ -47,7 +51,7 @@ static enum rc find_page(struct store *store, struct store_param *params, int64_
 }
 
 /* Looks at one page of one table; *out_swept_count is how many rows left. */
-static enum rc sweep_page(struct store *store, uint64_t *out_swept_count)
+static enum rc sweep_page(struct store *store, int64_t now_ms, uint64_t *out_swept_count)
 {
     struct sweep *sweep = &store->sweep;
     struct store_param params[3] = {
@@ -65,6 +69,9 @@ static enum rc sweep_page(struct store *store, uint64_t *out_swept_count)
     if (rc != RC_OK)
         return rc;
     sweep->behind[sweep->table] = row_count < STORE_SWEEP_ROW_COUNT ? 0 : params[1].number;
+    sweep->row_debt -= sweep->row_debt > row_count ? row_count + 1 : sweep->row_debt;
+    if (row_count < STORE_SWEEP_ROW_COUNT && *out_swept_count == 0)
+        sweep->rests_until_ms[sweep->table] = now_ms + REST_MS;
     /* A table with much to sweep is gone on with; the others wait for their turn. */
     if (*out_swept_count < PRODUCTIVE_ROW_COUNT)
         sweep->table = (sweep->table + 1) % SWEEP_TABLE_COUNT;
@@ -72,28 +79,46 @@ static enum rc sweep_page(struct store *store, uint64_t *out_swept_count)
     return RC_OK;
 }
 
+/* False: all tables rest. */
+static bool pass_by_resting(struct sweep *sweep, int64_t now_ms)
+{
+    unsigned looks;
+
+    for (looks = 0; looks < SWEEP_TABLE_COUNT; looks++) {
+        if (sweep->rests_until_ms[sweep->table] <= now_ms)
+            return true;
+        sweep->table = (sweep->table + 1) % SWEEP_TABLE_COUNT;
+    }
+    sweep->row_debt = 0;
+    return false;
+}
+
 enum rc sweep_some(struct store *store, unsigned unit_count, bool *out_is_productive)
 {
     struct sweep *sweep = &store->sweep;
     int64_t now_ms = clock_monotonic_ms();
-    uint64_t swept_count = 0;
-    enum rc rc;
+    bool is_page_due = now_ms >= sweep->next_ms;
+    unsigned page;
+    enum rc rc = RC_OK;
 
     *out_is_productive = false;
     if (store->has_feed && now_ms >= sweep->ours_until_ms)
         return RC_OK;
     sweep->row_debt += (int64_t)unit_count * ROWS_PER_UNIT;
-    if (sweep->row_debt < STORE_SWEEP_ROW_COUNT && now_ms < sweep->next_ms)
-        return RC_OK;
-    rc = sweep_page(store, &swept_count);
-    *out_is_productive = swept_count >= PRODUCTIVE_ROW_COUNT;
-    sweep->next_ms = now_ms + (*out_is_productive ? 0 : QUIET_PAGE_INTERVAL_MS);
     /* What a very large batch earned is not carried on for ever. */
-    sweep->row_debt -= STORE_SWEEP_ROW_COUNT;
-    if (sweep->row_debt < 0)
-        sweep->row_debt = 0;
-    if (sweep->row_debt > 4 * STORE_SWEEP_ROW_COUNT)
-        sweep->row_debt = 4 * STORE_SWEEP_ROW_COUNT;
+    if (sweep->row_debt > (int64_t)PAGES_PER_BATCH * STORE_SWEEP_ROW_COUNT)
+        sweep->row_debt = (int64_t)PAGES_PER_BATCH * STORE_SWEEP_ROW_COUNT;
+    for (page = 0; rc == RC_OK && page < PAGES_PER_BATCH; page++) {
+        bool is_paid = sweep->row_debt >= STORE_SWEEP_ROW_COUNT && pass_by_resting(sweep, now_ms);
+        uint64_t swept_count = 0;
+
+        if (!is_paid && (!is_page_due || page > 0))
+            break;
+        rc = sweep_page(store, now_ms, &swept_count);
+        *out_is_productive |= swept_count >= PRODUCTIVE_ROW_COUNT;
+    }
+    if (page > 0)
+        sweep->next_ms = now_ms + (*out_is_productive ? 0 : QUIET_PAGE_INTERVAL_MS);
     return rc;
 }
 

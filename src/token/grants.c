@@ -561,7 +561,7 @@ enum rc grant_draft_family(struct grant_book *book, const struct grant *like,
                            const struct grant_tie *tie, int64_t now, struct store_unit *unit,
                            struct live_grant **out_grant)
 {
-    struct grant_tie own = tie == NULL ? (struct grant_tie){ .session = NULL } : *tie;
+    struct grant_tie own = tie != NULL ? *tie : (struct grant_tie){ .session = NULL };
     struct session begun = { 0 };
     struct authorization authorization;
     struct arena arena;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/secret.h"
 
@@ -10,7 +11,9 @@ enum {
     RING_SEGMENT_COUNT = 1 << 18, /* a window of 256 million ids in each range */
     STRIPE_COUNT = 256,
     SEGMENT_COUNT_MIN = 2,
-    DROP_LOOK_COUNT = 8, /* segments looked at for dropping when one is made */
+    DROP_LOOK_COUNT = 8,   /* segments looked at for dropping when one is made */
+    TEND_LOOK_COUNT = 256, /* the same when the table is tended, before others have their turn */
+    PAGE_BYTES = 4096,
     /* A refresh token is used once its access token has expired, or never: after two hours a look
      * into the store is cheaper than the memory. */
     REFRESH_KEPT_S = 2 * 3600
@@ -36,6 +39,8 @@ struct segment {
     size_t live_count;
     _Alignas(64) struct record records[SEGMENT_RECORD_COUNT];
 };
+
+enum { SEGMENT_BYTES = (sizeof(struct segment) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES };
 
 /* One range of ids: short-lived tokens and long-lived ones have a ring each. */
 struct ring {
@@ -102,6 +107,21 @@ struct live_table *live_table_new(struct grant_book *grants, size_t bytes_max)
     return table;
 }
 
+/*
+ * Pages of its own, all zero, which go back to the system when it is dropped. From malloc the
+ * aligned blocks of one thread were not used again for those of another, nor for their own like.
+ */
+static struct segment *segment_new(int64_t number)
+{
+    struct segment *segment = (struct segment *)mmap(NULL, SEGMENT_BYTES, PROT_READ | PROT_WRITE,
+                                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (segment == MAP_FAILED)
+        return NULL;
+    segment->number = number;
+    return segment;
+}
+
 /* Frees a segment that no slot names any more, and lets go of its grants. */
 static void segment_free(struct live_table *table, struct segment *segment)
 {
@@ -109,7 +129,7 @@ static void segment_free(struct live_table *table, struct segment *segment)
         if (segment->records[i].state == RECORD_LIVE)
             grant_put(table->grants, segment->records[i].grant);
     atomic_fetch_sub(&table->record_count, segment->live_count);
-    free(segment);
+    munmap(segment, SEGMENT_BYTES);
 }
 
 void live_table_free(struct live_table *table)
@@ -166,21 +186,22 @@ static void slot_drop(struct live_table *table, struct ring *ring, size_t slot, 
 /* Whether one more segment would be too much. Grants count, too: a family has one of its own. */
 static bool is_full(const struct live_table *table)
 {
-    size_t segment_bytes = (table->segment_count + 1) * sizeof(struct segment);
+    size_t segment_bytes = (table->segment_count + 1) * SEGMENT_BYTES;
 
     return table->segment_count >= SEGMENT_COUNT_MIN &&
            segment_bytes + grant_book_bytes(table->grants) > table->bytes_max;
 }
 
 /* Drops the segment under a ring's cursor if it is wanted gone, and goes on to the next. */
-static void look_at_next(struct live_table *table, struct ring *ring, int64_t now)
+static void look_at_next(struct live_table *table, struct ring *ring, int64_t now,
+                         bool even_if_alive)
 {
     size_t slot = (size_t)ring->drop_cursor % RING_SEGMENT_COUNT;
 
     if (ring->first == ring->end)
         return;
     if (ring->slots[slot] != NULL)
-        slot_drop(table, ring, slot, now, is_full(table));
+        slot_drop(table, ring, slot, now, even_if_alive);
     ring->drop_cursor++;
     while (ring->first < ring->end && ring->slots[(size_t)ring->first % RING_SEGMENT_COUNT] == NULL)
         ring->first++;
@@ -197,7 +218,26 @@ static void make_room(struct live_table *table, int64_t now)
     size_t looks;
 
     for (looks = 0; looks < DROP_LOOK_COUNT || is_full(table); looks++)
-        look_at_next(table, table->rings[looks % 2], now);
+        look_at_next(table, table->rings[looks % 2], now, is_full(table));
+}
+
+void live_tend(struct live_table *table, int64_t now)
+{
+    for (int i = 0; i < 2; i++) {
+        struct ring *ring = table->rings[i];
+        int64_t looks = 0;
+        int64_t wanted = 1;
+
+        while (looks < wanted) {
+            pthread_mutex_lock(&table->growth_lock);
+            if (looks == 0)
+                wanted = ring->end - ring->first;
+            for (size_t turn = 0; turn < TEND_LOOK_COUNT && looks < wanted; turn++, looks++)
+                look_at_next(table, ring, now, false);
+            atomic_store(&table->segment_count_seen, table->segment_count);
+            pthread_mutex_unlock(&table->growth_lock);
+        }
+    }
 }
 
 /* Stretches a ring's window to a segment that now stands. */
@@ -231,11 +271,9 @@ static void segment_make(struct live_table *table, const struct place *place, in
         standing = NULL;
     }
     if (standing == NULL)
-        segment = aligned_alloc(64, sizeof(*segment));
+        segment = segment_new(place->number);
     /* Without memory there is none: the store knows what the table does not. */
     if (segment != NULL) {
-        memset(segment, 0, sizeof(*segment));
-        segment->number = place->number;
         pthread_mutex_lock(&place->stripe->lock);
         place->ring->slots[place->slot] = segment;
         pthread_mutex_unlock(&place->stripe->lock);
@@ -401,5 +439,5 @@ void live_forget(struct live_table *table)
 void live_count(struct live_table *table, size_t *out_records, size_t *out_bytes)
 {
     *out_records = atomic_load(&table->record_count);
-    *out_bytes = atomic_load(&table->segment_count_seen) * sizeof(struct segment);
+    *out_bytes = atomic_load(&table->segment_count_seen) * SEGMENT_BYTES;
 }

@@ -2,9 +2,10 @@
  * token/live.h: the live-token table: what the fast lane knows of tokens.
  *
  * Records of 64 bytes in segments that are indexed by id: no hashing, and a segment whose tokens
- * have all expired or died is dropped whole. It is a cache: bounded, and a miss says nothing; the
- * caller then asks the store. What it does know is true: a revocation marks the record before its
- * commit is acknowledged, an ended grant is seen through the record's grant.
+ * have all expired or died is dropped whole; its memory goes back to the system. It is a cache:
+ * bounded, and a miss says nothing; the caller then asks the store. What it does know is true: a
+ * revocation marks the record before its commit is acknowledged, an ended grant is seen through the
+ * record's grant.
  *
  * Refresh tokens stand in it as well, for two hours, so that a rotation need not read the store.
  * A spent one is marked like a revoked one. That it stands here is no permission: the store alone
@@ -78,6 +79,10 @@ void live_mark_revoked(struct live_table *table, int64_t id);
 /* The feed's word that nobody knows what has changed: everything that stands here goes, and what is
  * on its way here comes too late. After grant_forget. Never blocks. */
 void live_forget(struct live_table *table);
+
+/* Drops what has ended, for times when nothing is put in, which does so as well. To be called now
+ * and then, by one thread. */
+void live_tend(struct live_table *table, int64_t now);
 
 /* Records and bytes now, for the metrics. */
 void live_count(struct live_table *table, size_t *out_records, size_t *out_bytes);

@@ -210,6 +210,7 @@ static void *keeper_main(void *context)
         /* A store that is away shows itself on every request; the keys are tended again soon. */
         if (key_ring_tend(room->keys, clock_now_s()) != RC_OK)
             key_ring_mark_stale(room->keys);
+        live_tend(room->live, clock_now_s());
         save_last_uses(room, false, &saved_at_ms);
         count_permanents(room, &count_at_ms);
         pthread_mutex_lock(&room->keeper_lock);

@@ -55,6 +55,21 @@ static struct page_admin_events_events row_of(struct page_call *page, const stru
     };
 }
 
+static enum rc fill_seal(struct page_call *page, struct page_admin_events *values)
+{
+    const struct oauth *oauth = page->call->oauth.oauth;
+    struct audit_seal seal;
+    enum rc rc = audit_find_seal(oauth->store, oauth->door->factor_keys.master_key, &seal);
+
+    if (rc != RC_OK)
+        return rc;
+    values->is_broken = seal.is_broken;
+    values->checkpoint = seal.number;
+    values->sealed_at = seal.at;
+    values->kept_since = seal.kept_since;
+    return RC_OK;
+}
+
 static enum rc show_events(struct page_call *page, const struct audit_query *query,
                            struct page_admin_events *values)
 {
@@ -69,6 +84,8 @@ static enum rc show_events(struct page_call *page, const struct audit_query *que
     arena_init(&arena, (size_t)EVENTS_PER_PAGE * AUDIT_ROW_BYTES_MAX);
     rc = audit_list(oauth->oauth->store, oauth->oauth->catalog, query, before_id, &arena, rows,
                     EVENTS_PER_PAGE, &values->events_count);
+    if (rc == RC_OK)
+        rc = fill_seal(page, values);
     if (rc != RC_OK)
         return rc;
     for (size_t i = 0; i < values->events_count; i++)

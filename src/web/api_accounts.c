@@ -1,14 +1,10 @@
 #include "account/invitation.h"
 #include "account/password_policy.h"
-#include "http/address.h"
 #include "mail/address.h"
-#include "oauth/applications.h"
 #include "web/admin_acts.h"
 #include "web/api_admin.h"
-#include "web/permanent_view.h"
 
-/* Accounts, by the administration API: they are made, looked at and changed; their sessions,
- * applications and permanent tokens are listed and ended. */
+/* Accounts, by the administration API: they are made, looked at and changed. */
 
 #define FIELD(name, type, may, member)                                                             \
     {                                                                                              \
@@ -35,7 +31,7 @@ static enum rc format(struct api_admin *api, const void *noun, struct json_out *
     json_member_string(json, STR("id"), arena_format(&api->arena, "%lld", (long long)account->id));
     api_fields_format(&fields, account, json);
     json_member_bool(json, STR("has_password"), account->password_hash.len > 0);
-    return RC_OK;
+    return api_member_owner(api, MANAGED_ACCOUNT, account->id, json);
 }
 
 /* The account as it is now. */
@@ -178,7 +174,7 @@ static enum rc create(struct api_admin *api)
 }
 
 const struct api_resource api_accounts_resource = {
-    .get = list, .post = create, .bodies = METHOD_POST, .hashes = true
+    .get = list, .post = create, .bodies = METHOD_POST, .hashes = true, .in_parts = true
 };
 
 /* ---- one account ----------------------------------------------------------------------------- */
@@ -191,21 +187,6 @@ static enum rc show(struct api_admin *api)
     if (rc == RC_OK)
         return api_answer(api, 200, format, &account, STR(""));
     return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
-
-/* Tells an address that is known to be the account's; as web/page_mail.h does. */
-static enum rc tell(struct api_admin *api, const struct account *account, enum letter_news news,
-                    struct letter *out_letter)
-{
-    const struct letter_change change = { .news = news,
-                                          .username = account->name,
-                                          .recipient = account->email };
-    struct letter_head head = web_letter_head(api->call->web);
-
-    head.now = api->admin.now;
-    if (head.outbox == NULL || account->email_verified_at == 0)
-        return RC_OK;
-    return letter_write_change(&head, &change, out_letter);
 }
 
 static enum rc change_texts(struct api_admin *api, const struct account *before,
@@ -221,7 +202,7 @@ static enum rc change_texts(struct api_admin *api, const struct account *before,
         before->is_admin == after->is_admin)
         return RC_OK;
     if (!str_equal(before->email, after->email))
-        rc = tell(api, before, NEWS_EMAIL, &letter);
+        rc = api_tell(api, before, NEWS_EMAIL, STR(""), &letter);
     change.notice = letter.row;
     return rc == RC_OK ? admin_change_account(api->store, &api->admin, before, &change) : rc;
 }
@@ -229,10 +210,11 @@ static enum rc change_texts(struct api_admin *api, const struct account *before,
 static enum rc change_state(struct api_admin *api, const struct account *before,
                             const struct account *after)
 {
+    /* Also where it is already: a fault may have left grants that had not ended yet. */
+    if (after->is_disabled && json_find(api->body, STR("disabled")) != NULL)
+        return admin_act_disable_account(api->call, &api->admin, before->id);
     if (before->is_disabled == after->is_disabled)
         return RC_OK;
-    if (after->is_disabled)
-        return admin_act_disable_account(api->call, &api->admin, before->id);
     return admin_enable(api->store, api->call->oauth.oauth->door->throttle, &api->admin, before);
 }
 
@@ -245,7 +227,7 @@ static enum rc change_password(struct api_admin *api, const struct account *acco
                              .now = api->admin.now };
     char bytes[256];
     struct buffer why = buffer_over(bytes, sizeof(bytes));
-    enum rc rc = tell(api, account, NEWS_PASSWORD, &letter);
+    enum rc rc = api_tell(api, account, NEWS_PASSWORD, STR(""), &letter);
 
     note.notice = letter.row;
     if (rc == RC_OK)
@@ -320,121 +302,3 @@ static enum rc unlock(struct api_admin *api)
 }
 
 const struct api_resource api_account_unlock_resource = { .post = unlock };
-
-static struct browser browser_of(const struct api_admin *api)
-{
-    return (struct browser){ .address = api->admin.address, .now = api->admin.now };
-}
-
-static enum rc reset_factors(struct api_admin *api)
-{
-    const struct browser browser = browser_of(api);
-    __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
-    struct account account;
-    enum rc rc = api_account_find(api, &account);
-
-    if (rc == RC_NOT_FOUND)
-        return RC_OK;
-    if (rc == RC_OK)
-        rc = tell(api, &account, NEWS_FACTORS_REMOVED, &letter);
-    if (rc == RC_OK)
-        rc = admin_act_reset_factors(api->call, &api->admin, &browser, account.id, letter.row);
-    return api_answer_done(api, rc);
-}
-
-const struct api_resource api_account_factors_resource = { .remove = reset_factors };
-
-/* ---- sessions -------------------------------------------------------------------------------- */
-
-/* One of a browser, or one that a token is tied to. */
-struct any_session {
-    int64_t id;
-    bool is_browser;
-    struct str device;
-    const unsigned char *address;
-    int64_t created_at;
-    int64_t last_active_at;
-};
-
-static enum rc format_session(struct api_admin *api, const void *noun, struct json_out *json)
-{
-    const struct any_session *session = noun;
-    struct http_address from = { 0 };
-    char text[HTTP_ADDRESS_TEXT_BYTES];
-
-    (void)api;
-    memcpy(from.bytes, session->address, sizeof(from.bytes));
-    json_member_string(json, STR("kind"), session->is_browser ? STR("browser") : STR("token"));
-    json_member_string(json, STR("device"), session->device);
-    json_member_string(json, STR("address"), http_address_format(&from, text));
-    json_member_number(json, STR("created_at"), session->created_at);
-    json_member_number(json, STR("last_active_at"), session->last_active_at);
-    return RC_OK;
-}
-
-/* Both kinds have ids of one sequence: merged, the newest first. */
-static size_t merge(const struct browser_session *browsers, size_t browser_count,
-                    const struct session *others, size_t other_count, struct any_session *out_rows)
-{
-    size_t b = 0, o = 0, count = 0;
-
-    while (b < browser_count || o < other_count) {
-        bool is_browser = o == other_count || (b < browser_count && browsers[b].id > others[o].id);
-        const struct browser_session *browser = &browsers[b];
-        const struct session *other = &others[o];
-
-        out_rows[count++] =
-            is_browser ? (struct any_session){ browser->id,         true,
-                                               browser->device,     browser->address,
-                                               browser->created_at, browser->last_active_at }
-                       : (struct any_session){ other->id,         false,
-                                               other->device,     other->address,
-                                               other->created_at, other->last_active_at };
-        if (is_browser)
-            b++;
-        else
-            o++;
-    }
-    return count;
-}
-
-static enum rc list_sessions(struct api_admin *api)
-{
-    enum { MAX = API_ROW_COUNT_MAX + 1 };
-    struct browser_session *browsers = arena_alloc(&api->arena, MAX * sizeof(*browsers));
-    struct session *others = arena_alloc(&api->arena, MAX * sizeof(*others));
-    struct any_session *found = arena_alloc(&api->arena, (2 * MAX + 1) * sizeof(*found));
-    size_t browser_count = 0, other_count = 0;
-    struct account account;
-    struct api_list page;
-    enum rc rc = api_account_find(api, &account);
-
-    if (rc != RC_OK)
-        return rc == RC_NOT_FOUND ? RC_OK : rc;
-    if (!api_list_begin(api, "sessions", STR(""), &page))
-        return RC_OK;
-    rc = profile_list_browser_sessions(api->store, account.id, page.before_id, api->admin.now,
-                                       &api->arena, browsers, page.limit + 1, &browser_count);
-    if (rc == RC_OK)
-        rc = profile_list_sessions(api->store, account.id, page.before_id, api->admin.now,
-                                   &api->arena, others, page.limit + 1, &other_count);
-    return rc == RC_OK ? api_list_answer(api, &page, format_session, found, sizeof(*found),
-                                         merge(browsers, browser_count, others, other_count, found),
-                                         offsetof(struct any_session, id))
-                       : rc;
-}
-
-static enum rc end_sessions(struct api_admin *api)
-{
-    const struct browser browser = browser_of(api);
-    struct account account;
-    enum rc rc = api_account_find(api, &account);
-
-    if (rc == RC_OK)
-        return api_answer_done(
-            api, admin_act_end_sessions(api->call, &api->admin, &browser, account.id));
-    return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
-
-const struct api_resource api_account_sessions_resource = { .get = list_sessions,
-                                                            .remove = end_sessions };

@@ -279,7 +279,7 @@ static enum rc act_once(struct api_admin *api, api_verb *verb, const struct answ
     struct answered_answer answer;
     enum rc rc = verb(api);
 
-    if (rc == RC_BUSY) {
+    if (rc == RC_BUSY && !api->call->endpoint->resource->in_parts) {
         enum rc forgotten = answered_forget(desk, id);
 
         return forgotten == RC_OK ? rc : forgotten;

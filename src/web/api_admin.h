@@ -18,6 +18,7 @@
 #include "oauth/registry_admin.h"
 #include "oauth/token_facts.h"
 #include "web/api_request.h"
+#include "web/letter.h"
 
 struct api_admin {
     struct web_call *call;
@@ -38,17 +39,21 @@ struct api_resource {
     api_verb *get, *post, *patch, *remove;
     unsigned bodies; /* METHOD_POST, API_METHOD_PATCH: they take one */
     bool hashes;     /* a body with a password goes to the hash lane */
+    bool in_parts;   /* a POST commits more than once: of a store that is busy half may be done */
 };
 
 #define API_METHOD_PATCH (1u << HTTP_PATCH)
 
 extern const struct api_resource api_server_resource, api_accounts_resource, api_account_resource,
     api_account_unlock_resource, api_account_factors_resource, api_account_sessions_resource,
+    api_account_recovery_resource, api_session_resource, api_factor_resource,
     api_account_grants_resource, api_account_tokens_resource, api_services_resource,
-    api_service_resource, api_service_secret_resource, api_clients_resource, api_client_resource,
-    api_client_secret_resource, api_client_old_secret_resource, api_client_grants_resource,
-    api_admin_tokens_resource, api_admin_token_resource, api_token_lookup_resource,
-    api_events_resource, api_keys_resource, api_keys_rotate_resource;
+    api_service_resource, api_service_secret_resource, api_service_grants_resource,
+    api_clients_resource, api_client_resource, api_client_secret_resource,
+    api_client_old_secret_resource, api_client_grants_resource, api_admin_tokens_resource,
+    api_admin_token_resource, api_token_lookup_resource, api_events_resource,
+    api_checkpoints_resource, api_keys_resource, api_keys_rotate_resource, api_mails_resource,
+    api_mails_retry_resource, api_mails_test_resource;
 
 /* ---- fields ---------------------------------------------------------------------------------- */
 
@@ -93,6 +98,10 @@ bool api_fields_read(struct api_admin *api, const struct api_fields *fields, uns
 void api_member_text(struct json_out *json, const char *name, struct str text);
 void api_member_time(struct json_out *json, const char *name, int64_t at);
 
+/* "managed_by": the configuration file that owns it, or null. */
+enum rc api_member_owner(struct api_admin *api, enum managed_kind kind, int64_t id,
+                         struct json_out *json) MUST_CHECK;
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 /* The members of a noun, between braces that are written elsewhere. */
@@ -124,6 +133,11 @@ bool api_handle_open(struct api_admin *api, const char *kind, struct str handle,
 /* The account of the path, by its number. RC_NOT_FOUND: the answer is written. */
 enum rc api_account_find(struct api_admin *api, struct account *out_account) MUST_CHECK;
 
+/* The mail that tells an address that is known to be the account's, as web/page_mail.h has it; its
+ * row is NULL where nobody is told. factor: its name, or empty */
+enum rc api_tell(struct api_admin *api, const struct account *account, enum letter_news news,
+                 struct str factor, struct letter *out_letter) MUST_CHECK;
+
 /* ---- services and clients -------------------------------------------------------------------- */
 
 /* What is wrong with one, as its member: the first thing of several. */
@@ -151,6 +165,11 @@ struct api_list {
  */
 bool api_list_begin(struct api_admin *api, const char *kind, struct str filters,
                     struct api_list *out_list);
+
+/* The same of a list of an account's, which is found by the path. RC_REFUSED: the answer is
+ * written. */
+enum rc api_account_list_begin(struct api_admin *api, const char *kind, struct str filters,
+                               struct account *out_account, struct api_list *out_list) MUST_CHECK;
 
 /* A filter, without blanks around it; empty: none. */
 struct str api_filter(struct api_admin *api, struct str name);

@@ -41,7 +41,7 @@ static enum rc format_client(struct api_admin *api, const void *noun, struct jso
     json_begin_object(json);
     rc = client_metadata_format(client, &api->arena, json);
     json_end_object(json);
-    return rc;
+    return rc == RC_OK ? api_member_owner(api, MANAGED_CLIENT, client->id, json) : rc;
 }
 
 static enum rc list_clients(struct api_admin *api)
@@ -168,15 +168,17 @@ static enum rc change_client(struct api_admin *api, const struct client *before,
                              struct client after)
 {
     bool is_disabled = after.is_disabled;
+    bool is_said = json_find(api->body, STR("disabled")) != NULL;
     enum rc rc = RC_OK;
 
     after.is_disabled = before->is_disabled;
-    if (json_count(api->body) > (json_find(api->body, STR("disabled")) != NULL ? 1u : 0u)) {
+    if (json_count(api->body) > (is_said ? 1u : 0u)) {
         rc = registry_change_client(&api->desk, before, &after);
-        if (rc == RC_OK && is_disabled != before->is_disabled) /* the act dropped what was over */
+        if (rc == RC_OK && is_said) /* the act dropped what was over */
             rc = registry_find_client(api->store, before->id, &api->arena, &after);
     }
-    if (rc == RC_OK && is_disabled && !before->is_disabled)
+    /* Also where it is already: a fault may have left grants that had not ended yet. */
+    if (rc == RC_OK && is_disabled && is_said)
         rc = admin_act_disable_client(api->call, &api->desk, &after);
     else if (rc == RC_OK && !is_disabled && before->is_disabled)
         rc = registry_enable_client(&api->desk, &after);

@@ -52,6 +52,17 @@ void api_member_text(struct json_out *json, const char *name, struct str text)
         json_raw(json, STR("null"));
 }
 
+enum rc api_member_owner(struct api_admin *api, enum managed_kind kind, int64_t id,
+                         struct json_out *json)
+{
+    struct str source = STR("");
+    enum rc rc = admin_find_owner(api->store, kind, id, &api->arena, &source);
+
+    if (rc == RC_OK)
+        api_member_text(json, "managed_by", source);
+    return rc;
+}
+
 void api_member_time(struct json_out *json, const char *name, int64_t at)
 {
     json_name(json, str_of(name));

@@ -29,12 +29,10 @@ static enum rc list_grants(struct api_admin *api)
     struct account account;
     struct api_list page;
     size_t count;
-    enum rc rc = api_account_find(api, &account);
+    enum rc rc = api_account_list_begin(api, "grants", STR(""), &account, &page);
 
     if (rc != RC_OK)
-        return rc == RC_NOT_FOUND ? RC_OK : rc;
-    if (!api_list_begin(api, "grants", STR(""), &page))
-        return RC_OK;
+        return rc == RC_REFUSED ? RC_OK : rc;
     page.limit = APPLICATION_COUNT_MAX;
     rc = applications_list(&api->call->oauth, account.id, page.before_id, found, &count,
                            &page.next_id);
@@ -51,15 +49,14 @@ static enum rc end_grants(struct api_admin *api)
     struct account account;
     struct api_list page;
     struct str client;
-    enum rc rc = api_account_find(api, &account);
+    enum rc rc = api_account_list_begin(api, "grants", STR("client"), &account, &page);
 
     if (rc != RC_OK)
-        return rc == RC_NOT_FOUND ? RC_OK : rc;
-    if (!api_list_begin(api, "grants", STR("client"), &page))
-        return RC_OK;
+        return rc == RC_REFUSED ? RC_OK : rc;
     filter.account_id = account.id;
     client = api_filter(api, STR("client"));
-    if (client.len > 0) {
+    /* An empty one is a mistake, and not all of them. */
+    if (client.len > 0 || form_find(&api->call->form, STR("client")) != NULL) {
         rc = registry_find_client_named(api->call->oauth.oauth, client, &api->arena, &found);
         if (rc != RC_OK)
             return api_answer_done(api, rc);
@@ -229,12 +226,10 @@ static enum rc list_permanents(struct api_admin *api)
     struct account account;
     struct api_list page;
     size_t count;
-    enum rc rc = api_account_find(api, &account);
+    enum rc rc = api_account_list_begin(api, "permanent tokens", STR(""), &account, &page);
 
     if (rc != RC_OK)
-        return rc == RC_NOT_FOUND ? RC_OK : rc;
-    if (!api_list_begin(api, "permanent tokens", STR(""), &page))
-        return RC_OK;
+        return rc == RC_REFUSED ? RC_OK : rc;
     rc = permanent_list(&api->call->oauth, account.id, page.before_id, found, page.limit + 1,
                         &count);
     return rc == RC_OK ? api_list_answer(api, &page, format_own, found, sizeof(*found), count,

@@ -142,6 +142,16 @@ bool api_list_begin(struct api_admin *api, const char *kind, struct str filters,
     return true;
 }
 
+enum rc api_account_list_begin(struct api_admin *api, const char *kind, struct str filters,
+                               struct account *out_account, struct api_list *out_list)
+{
+    enum rc rc = api_account_find(api, out_account);
+
+    if (rc == RC_OK)
+        return api_list_begin(api, kind, filters, out_list) ? RC_OK : RC_REFUSED;
+    return rc == RC_NOT_FOUND ? RC_REFUSED : rc;
+}
+
 struct str api_filter(struct api_admin *api, struct str name)
 {
     const struct str *value = form_find(&api->call->form, name);

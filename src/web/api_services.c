@@ -75,10 +75,9 @@ static enum rc format_service(struct api_admin *api, const void *noun, struct js
 {
     const struct service *service = noun;
 
-    (void)api;
     api_fields_format(&service_fields, service, json);
     json_member_bool(json, STR("has_secret"), service->secret_hash.len > 0);
-    return RC_OK;
+    return api_member_owner(api, MANAGED_SERVICE, service->id, json);
 }
 
 static enum rc list_services(struct api_admin *api)
@@ -182,12 +181,14 @@ static enum rc change_service(struct api_admin *api, const struct service *befor
                               struct service after)
 {
     bool is_disabled = after.is_disabled;
+    bool is_said = json_find(api->body, STR("disabled")) != NULL;
     enum rc rc = RC_OK;
 
     after.is_disabled = before->is_disabled;
-    if (json_count(api->body) > (json_find(api->body, STR("disabled")) != NULL ? 1u : 0u))
+    if (json_count(api->body) > (is_said ? 1u : 0u))
         rc = registry_change_service(&api->desk, before, &after);
-    if (rc == RC_OK && is_disabled && !before->is_disabled)
+    /* Also where it is already: a fault may have left grants that had not ended yet. */
+    if (rc == RC_OK && is_disabled && is_said)
         rc = admin_act_disable_service(api->call, &api->desk, &after);
     else if (rc == RC_OK && !is_disabled && before->is_disabled)
         rc = registry_enable_service(&api->desk, &after);
@@ -247,6 +248,20 @@ static enum rc remove_service_secret(struct api_admin *api)
         return api_answer_overtaken(api);
     return api_answer_done(api, rc);
 }
+
+static enum rc end_service_grants(struct api_admin *api)
+{
+    struct grants_filter filter = { .account_id = 0 };
+    struct service service;
+    enum rc rc = find_service(api, &service);
+
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+    filter.service_id = service.service_id;
+    return api_answer_done(api, admin_act_end_grants(api->call, &api->admin, &filter));
+}
+
+const struct api_resource api_service_grants_resource = { .remove = end_service_grants };
 
 const struct api_resource api_service_secret_resource = { .post = renew_service_secret,
                                                           .remove = remove_service_secret };

@@ -124,7 +124,7 @@ static struct str id_of(struct web_call *call, int64_t token_id)
 static enum rc successor_of(struct web_call *call, const struct permanent *permanent,
                             struct str *out_id)
 {
-    struct permanent successor;
+    struct permanent successor = { .token_id = 0 };
     enum rc rc = RC_NOT_FOUND;
 
     if (permanent->replaced_by != 0)

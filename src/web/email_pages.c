@@ -174,7 +174,7 @@ enum rc email_verify_page(struct page_call *page)
 {
     struct oauth_call *oauth = &page->call->oauth;
     const struct secret *value;
-    struct account account;
+    struct account account = { .id = 0 };
     struct link link;
     enum rc rc = page_link_find(page, &link, &value);
 

@@ -1,11 +1,11 @@
 #include "web/process_meters.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 
 void process_meters_open(struct process_meters *out_meters)
 {
@@ -39,16 +39,18 @@ static uint64_t count_descriptors(DIR *folder)
 static uint64_t read_memory(int fd)
 {
     char text[64];
-    long long size;
-    long long resident;
-    ssize_t len = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
+    ssize_t len = fd < 0 ? -1 : pread(fd, text, sizeof(text), 0);
+    struct str rest = { text, len < 0 ? 0 : (size_t)len };
+    struct str word;
+    uint64_t page_count;
 
-    if (len <= 0)
+    /* proc(5): all of it, then what is resident. */
+    for (int i = 0; i < 2; i++)
+        if (!str_next_word(&rest, &word))
+            return 0;
+    if (!str_parse_u64(word, UINT32_MAX, &page_count))
         return 0;
-    text[len] = '\0';
-    if (sscanf(text, "%lld %lld", &size, &resident) != 2)
-        return 0;
-    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    return page_count * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 void process_meters_read(const struct process_meters *meters, struct process_use *out_use)

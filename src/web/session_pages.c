@@ -114,9 +114,11 @@ enum rc session_end_page(struct page_call *page)
     enum rc rc;
 
     if (page_handle_open(page, "browser", page->call->rest, &id)) {
-        rc = logout_session(&page->call->oauth, &browser, page->account.id, id);
+        rc = logout_session(&page->call->oauth, &browser, page->account.id, id,
+                            STR("from another browser, by its owner"));
     } else if (page_handle_open(page, "session", page->call->rest, &id)) {
-        rc = profile_end_session(store, &browser, page->account.id, id);
+        rc = profile_end_session(store, &browser, page->account.id, id,
+                                 STR("a session, by its owner"));
     } else {
         page_answer_error(page, 404, PAGE_TEXT_NOT_FOUND);
         return RC_OK;

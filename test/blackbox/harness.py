@@ -52,8 +52,9 @@ def _first_of(candidates):
 
 
 def is_sanitized(binary):
-    """Whether the address sanitizer is linked in; it cannot live with some preloaded libraries."""
-    return b"__asan_init" in pathlib.Path(binary).read_bytes()
+    """Whether a sanitizer is linked in; it cannot live with some preloaded libraries."""
+    text = pathlib.Path(binary).read_bytes()
+    return b"__asan_init" in text or b"__tsan_init" in text
 
 
 def sanitizer_environment(env=None):
@@ -61,6 +62,7 @@ def sanitizer_environment(env=None):
     merged = dict(os.environ if env is None else env)
     merged["ASAN_OPTIONS"] = "detect_leaks=1:quarantine_size_mb=16:exitcode=99"
     merged["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1:exitcode=99"
+    merged["TSAN_OPTIONS"] = f"suppressions={ROOT}/test/tsan.txt:exitcode=99"
     merged.pop("JETON_LOG", None)
     return merged
 

@@ -240,12 +240,15 @@ def test_account_from_its_making_to_its_end(jeton, robot, name):
     jeton.secrets.add(second)
     good(robot("PATCH", place, {"password": second}))
     token = jeton.user_token(C1, (name, second), "read")["access_token"]
+    problem(robot("DELETE", place + "/grants?client="), 404, "not_found")
+    assert jeton.is_active(token, API)
     assert robot("DELETE", place + "/grants").status == 204
     assert not jeton.is_active(token, API)
     assert robot("POST", place + "/unlock").status == 204
     assert robot("DELETE", place + "/factors").status == 204
 
-    assert good(robot("PATCH", place, {"disabled": True}))["disabled"]
+    for _ in range(2):
+        assert good(robot("PATCH", place, {"disabled": True}))["disabled"]
     assert jeton.token({"grant_type": "password", "username": name, "password": second},
                        client=C1).status == 400
     assert not good(robot("PATCH", place, {"disabled": False}))["disabled"]
@@ -347,7 +350,9 @@ def test_client_from_its_making_to_its_end(jeton, robot, name):
     assert robot("DELETE", place + "/grants").status == 204
     looked = robot("POST", "/tokens/lookup", {"token": token})
     assert good(looked)["state"] == "ended" and looked.json["client"] == address
-    assert good(robot("PATCH", place, {"disabled": True, "name": "Gone"}))["name"] == "Gone"
+    for name_then in ("Gone", "Gone for good"):
+        body = good(robot("PATCH", place, {"disabled": True, "name": name_then}))
+        assert body["disabled"] and body["name"] == name_then
     assert jeton.token({"grant_type": "client_credentials"},
                        client=(address, second["secret"])).status == 401
     assert not good(robot("PATCH", place, {"disabled": False}))["disabled"]
@@ -496,12 +501,14 @@ def test_examples_of_the_document_work(jeton, tmp_path):
     script = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S))
     assert script.count("curl ") >= 5
     environment = {"PATH": "/usr/bin:/bin", "SERVER": f"http://127.0.0.1:{jeton.port}",
-                   "CLIENT": ":".join(ROBOT), "HOME": str(tmp_path)}
+                   "CLIENT": ":".join(ROBOT), "PERSON": BOB[0], "HOME": str(tmp_path)}
+    person = Person(jeton).sign_in(BOB)
     done = subprocess.run(["/bin/bash", "-eu", "-o", "pipefail", "-c", script], cwd=tmp_path,
                           env=environment, text=True, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     jeton.secrets.update(re.findall(r'"secret":"([^"]+)"', done.stdout))
     assert '"id":"reports"' in done.stdout and '"next":' in done.stdout
+    assert person.open("/account").path.startswith("/sign-in")
     assert robot_token(jeton) and basic(*ROBOT) and UAUTH
 
 

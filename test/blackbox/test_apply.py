@@ -266,6 +266,33 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_written(new_server):
     assert "api.example" not in server.cli("service", "list").out
 
 
+def test_every_secret_that_is_missing_is_told_at_once(new_server):
+    server = new_server(start=False)
+    clients = "".join(f"  - id: c{number}\n    grant: client_credentials\n"
+                      f"    secret: {{ {way} }}\n" for number, way in enumerate(
+                          ("env: NOT_SET_1", "file: nowhere", "env: NOT_SET_2")))
+    (server.folder / "f.yaml").write_text("clients:\n" + clients + "  - id: c9\n    secret: open\n")
+    done = server.cli("plan", "f.yaml", status=1)
+    assert [line.split(": ")[2] for line in done.err.splitlines()] == [
+        "line 4", "line 7", "line 10", "line 12"], done
+    assert done.out == "" and "open" not in done.err.replace("open ", "")
+    assert server.cli("apply", "f.yaml", status=1).err == done.err
+
+
+def test_a_known_address_is_one_accounts(jeton):
+    jeton.add_user("holder", "a password that is long enough 1", "--email", "held@a.example")
+    (jeton.folder / "f.yaml").write_text(
+        "accounts:\n  - name: before\n  - name: taker\n    email: Held@a.example\n")
+    done = jeton.cli("apply", "f.yaml", status=1)
+    assert "f.yaml: line 4: account 'taker': email: this address is another's: holder" in \
+        done.err
+    assert "before" not in jeton.cli("user", "list").out
+    (jeton.folder / "f.yaml").write_text(
+        "accounts:\n  - name: holder\n    email: held@a.example\n")
+    jeton.cli("apply", "f.yaml")
+    assert jeton.cli("apply", "f.yaml").out == "= 1 unchanged\n"
+
+
 def test_two_hundred_clients_at_once(new_server):
     server = new_server(seeded=False, start=False)
     rows = "".join(f"  - id: client-{number}\n    public: true\n    grant: [password]\n"

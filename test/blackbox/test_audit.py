@@ -1,9 +1,17 @@
 """The audit trail: sealed by checkpoints, checked offline, exported, trimmed (docs/audit.md)."""
 
+import concurrent.futures
+import contextlib
 import hashlib
 import ipaddress
 import json
+import os
+import pathlib
 import re
+import socket
+import subprocess
+import time
+import time
 from datetime import datetime, timezone
 
 import pytest
@@ -12,7 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 import harness
 import stores
-from harness import ALICE, C1, UAUTH, uauth_form, wait_until
+from harness import ALICE, C1, CC, UAUTH, uauth_form, wait_until
+from person import Person
+
+CHIEF = ("chief", "the password of an administrator 7")
 
 CHECKED = re.compile(r"checked (\d+) events in (\d+) checkpoints, last (\d+) at \S+Z\n"
                      r"checkpoint (\d+:[0-9a-f]{64})\n")
@@ -29,6 +40,14 @@ def number(server, statement):
 def write_events(server, count=3):
     for _ in range(count):
         assert server.token(uauth_form(ALICE, UAUTH)).status == 200
+
+
+def write_until(server, end):
+    count = 0
+    while time.monotonic() < end:
+        assert server.client_token(CC, "read")["access_token"]
+        count += 1
+    return count
 
 
 def covered(server):
@@ -271,6 +290,21 @@ def test_ad_a_running_server_seals_and_is_checked(new_server):
     assert ids == [int(row[0]) for row in server.query("SELECT id FROM event ORDER BY id")]
 
 
+def test_ad_a_busy_server_seals_once_a_second(new_server):
+    """What is written while it seals has the next checkpoint, and not one at once."""
+    server = new_server()
+    seal(server)
+    before = number(server, "SELECT max(number) FROM checkpoint")
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        busy = [pool.submit(write_until, server, began + 4) for _ in range(3)]
+        assert sum(one.result() for one in busy) > 12
+    made = number(server, "SELECT max(number) FROM checkpoint") - before
+    assert 1 <= made <= time.monotonic() - began + 2
+    wait_until(lambda: covered(server), 20, "the rest is sealed")
+    verify(server)
+
+
 def test_ad_what_a_killed_server_left_open_is_completed(new_server):
     server = new_server()
     seal(server)
@@ -356,16 +390,163 @@ def test_ad_a_token_is_explained_for_a_time_that_is_over(new_server):
     def explain(*args, **more):
         return server.cli("token", "explain", "--id", str(token_id), *args, **more).out
 
+    def second(text):
+        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp())
+
+    within = "note      something happened within that second"
     issued = re.search(r"issued +(\S+)", explain()).group(1)
     assert f"at        {issued}\nevent     token_issued {issued} from 127.0.0.1\n" in \
         explain("--at", issued)
-    assert "active    yes" in explain("--at", issued)
+    assert "active    yes" in explain("--at", issued) and within in explain("--at", issued)
     assert "because   it was issued later, " + issued in explain("--at", "1000000000")
     assert "because   it had expired at" in explain("--at", "4000000000")
-    wait_until(lambda: datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") > issued, 5,
-               "the next second")
+    # A whole second between them, whatever the tick by which the server tells the time.
+    wait_until(lambda: time.time() > second(issued) + 2.1, 5, "a second that is over")
     server.revoke(made, C1)
-    assert "active    yes" in explain("--at", issued)
-    later = explain("--at", str(int(datetime.now().timestamp()) + 1))
-    assert "because   it was revoked at" in later and "active    no" in later
-    explain("--at", "noon", status=2)
+    revoked = [line["at"] for line in trail(server) if line["event"] == "token_revoked"][-1]
+    assert second(revoked) > second(issued) + 1
+    for moment in (issued, issued[:-1] + ".999Z", str(second(issued) + 1),
+                   str(second(revoked) - 1)):
+        assert "active    yes" in explain("--at", moment), moment
+        assert "because" not in explain("--at", moment)
+    for moment in (revoked, revoked[:-1] + ".001Z", str(second(revoked) + 1)):
+        found = explain("--at", moment)
+        assert "because   it was revoked at " + revoked in found and "active    no" in found
+        assert (within in found) == (moment != str(second(revoked) + 1))
+    for wrong in ("noon", issued[:-1] + ".Z", issued[:-1] + ".5", issued[:-1] + ".1234567890Z",
+                  issued[:-1] + ".5ZZ", issued[:-1] + ".xZ", issued[:-1] + ",5Z", issued + ".5"):
+        explain("--at", wrong, status=2)
+
+
+# ---- what the pages say of it ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def watched(module_server):
+    server = module_server()
+    server.add_user(*CHIEF, "--admin")
+    return server
+
+
+def at_events(server, language="en"):
+    person = Person(server, headers=[("Accept-Language", language)]).sign_in(CHIEF)
+    wait_until(lambda: covered(server), 20, "a checkpoint behind the sign-in")
+    return person.open("/admin/events")
+
+
+def test_ad_the_events_page_says_how_far_the_trail_is_sealed(watched):
+    person = at_events(watched)
+    at, last, first = watched.query(
+        f"SELECT (SELECT at FROM checkpoint WHERE number = {LAST}), {LAST},"
+        " (SELECT min(at) FROM event)")[0]
+
+    def time_text(seconds):
+        return datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+
+    assert person.text_of("seal") == \
+        f"Sealed up to {time_text(at)} by checkpoint {last}, kept since {time_text(first)}. " \
+        "“jeton audit verify” checks all of it."
+    for language, word in (("de", "Versiegelt bis "), ("fr", "Scellé "), ("es", "Sellado ")):
+        text = at_events(watched, language).text_of("seal")
+        assert text.startswith(word) and "“jeton" not in text and "jeton audit verify" in text
+    # What is removed as configured is told by the time from which on events are kept.
+    watched.query("UPDATE checkpoint SET trimmed_at = 1, at = 1000000000 WHERE number = 1")
+    assert "kept since 2001-09-09 01:46 UTC" in at_events(watched).text_of("seal")
+
+
+@pytest.mark.parametrize("statements", [
+    f"DELETE FROM event WHERE id > (SELECT last_event_id FROM checkpoint WHERE number = {LAST} - 1)"
+    f"; DELETE FROM checkpoint WHERE number = {LAST}",
+    f"UPDATE checkpoint SET event_count = event_count + 1 WHERE number = {LAST}",
+    f"UPDATE checkpoint SET signature = (SELECT signature FROM checkpoint WHERE number = 1)"
+    f" WHERE number = {LAST}",
+    "UPDATE sealed_value SET sealed = (SELECT digest FROM checkpoint WHERE number = 1)"
+    " WHERE name = 'audit-head'"])
+def test_ad_the_events_page_says_that_the_end_was_changed(watched, statements):
+    person = at_events(watched)
+    assert person.text_of("seal").startswith("Sealed up to ")
+    tables = ("event", "checkpoint", "sealed_value")
+    for table in tables:
+        watched.query(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}")
+    for statement in statements.split(";"):
+        watched.query(statement)
+    assert person.open("/admin/events").text_of("seal") == \
+        "The end of this trail was changed or cut off. “jeton audit verify” tells where."
+    for table in tables:
+        watched.query(f"DELETE FROM {table}")
+        watched.query(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+        watched.query(f"DROP TABLE kept_{table}")
+    assert at_events(watched).text_of("seal").startswith("Sealed up to ")
+
+
+# ---- the system's log ------------------------------------------------------------------------
+
+# A /dev of the server's own, whose log is a socket of the test's.
+OWN_LOG = """set -e
+folder=$1 log=$2; shift 2
+mount -t tmpfs none "$folder"
+for name in null zero full random urandom; do
+  touch "$folder/$name"; mount --bind "/dev/$name" "$folder/$name"
+done
+ln -s "$log" "$folder/log"; ln -s /proc/self/fd "$folder/fd"
+mkdir "$folder/shm"
+mount --move "$folder" /dev
+exec "$@"
+"""
+
+
+class SystemLog:
+    """Takes datagrams as a syslog daemon does."""
+
+    def __init__(self, path):
+        self.path, self.lines = path, []
+        self.open()
+
+    def open(self):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.path))
+
+    def close(self):
+        self.socket.close()
+        self.path.unlink()
+
+    def take(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.lines.append(self.socket.recv(65536, socket.MSG_DONTWAIT).decode())
+        return self.lines
+
+
+def test_ad_syslog_gets_every_event(new_server, tmp_path):
+    """Facility authpriv, level info (RFC 3164 4.1.1): 10 * 8 + 6. Nobody waits for a log that is
+    away or takes nothing, and it gets what comes after that."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0:
+        pytest.skip("a /dev of one's own takes root and a name space")
+    log, place = SystemLog(tmp_path / "log"), tmp_path / "dev"
+    place.mkdir()
+    server = new_server(start=False, args=["--audit-log", "syslog"],
+                        prefix=["unshare", "-m", "sh", "-c", OWN_LOG, "sh", str(place),
+                                str(log.path)])
+    server.start()
+    wait_until(lambda: log.take() and covered(server), 20, "events of before are sealed")
+    write_events(server, 2)
+    wait_until(lambda: log.take() and covered(server), 20, "all is sealed")
+    ids = [line["id"] for line in trail(server)]
+    wait_until(lambda: len(log.take()) >= len(ids), 10, "every event in the system's log")
+    head = f"<86>jeton[{server.pid}]: "
+    assert len(log.lines) == len(ids)
+    for line, event in zip(log.lines, trail(server)):
+        assert line.startswith(head), line
+        told = json.loads(line.removeprefix(head))
+        assert told["id"] == event["id"] and told["event"] == event["event"], line
+        assert told.items() <= event.items()
+    log.close()
+    seal(server, 1)
+    log.open()
+    wait_until(lambda: write_events(server, 1) or len(log.take()) > len(ids), 20, "it is back")
+    room = int(pathlib.Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
+    seal(server, min(room, 280) + 20)  # more than can wait to be read
+    server.stop()
+    lost = [line["events"] for line in server.log_lines() if line["event"] == "audit_syslog_lost"]
+    assert sum(lost) > 0 and len(log.take()) + sum(lost) == len(trail(server))
+    verify(server)

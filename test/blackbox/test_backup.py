@@ -1,6 +1,7 @@
 """`jeton backup` and `jeton restore`: all of a store in one file, while servers run, and what ends
 with a restore."""
 
+import json
 import os
 import shutil
 import signal
@@ -146,10 +147,11 @@ def test_one_file_and_a_passphrase_restore_everything(mover, seeded_folder):
 
 def test_a_key_file(mover, seeded_folder):
     file, key = mover.folder / "file", mover.folder / "key"
-    key.write_bytes(os.urandom(31))
-    key.chmod(0o600)
-    assert "32 bytes or more" in back_up(mover, file, seeded_folder, "--key-file", key,
-                                         status=1).words
+    for count in (31, 1025):
+        key.write_bytes(os.urandom(count))
+        key.chmod(0o600)
+        assert "32 to 1024 bytes" in back_up(mover, file, seeded_folder, "--key-file", key,
+                                             status=1).words
     key.write_bytes(os.urandom(32))
     key.chmod(0o640)
     assert "nobody else can read" in back_up(mover, file, seeded_folder, "--key-file", key,
@@ -292,6 +294,7 @@ class Load(threading.Thread):
         super().__init__()
         self.node = node
         self.facts = []  # time of the answer, token, whether it is good
+        self.accounts = []  # time of the answer, name
         self.is_over = threading.Event()
         self.slowest_s = 0.0
 
@@ -303,6 +306,9 @@ class Load(threading.Thread):
         if turn % 3 == 0:
             self.node.revoke(token, CC)
             self.facts.append((time.time(), token, False))
+        if turn % 20 == 0:
+            self.node.add_user(f"person{turn}", ALICE[1])
+            self.accounts.append((time.time(), f"person{turn}"))
 
     def run(self):
         turn = 0
@@ -350,6 +356,14 @@ def test_backup_under_load_has_all_that_was_acknowledged_before_it(mover, seeded
         assert again.is_active(token, API) == is_good
     last = load.facts[-1][1]
     assert not again.is_active(last, API)  # long after the mark
+    accounts = again.cli("user", "list").out
+    made = [name for at, name in load.accounts if at < began]
+    assert made and all(f" {name} " in accounts for name in made)
+    # And each has its event: the trail is whole up to the restoration.
+    told = [json.loads(line) for line in again.cli("audit", "export").out.splitlines()]
+    assert {line.get("account") for line in told} >= set(made)
+    assert sum(line["event"] == "token_issued" for line in told) >= len(before)
+    assert again.cli("audit", "verify").out.startswith("checked ")
     again.stop()
     again.assert_clean()
 
@@ -368,26 +382,38 @@ def large_folder(tmp_path_factory, seeded_folder):
     return folder
 
 
-def test_memory_is_bounded(mover, large_folder):
-    plain = harness.find_plain_binary()
-    file = mover.folder / "file"
+def peak_kib(*words):
+    """The most memory that a command of the release binary had."""
     script = ("import resource, subprocess, sys\n"
               "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n"
               "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n")
-    peak_kib = []
-    for place in (mover.new_folder(of=large_folder), mover.new_folder(of=large_folder)):
-        if not peak_kib:  # a store of a few rows for comparison
-            with connect(place) as line:
+    done = subprocess.run(["/usr/bin/python3", "-c", script, harness.find_plain_binary(),
+                           *map(str, words)], stdout=subprocess.PIPE, text=True, check=True,
+                          timeout=120, env={**harness.sanitizer_environment()})
+    return int(done.stdout)
+
+
+def test_memory_is_bounded(mover, large_folder):
+    """Of a backup, its check and its restore, into both engines and out of them."""
+    peaks, size = {}, 0
+    for is_large in (False, True):
+        source = mover.new_folder(of=large_folder)
+        if not is_large:  # a store of a few rows for comparison
+            with connect(source) as line:
                 line.execute("DELETE FROM long_token")
                 line.commit()
-        done = subprocess.run(["/usr/bin/python3", "-c", script, plain, "backup", str(file),
-                               "--force", "--data", str(place)], stdout=subprocess.PIPE, text=True,
-                              check=True, timeout=120, env={**harness.sanitizer_environment()})
-        peak_kib.append(int(done.stdout))
-    size = file.stat().st_size
+        file, url, key = mover.folder / f"file{is_large}", mover.new_database(), key_of(source)
+        peaks[is_large] = [
+            peak_kib("backup", file, "--data", source),
+            peak_kib("backup", "--verify", file, *key),
+            peak_kib("restore", file, "--data", mover.new_folder(), *key),
+            peak_kib("restore", file, "--database", url, *key),
+            peak_kib("backup", file, "--force", "--database", url, *key)]
+        size = file.stat().st_size
     assert size > ROW_COUNT * 60
-    if not harness.is_sanitized(plain):
-        assert peak_kib[1] - peak_kib[0] < 6 * 1024 < size // 1024
+    if not harness.is_sanitized(harness.find_plain_binary()):
+        for small, large in zip(peaks[False], peaks[True]):
+            assert large - small < 6 * 1024 < size // 1024, peaks
 
 
 def kill_when(mover, words, is_there):

@@ -8,6 +8,8 @@ import subprocess
 import pytest
 
 from harness import C1
+from person import Person
+from threedm_calls import totp
 
 PASSWORD = "a password from elsewhere, 1"
 
@@ -150,6 +152,103 @@ def test_a_realm_of_keycloak(jeton):
     assert not signs_in(jeton, "k4")
 
 
+def otp(value, algorithm="HmacSHA1", digits=6, period=30, subtype="totp", label=None, **data):
+    """A credential of an authenticator, as Keycloak writes it."""
+    return {"type": "otp", **({"userLabel": label} if label else {}),
+            "secretData": json.dumps({"value": value}),
+            "credentialData": json.dumps({"subType": subtype, "digits": digits, "counter": 0,
+                                          "period": period, "algorithm": algorithm, **data})}
+
+
+# Keycloak takes the 20 letters that it makes as they are; a key from elsewhere is base 32.
+OTP_TEXT = "Dq3hVbY7kPzRw9TnXc2m"
+OTP_BYTES = bytes(range(7, 39))
+OTP_BASE32 = base64.b32encode(OTP_BYTES).decode()
+
+
+def test_authenticators_of_a_realm_go_on(jeton):
+    password = pbkdf2_credential("sha256")
+    realm = {"users": [
+        keycloak_user("o1", [password, otp(OTP_TEXT, label="my phone")]),
+        keycloak_user("o2", [password, otp(OTP_BASE32, secretEncoding="BASE32"),
+                             otp("another-key-of-20-by")]),
+        keycloak_user("o3", [password, otp(OTP_TEXT, algorithm="HmacSHA256"),
+                             otp(OTP_TEXT, digits=8), otp(OTP_TEXT, period=60),
+                             otp(OTP_TEXT, subtype="hotp"), otp("short"),
+                             otp("not base 32!", secretEncoding="BASE32"),
+                             otp(OTP_TEXT, secretEncoding="ROT13"),
+                             {"type": "webauthn", "secretData": "{}", "credentialData": "{}"}]),
+        keycloak_user("o4", [password], requiredActions=["UPDATE_PASSWORD", "VERIFY_EMAIL"],
+                      attributes={"phone": ["1"]},
+                      federatedIdentities=[{"identityProvider": "github", "userId": "7"}])]}
+    jeton.secrets.update([OTP_TEXT, OTP_BASE32])
+    file = write(jeton, "realm.json", json.dumps(realm))
+    wanted = ("with an authenticator that goes on: 2\nwith a second factor that stays behind: 1\n"
+              "with attributes that stay behind: 1\n")
+    dry = jeton.cli("user", "import", file, "--format", "keycloak", "--dry-run")
+    done = jeton.cli("user", "import", file, "--format", "keycloak")
+    for answer, word in ((dry, "to add"), (done, "added")):
+        assert answer.out.startswith(word + " 4,") and answer.out.endswith(wanted), answer
+        for words in ("user 3: 'o3': a second factor stays behind: totp of HmacSHA256, 6 digits, "
+                      "30 seconds", "totp of HmacSHA1, 8 digits", "6 digits, 60 seconds",
+                      "hotp of HmacSHA1", "stays behind: webauthn",
+                      "user 4: 'o4': a required action stays behind: UPDATE_PASSWORD",
+                      "a sign-in by another server stays behind: github"):
+            assert answer.err.count(words) == 1, (words, answer)
+        assert "'o1'" not in answer.err and "'o2'" not in answer.err
+    for secret in (OTP_TEXT.encode(), OTP_BYTES):
+        for _, content in jeton.stored():
+            content = content if isinstance(content, bytes) else str(content).encode()
+            assert secret not in content and secret.hex().encode() not in content
+    again = jeton.cli("user", "import", file, "--format", "keycloak", "--update")
+    assert again.out == "added 0, updated 0, left as they are 4\n" and again.err == ""
+    started(jeton)
+    shown = jeton.cli("user", "show", "o1").out
+    assert "my phone" in shown and shown.count("totp") == 1
+    assert jeton.cli("user", "show", "o2").out.count("totp") == 2
+    for name, key, wrong in (("o1", OTP_TEXT.encode(), OTP_BYTES),
+                             ("o2", OTP_BYTES, OTP_TEXT.encode())):
+        secret = base64.b32encode(key).decode()
+        person = Person(jeton).open("/sign-in")
+        person.fill("username", name).fill("password", PASSWORD).press("sign-in")
+        bad = base64.b32encode(wrong).decode()
+        assert person.fill("code", totp(bad)).press("sign-in").has("code")
+        code = totp(secret)
+        assert person.fill("code", code).press("sign-in").open("/account").path == "/account"
+        other = Person(jeton).open("/sign-in")
+        other.fill("username", name).fill("password", PASSWORD).press("sign-in")
+        assert other.fill("code", code).press("sign-in").has("code"), "RFC 6238 5.2"
+    assert signs_in(jeton, "o3") and signs_in(jeton, "o4")
+
+
+def test_parts_of_a_realm(jeton):
+    """A file of users of a big realm, an import of a part, and the users alone."""
+    for number, text in enumerate((
+            {"realm": "staff", "users": [keycloak_user("p0")]},
+            {"ifResourceExists": "SKIP", "users": [keycloak_user("p1", enabled=False)]},
+            [keycloak_user("p2", emailVerified=True, email="p2@a.example")])):
+        file = write(jeton, f"part{number}.json", json.dumps(text))
+        done = jeton.cli("user", "import", file, "--format", "keycloak")
+        assert done.out.startswith("added 1,"), done
+    assert json.loads(jeton.cli("user", "show", "p1", "--json").out)["disabled"] is True
+
+
+def test_texts_without_end(new_server):
+    """However long one is, the server that reads them goes on."""
+    jeton = new_server()
+    huge = "x" * (200 * 1024)
+    users = [keycloak_user("h1", firstName="x" * (9 * 1024 * 1024)), keycloak_user(huge),
+             keycloak_user("h3", [{"type": huge}]), keycloak_user("h4", requiredActions=[huge]),
+             keycloak_user("h5", [otp(huge)]), keycloak_user("h6", [otp(OTP_TEXT, label=huge)]),
+             keycloak_user("h7", [otp(OTP_TEXT, algorithm=huge)]),
+             keycloak_user("h8", [otp(huge, secretEncoding="BASE32")])]
+    for number, user in enumerate(users):
+        file = write(jeton, f"huge{number}.json", json.dumps({"users": [user]}))
+        done = jeton.cli("user", "import", file, "--format", "keycloak", "--dry-run", status=1)
+        assert "it is too long" in done.err and len(done.err) < 4096, done.err[-300:]
+    assert jeton.get("/readyz").status == 200
+
+
 def test_update_brings_what_the_file_says_but_no_password(jeton):
     jeton.add_user("u1", "a password that is newer than it", "--full-name", "Old")
     file = write(jeton, "u.ldif", "dn: uid=u1\nuid: u1\ncn: New Name\nmail: u1@a.example\n"
@@ -163,6 +262,27 @@ def test_update_brings_what_the_file_says_but_no_password(jeton):
     assert signs_in(started(jeton), "u1", "a password that is newer than it")
     done = jeton.cli("user", "import", file, "--format", "ldif", "--update")
     assert done.out == "added 0, updated 0, left as they are 1\n"
+
+
+def test_a_known_address_is_one_accounts(jeton):
+    """An address that counts as known leads to one account: a second one is refused before anything
+    is stored, or, where both are new, when it comes."""
+    jeton.add_user("first", "a password that is long enough 1", "--email", "one@a.example")
+    file = write(jeton, "second.ldif", "dn: uid=x\nuid: other\n\n"
+                                       "dn: uid=y\nuid: second\nmail: One@a.example\n")
+    done = jeton.cli("user", "import", file, "--format", "ldif", status=1)
+    assert f"{file}: line 4: 'second': its address is another account's" in done.err
+    assert jeton.query("SELECT count(*) FROM account WHERE name = 'other'") in ([[0]], [["0"]])
+    same = write(jeton, "same.ldif", "dn: uid=x\nuid: first\nmail: one@a.example\n")
+    assert jeton.cli("user", "import", same, "--format", "ldif", "--update").out == \
+        "added 0, updated 0, left as they are 1\n"
+    both = write(jeton, "both.ldif", "dn: uid=a\nuid: a\nmail: both@a.example\n\n"
+                                     "dn: uid=b\nuid: b\nmail: both@a.example\n")
+    done = jeton.cli("user", "import", both, "--format", "ldif", status=1)
+    assert "'b': the address is another's already; what stands before it is stored" in done.err
+    unknown = write(jeton, "claims.json", json.dumps({"users": [
+        keycloak_user("claims", email="one@a.example", emailVerified=False)]}))
+    assert jeton.cli("user", "import", unknown, "--format", "keycloak").out.startswith("added 1,")
 
 
 BAD = [
@@ -179,7 +299,7 @@ BAD = [
     ("ldif", "dn: a\nuid: a\nphoto:< file:///etc/passwd\n", ["line 1: 'a': it names a file"]),
     ("ldif", "dn: a\nuserPassword: {SSHA}xxxx\n", ["line 1: '': it has a password and no uid"]),
     ("keycloak", "{}", ["user 0: '': there are no users"]),
-    ("keycloak", "nonsense", ["user 0: '': the file is not one JSON"]),
+    ("keycloak", "nonsense", ["user 0: '': the file is not JSON"]),
     ("keycloak", '{"users": [{}]}', ["user 1: '': it has no username"]),
     ("keycloak", json.dumps({"users": [keycloak_user("a", [{"type": "password",
                                                             "value": "clear"}])]}),

@@ -29,7 +29,8 @@ def make_certificate(folder, name, days=2):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(days), "-subj",
                     f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                    "-keyout", key, "-out", certificate], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    "-keyout", key, "-out", certificate], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return certificate, key
 
 

@@ -1,7 +1,8 @@
 """The long versions of the tests that break things: `./do campaign [NAME…]`.
 
-Each row is a run of pytest with JETON_CAMPAIGN=1 and perhaps more in the environment. Its result
-becomes one line of bench/CAMPAIGNS.md: date, machine, command, verdict. Another part adds a row.
+Each row is a command with JETON_CAMPAIGN=1 and perhaps more in the environment. Its last line, such
+as what pytest counted, becomes one line of bench/CAMPAIGNS.md: date, machine, command, verdict.
+Another part adds a row.
 """
 
 import argparse
@@ -18,19 +19,32 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECORD = ROOT / "bench/CAMPAIGNS.md"
 
-# name → (what it shows, what pytest runs, the environment with its usual values)
+
+def pytest(*selection):
+    return [sys.executable, "-m", "pytest", "-q", *selection]
+
+
+# name → (what it shows, what is run, the environment with its usual values: $NAME in a command)
 ROWS = {
-    "kill": ("figure 6: kill -9 under load", ["test/fault/kill_test.py"], {"JETON_KILLS": "1000"}),
-    "cut": ("figure 7: power cuts on ext4 and XFS", ["test/fault/cut_test.py"],
+    "fuzz": ("figures 1 and 2: every fuzz target, under AddressSanitizer and UBSan",
+             ["./do", "fuzz", "all", "$JETON_FUZZ_S"], {"JETON_FUZZ_S": "600"}),
+    "memcheck": ("figure 3: the unit tests under valgrind's memcheck", ["./do", "memcheck"], {}),
+    "kill": ("figure 6: kill -9 under load", pytest("test/fault/kill_test.py"),
+             {"JETON_KILLS": "1000"}),
+    "cut": ("figure 7: power cuts on ext4 and XFS", pytest("test/fault/cut_test.py"),
             {"JETON_CUTS": "500"}),
+    "torn": ("figure 7: the last record torn at each byte", pytest("test/fault/torn_test.py"),
+             {"JETON_PLACES": "all"}),
     "storage": ("figure 8: every write, fsync, rename, open, ftruncate fails",
-                ["test/fault/storage_test.py"], {}),
-    "memory": ("figure 9: every allocation fails", ["test/fault/memory_test.py"], {}),
-    "soak": ("figure 14: three minutes at 70 %", ["test/fault/test_load.py", "-k", "14_soak"],
+                pytest("test/fault/storage_test.py"), {"JETON_CASES": "all"}),
+    "memory": ("figure 9: every allocation fails", pytest("test/fault/memory_test.py"),
+               {"JETON_ALLOCATIONS": "all"}),
+    "soak": ("figure 14: three minutes at 70 %", pytest("test/fault/test_load.py", "-k", "14_soak"),
              {"JETON_SOAK_S": "180"}),
     "soak-day": ("figure 14: a day by a clock that runs 15 times as fast",
-                 ["test/fault/test_load.py", "-k", "14_a_day"], {"JETON_SOAK_DAY_S": "6000"}),
-    "throttling": ("figure 19: guesses from many addresses", ["test/fault/test_throttling.py"],
+                 pytest("test/fault/test_load.py", "-k", "14_a_day"), {"JETON_SOAK_DAY_S": "6000"}),
+    "throttling": ("figure 19: guesses from many addresses",
+                   pytest("test/fault/test_throttling.py"),
                    {"JETON_GUESSES": "200000", "JETON_ADDRESSES": "500"}),
 }
 
@@ -44,11 +58,11 @@ def machine():
 
 def run(name):
     """Runs a row and records it; whether it passed."""
-    what, selection, values = ROWS[name]
+    what, words, values = ROWS[name]
     values = {key: os.environ.get(key, value) for key, value in values.items()}
     began = time.monotonic()
-    done = subprocess.Popen([sys.executable, "-m", "pytest", "-q", *selection], cwd=ROOT,
-                            env={**os.environ, **values, "JETON_CAMPAIGN": "1"},
+    command = [values[word[1:]] if word.startswith("$") else word for word in words]
+    done = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **values, "JETON_CAMPAIGN": "1"},
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     last = ""
     for line in done.stdout:

@@ -4,7 +4,7 @@ ever, with EIO, ENOSPC, EINTR or a short write.
 No answer 200 without durable state; no crash; after a failed fsync nothing is written until the
 next start. A start works, or fails with one line and leaves nothing half done: the next one works.
 And a disk that is full, for true: what is there goes on, and what is new waits for room.
-JETON_CAMPAIGN=1 takes every number.
+JETON_CAMPAIGN=1 takes every number, or so many of all cases of a test as JETON_CASES says.
 """
 
 import os
@@ -16,7 +16,8 @@ import inject
 from harness import (ALICE, API, C1, CC, Server, sanitizer_environment, seed, wait_until)
 
 IS_CAMPAIGN = os.environ.get("JETON_CAMPAIGN") == "1"
-NUMBER_MAX = 400
+CASES = os.environ.get("JETON_CASES", "all")
+NUMBER_MAX = 400  # where it is not a campaign
 FAULTS = [(inject.EIO, False), (inject.EIO, True), (inject.ENOSPC, False), (inject.ENOSPC, True),
           (inject.EINTR, False), (inject.SHORT, False)]
 START_S = 20
@@ -46,9 +47,12 @@ def kinds_of(error):
 
 def cases(count, most):
     """(number, error, is sticky): each number with every fault, or a part of this spread out."""
-    every = [(number, *fault) for number in range(1, min(count, NUMBER_MAX) + 1)
-             for fault in FAULTS]
-    if IS_CAMPAIGN or len(every) <= most:
+    if IS_CAMPAIGN:
+        most = count * len(FAULTS) if CASES == "all" else int(CASES)
+    else:
+        count = min(count, NUMBER_MAX)
+    every = [(number, *fault) for number in range(1, count + 1) for fault in FAULTS]
+    if len(every) <= most:
         return every
     step = len(every) / most
     return [every[int(at * step)] for at in range(most)]

@@ -27,8 +27,9 @@ class Background:
 
     def __init__(self, server):
         self.server = server
-        # Chosen secrets are hashed once, and not by all at the same time.
-        server.is_active(server.client_token(CC, "read")["access_token"], API)
+        # Chosen secrets are hashed once; not by all at the same time, and not under load.
+        token = server.client_token(CC, "read")["access_token"]
+        assert server.is_active(token, API) and not server.is_active("nothing", JWTS)
         self.stopped = threading.Event()
         self.answers = 0
         self.faults = []
@@ -72,8 +73,8 @@ def test_figure_15_jumps_under_load(faked_time):
     """An hour and a day to and fro, over 2^31 seconds and over 2^32."""
     server, set_time = faked_time
     share_before = cpu_share(server.pid, 1)
-    background = Background(server)
     family = server.user_token(C1, ALICE, "read")
+    background = Background(server)
     offset = 0
     for jump in (HOUR_S, -HOUR_S, DAY_S, -DAY_S, seconds_to(2038, 1, 19, 6),
                  seconds_to(2038, 1, 19, 9), seconds_to(2106, 2, 7), 0):
@@ -98,7 +99,7 @@ def test_figure_15_jumps_under_load(faked_time):
             assert answer.status == 200, (jump, answer)
             family = answer.json
         time.sleep(0.2)
-    assert background.stop() > 100
+    assert background.stop() > 20
     assert_idle(server, share_before)
     # What the clock had taken past its end may have left the store; people sign in anew.
     family = server.user_token(C1, ALICE, "read")

@@ -12,6 +12,7 @@ import pytest
 
 from harness import API, C1, CC, wait_until
 from load import Crowd, cpu_share, descriptor_count, raise_descriptor_limit
+from pulse import Pulse
 
 LIMIT = 256
 CLIENT_COUNT = 1000
@@ -56,14 +57,29 @@ def come(crowd, server):
         crowd.add(server.port, "idle")
 
 
+def open_count(crowd):
+    crowd.look()
+    return crowd.open_count()
+
+
 def told(server):
     return [line for line in server.log_lines() if line["event"] == "connections_full"]
 
 
-def assert_back(server, left_at):
+def assert_not_busy(server):
+    """Once it is done with those who came, which takes a slow machine a while; a loop that turns
+    for nothing never is."""
+    wait_until(lambda: cpu_share(server.pid, WATCHED_S) < BUSY_SHARE_MAX, 30, "no busy loop")
+
+
+def assert_back(server, leave):
     """A newcomer is answered within a second after the crowd has left."""
-    wait_until(lambda: is_answered(server), BACK_WITHIN_S, "newcomers are served again")
-    assert time.monotonic() - left_at < BACK_WITHIN_S + 0.5
+    with Pulse() as pulse:
+        leave()
+        left_at = time.monotonic()
+        wait_until(lambda: is_answered(server), 30, "newcomers are served again")
+        back_at = time.monotonic()
+    assert back_at - left_at - pulse.lost(left_at, back_at) < BACK_WITHIN_S + 0.5
 
 
 def is_answered(server):
@@ -77,15 +93,13 @@ def test_figure_10_a_thousand_clients_and_256_descriptors(new_server, plain_bina
     server = new_server(binary=plain_binary, prefix=["prlimit", f"--nofile={LIMIT}:{LIMIT}"])
     friends = Friends(server)
     come(crowd, server)
-    assert cpu_share(server.pid, WATCHED_S) < BUSY_SHARE_MAX
-    crowd.look()
-    assert 0 < crowd.open_count() < LIMIT, "those over the cap are turned away"
+    assert_not_busy(server)
+    wait_until(lambda: 0 < open_count(crowd) < LIMIT, 10, "those over the cap are turned away")
     assert descriptor_count(server.pid) < LIMIT - 16, "some are kept for the store and commands"
     friends.ask()
     server.cli("user", "add", "newcomer", "--password-stdin", stdin="a password of a newcomer 1\n")
     assert len(told(server)) == 1, "once, and not for each of them"
-    crowd.close()
-    assert_back(server, time.monotonic())
+    assert_back(server, crowd.close)
     friends.ask()
     friends.close()
     assert server.user_token(C1, ("newcomer", "a password of a newcomer 1"), "read")
@@ -101,14 +115,15 @@ def test_figure_10_no_descriptor_at_all(new_server, plain_binary, crowd):
     try:
         come(crowd, server)
         command = start_command(server)
-        assert cpu_share(server.pid, WATCHED_S) < BUSY_SHARE_MAX
+        assert_not_busy(server)
         friends.ask()
         assert command.poll() is None, "it waits"
         assert len(told(server)) == 1, "once, and not for each of them"
-    finally:
+    except BaseException:
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limit)
-    assert_back(server, time.monotonic())
-    assert command.wait(10) == 0
+        raise
+    assert_back(server, lambda: resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limit))
+    assert command.wait(30) == 0
     friends.ask()
     friends.close()
 

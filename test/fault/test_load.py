@@ -217,11 +217,12 @@ def test_figure_13_a_flood_of_logins_beside_introspection(new_server, plain_bina
 # ---- figure 14 ----------------------------------------------------------------------------------
 
 SHORT_SOAK_S = 40
-SHORT_SLOPE_KIB_MAX = 8 * 1024  # caches and tables still fill: what grows is not settled yet
+SHORT_SLOPE_KIB_MAX = 2 * 1024  # a busy machine: as many more tokens live as more were issued
+DAY_SPEED = 15                  # of the wall clock
 
 
 def test_figure_14_soak(new_server, plain_binary, load):
-    """Forty seconds, in which caches still fill; `./do campaign soak` is the long one."""
+    """Forty seconds; `./do campaign soak` is the long one."""
     seconds = int(os.environ.get("JETON_SOAK_S", SHORT_SOAK_S))
     result = soak.run(new_server, plain_binary, load, seconds)
     print(result.words())
@@ -234,7 +235,9 @@ def test_figure_14_a_day_in_a_fifteenth_of_it(new_server, plain_binary, load):
     library = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketimeMT.so.1"
     if not os.path.exists(library):
         pytest.skip("libfaketime is not installed")
+    speed = int(os.environ.get("JETON_SOAK_SPEED", DAY_SPEED))
     result = soak.run(new_server, plain_binary, load, int(os.environ["JETON_SOAK_DAY_S"]), env={
-        "LD_PRELOAD": library, "FAKETIME": "+0 x15", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+        "LD_PRELOAD": library, "FAKETIME": f"+0 x{speed}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"},
+        args=["--audit-retention", "1"], speed=speed)
     print(result.words())
     result.check(max(soak.SLOPE_KIB_MAX, result.halves[0] * 0.02))

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 
-from harness import ALICE, API, C1, uauth_form
+from harness import ALICE, API, C1, uauth_form, wait_until
 
 GUESS_COUNT = int(os.environ.get("JETON_GUESSES", "160"))
 ADDRESS_COUNT = int(os.environ.get("JETON_ADDRESSES", "80"))
@@ -21,12 +21,25 @@ def address_of(index):
     return f"127.1.{index // 250}.{index % 250 + 1}"
 
 
+def is_let_in(server, home):
+    """Whether the owner is; who waits too long for a hash on a slow machine is told so, and comes
+    again."""
+    statuses = []
+
+    def ask():
+        statuses.append(server.token(uauth_form(ALICE), source=home).status)
+        return statuses[-1] != 503
+
+    wait_until(ask, 30, "a password's hash")
+    return statuses[-1] == 200
+
+
 def test_figure_19_guesses_from_many_addresses(new_server, plain_binary):
     server = new_server(binary=plain_binary)
     token = server.client_token(C1, "read")["access_token"]
     home = "127.0.0.9"
     assert server.is_active(token, API)  # its chosen secret is hashed once; then it is known
-    assert server.token(uauth_form(ALICE), source=home).status == 200
+    assert is_let_in(server, home)
     statuses = {}
     numbers = iter(range(GUESS_COUNT))
     lock = threading.Lock()
@@ -55,4 +68,4 @@ def test_figure_19_guesses_from_many_addresses(new_server, plain_binary):
     evaluated = whys.count("the password was wrong")
     assert FREE_COUNT <= evaluated <= EVALUATED_MAX, evaluated
     assert evaluated < len(whys), "the rest was held up"
-    assert server.token(uauth_form(ALICE), source=home).status == 200, "a known address still works"
+    assert is_let_in(server, home), "a known address still works"

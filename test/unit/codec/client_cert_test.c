@@ -20,6 +20,8 @@ static void test_the_forms(void **state)
         ":MPv/ACs=:",
         "MPv/ACs=",
         "MPv%2FACs%3D",
+        "%4d%50v/AC%73=",
+        " MP\tv/\r\nACs= ",
         "-----BEGIN CERTIFICATE-----%0AMPv/%0AACs=%0A-----END CERTIFICATE-----%0A",
         "-----BEGIN%20CERTIFICATE-----%0D%0AMPv%2fACs=%0D%0A-----END%20CERTIFICATE-----",
         ("-----BEGIN CERTIFICATE-----%0AMPv/ACs=%0A-----END CERTIFICATE-----%0A"
@@ -53,6 +55,17 @@ static void test_what_is_none(void **state)
         "%",
         "%4",
         "%zz",
+        "%4z",
+        "%/0",
+        "%:0",
+        "%@0",
+        "%G0",
+        "%`0",
+        "MPv-ACs=",
+        "MPv/AC===",
+        ":MPv/\nACs=:",
+        ":MPv/\tACs=:",
+        "=",
         "MPv%00ACs=",
         "(null)",
         "-----BEGIN CERTIFICATE-----",
@@ -69,6 +82,37 @@ static void test_what_is_none(void **state)
     }
 }
 
+/* '+' is a character of base64 and no space. */
+static void test_plus(void **state)
+{
+    static const char *const values[] = { ":+/+/:", "+/+/", "%2B%2F+/" };
+    char memory[8];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        struct buffer der = buffer_over(memory, sizeof(memory));
+
+        assert_int_equal(parse(values[i], &der), RC_OK);
+        assert_int_equal(der.len, 3);
+        assert_memory_equal(memory, "\xfb\xff\xbf", 3);
+    }
+}
+
+/* Longer than any header that is taken. */
+static void test_too_long(void **state)
+{
+    static char text[25 * 1024 + 4];
+    static char memory[24 * 1024];
+    struct buffer der = buffer_over(memory, sizeof(memory));
+
+    (void)state;
+    memset(text, 'A', sizeof(text));
+    assert_int_equal(client_cert_parse((struct str){ text, sizeof(text) }, &der), RC_INVALID);
+    text[0] = text[sizeof(text) - 1] = ':';
+    assert_int_equal(client_cert_parse((struct str){ text, sizeof(text) }, &der), RC_INVALID);
+    assert_int_equal(der.len, 0);
+}
+
 static void test_no_room(void **state)
 {
     char memory[4];
@@ -82,8 +126,8 @@ static void test_no_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_forms),
-        cmocka_unit_test(test_what_is_none),
+        cmocka_unit_test(test_the_forms), cmocka_unit_test(test_what_is_none),
+        cmocka_unit_test(test_plus),      cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_no_room),
     };
 

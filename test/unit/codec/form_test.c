@@ -139,6 +139,38 @@ static void duplicates_are_marked(void **state)
     assert_false(form.has_duplicate);
 }
 
+/* A name that may be repeated does not excuse another that may not. */
+static void repeated_names(void **state)
+{
+    (void)state;
+    assert_int_equal(form_parse(STR("resource=a&x=1&resource=b"), &arena, &form), RC_OK);
+    assert_false(form_has_repeated(&form, STR("audience resource")));
+    assert_true(form_has_repeated(&form, STR("audience")));
+    assert_true(form_has_repeated(&form, STR("")));
+    assert_int_equal(form_parse(STR("resource=a&x=1&resource=b&x=1"), &arena, &form), RC_OK);
+    assert_true(form_has_repeated(&form, STR("resource")));
+    assert_false(form_has_repeated(&form, STR("resource x")));
+    assert_int_equal(form_parse(STR("a=1&b=1"), &arena, &form), RC_OK);
+    assert_false(form_has_repeated(&form, STR("")));
+}
+
+static void values_of_one_name(void **state)
+{
+    struct str joined = STR("untouched");
+
+    (void)state;
+    assert_int_equal(form_parse(STR("r=a&x=1&r=&r=b&R=c"), &arena, &form), RC_OK);
+    assert_int_equal(form_join(&form, STR("r"), &arena, &joined), RC_OK);
+    assert_true(str_equal(joined, STR("a b")));
+    assert_int_equal(form_join(&form, STR("nothing"), &arena, &joined), RC_OK);
+    assert_int_equal(joined.len, 0);
+    /* A value with a space in it would be two. */
+    assert_int_equal(form_parse(STR("r=a&r=b+c"), &arena, &form), RC_OK);
+    joined = STR("untouched");
+    assert_int_equal(form_join(&form, STR("r"), &arena, &joined), RC_INVALID);
+    assert_true(str_equal(joined, STR("untouched")));
+}
+
 static void form_refuses(void **state)
 {
     static const struct str bad[] = {
@@ -146,7 +178,8 @@ static void form_refuses(void **state)
         BYTES("a=%g2"),       BYTES("%=1"),         BYTES("a=%00"),         BYTES("%00=1"),
         BYTES("a=b\0c"),      BYTES("a\0=b"),       BYTES("a=%ff"),         BYTES("a=\xff"),
         BYTES("a=%c0%80"),    BYTES("a=%ed%a0%80"), BYTES("a=\xc3&b=\xa9"), BYTES("a=%C3\xc3"),
-        BYTES("ok=1&b=%2&c"),
+        BYTES("ok=1&b=%2&c"), BYTES("a=%/1"),       BYTES("a=%1/"),         BYTES("a=%:1"),
+        BYTES("a=%@1"),       BYTES("a=%`1"),
     };
 
     (void)state;
@@ -243,6 +276,7 @@ int main(void)
         cmocka_unit_test(odd_pairs),      cmocka_unit_test(duplicates_are_marked),
         cmocka_unit_test(form_refuses),   cmocka_unit_test(too_many_fields),
         cmocka_unit_test(json_bodies),    cmocka_unit_test(json_bodies_refused),
+        cmocka_unit_test(repeated_names), cmocka_unit_test(values_of_one_name),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -47,6 +47,8 @@ static void test_one_text_for_a_network(void **state)
         { "2001:db8::1/128", "2001:db8::1", 128 },
         { "::1", "::1", 128 },
         { "8000::/1", "8000::/1", 1 },
+        { "::/90", "::/90", 90 },
+        { "::ffff:0.0.0.0/96", "0.0.0.0/0", 96 },
         { "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255",
           "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 128 },
     };
@@ -100,6 +102,9 @@ static void test_what_is_no_network(void **state)
 
         assert_int_equal(network.prefix_bits, 999); /* untouched */
     }
+    assert_int_equal(network_parse(STR("0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"),
+                                   &(struct network){ 0 }),
+                     RC_INVALID);
     assert_int_equal(network_parse((struct str){ "10.0.0.1\0", 9 }, &(struct network){ 0 }),
                      RC_INVALID);
 }

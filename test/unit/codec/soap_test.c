@@ -146,7 +146,13 @@ static void faults(void **state)
                  "too deep");
     (void)parse(
         STR(ENVELOPE("<E:Header><x E:mustUnderstand=\"0\"/></E:Header><E:Body><o/></E:Body>")));
+    (void)parse(
+        STR(ENVELOPE("<E:Header><x E:mustUnderstand=\"false\"/></E:Header><E:Body><o/></E:Body>")));
+    (void)parse(STR(ENVELOPE("<E:Header><x E:actor=\"a\"/></E:Header><E:Body><o/></E:Body>")));
     (void)parse(STR(BODY("<o><a/><b/><c/><d/><e/><f/><g/><h/></o>")));
+    /* SOAP 1.1 4: what has another namespace comes behind the body. */
+    assert_fault(STR(ENVELOPE("<m:x xmlns:m=\"urn:m\"/><E:Body><o/></E:Body>")),
+                 "unexpected element in the envelope");
 }
 
 /* SOAP 1.1 4.4.1 */

@@ -81,6 +81,8 @@ static const struct str bad_uris[] = {
     BYTES(":a"),
     BYTES("1a:b"),
     BYTES("a_b:c"),
+    BYTES("a~b:c"),
+    BYTES("a@b:c"),
     BYTES("https://"),
     BYTES("https:///cb"),
     BYTES("https:cb"),
@@ -99,6 +101,7 @@ static const struct str bad_uris[] = {
     BYTES("https://[fe80::1%25eth0]/"),
     BYTES("https://[v1.a]/"),
     BYTES("https://[::1\0]/"),
+    BYTES("https://[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]/"),
     BYTES("https://h/%"),
     BYTES("https://h/%4"),
     BYTES("https://h/%4g"),
@@ -172,6 +175,7 @@ static void issuers(void **state)
         "https:///a",
         "ftp://id.example",
         "urn:issuer",
+        "https:",
         "https://id.example/a b",
     };
 
@@ -215,6 +219,9 @@ static void equal_uris(void **state)
         { "http://h//a//../b", "http://h//a/b" },
         { "http://h/...", "http://h/..." },
         { "http://h/a/", "http://h/a/" },
+        { "http://h/%2d%30", "http://h/-0" },
+        { "http://h:080808/", "http://h:80808/" },
+        { "https://h:00000/", "https://h:0/" },
     };
     char bytes[128];
     struct buffer memory = buffer_over(bytes, sizeof(bytes));

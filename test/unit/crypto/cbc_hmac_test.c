@@ -183,6 +183,19 @@ static void test_lengths(void **state)
     }
     assert_int_equal(cbc_hmac_decrypt(key, iv, STR(""), (struct str){ memory, 16 }, tag, &narrow),
                      RC_TOO_LARGE);
+    /* Longer than the library's own numbers; none of it is read. */
+    assert_int_equal(
+        cbc_hmac_decrypt(key, iv, STR(""), (struct str){ memory, (size_t)1 << 31 }, tag, &plain),
+        RC_INVALID);
+    assert_int_equal(
+        cbc_hmac_encrypt(key, iv, STR(""), (struct str){ memory, (size_t)1 << 31 }, &plain, tag),
+        RC_TOO_LARGE);
+    /* What did not fit before has no room for more. */
+    plain.overflow = true;
+    assert_int_equal(cbc_hmac_encrypt(key, iv, STR(""), STR("1"), &plain, tag), RC_TOO_LARGE);
+    assert_int_equal(cbc_hmac_decrypt(key, iv, STR(""), (struct str){ memory, 16 }, tag, &plain),
+                     RC_TOO_LARGE);
+    assert_int_equal(plain.len, 0);
 }
 
 int main(void)

@@ -35,6 +35,22 @@ static void test_sha256_examples(void **state)
                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
+/* FIPS 180-4's own examples. */
+static void test_sha512_examples(void **state)
+{
+    unsigned char digest[SHA512_BYTES];
+
+    (void)state;
+    digest_sha512(STR("abc"), digest);
+    assert_hex(digest, SHA512_BYTES,
+               "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+               "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+    digest_sha512(STR(""), digest);
+    assert_hex(digest, SHA512_BYTES,
+               "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce"
+               "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e");
+}
+
 static void test_sha256_leaves_no_state(void **state)
 {
     unsigned char before[SHA256_BYTES], after[SHA256_BYTES];
@@ -255,7 +271,7 @@ int main(void)
         cmocka_unit_test(test_digest_stream),   cmocka_unit_test(test_sha256_leaves_no_state),
         cmocka_unit_test(test_hmac_wycheproof), cmocka_unit_test(test_hkdf_wycheproof),
         cmocka_unit_test(test_hmac_many_keys),  cmocka_unit_test(test_hmac_key_after_free),
-        cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_random_bytes),    cmocka_unit_test(test_sha512_examples),
     };
 
     crypto_init();

@@ -271,6 +271,111 @@ static void test_signatures(void **state)
                      RC_REFUSED);
 }
 
+/* ---- made by software ----------------------------------------------------------------------- */
+
+enum { MADE_BYTES = 4096 };
+
+/* An attestation that an Ed25519 key signs for itself (WebAuthn 8.2), with these extensions in hex
+ * and this algorithm in its statement. */
+static enum rc verify_made(const char *extensions, unsigned alg, size_t credential_id_bytes)
+{
+    static char credential_id[PASSKEY_CREDENTIAL_ID_BYTES_MAX + 1];
+    static char memories[4][MADE_BYTES];
+    struct buffer key = buffer_over(memories[0], MADE_BYTES);
+    struct buffer data = buffer_over(memories[1], MADE_BYTES);
+    struct buffer statement = buffer_over(memories[2], MADE_BYTES);
+    struct buffer object = buffer_over(memories[3], MADE_BYTES);
+    unsigned char signature[SIGNER_SIGNATURE_BYTES_MAX], hash[SHA256_BYTES];
+    struct bytes more = hex_decode(extensions);
+    struct soft_data soft = { .rp_id = "example.org",
+                              .flags = SOFT_UP | SOFT_UV | SOFT_AT,
+                              .credential_id = { credential_id, credential_id_bytes } };
+    struct attestation attestation;
+    struct public_key public_key;
+    struct signer *signer;
+    enum rc rc;
+
+    if (more.len > 0)
+        soft.flags |= SOFT_ED;
+    soft.extensions = bytes_str(more);
+    assert_int_equal(signer_generate(SIGNER_EDDSA, &signer), RC_OK);
+    signer_public(signer, &public_key);
+    append_eddsa_key(&key, public_key.x);
+    soft.public_key = buffer_str(&key);
+    append_data(&data, &soft);
+    append_head(&statement, 5, 2);
+    append_text(&statement, "alg");
+    append_head(&statement, 1, alg);
+    append_text(&statement, "sig");
+    append_bytes(&statement, soft_sign(signer, buffer_str(&data), STR("{}"), signature));
+    append_object(&object, "packed", buffer_str(&statement), buffer_str(&data));
+    rc = attestation_parse(buffer_str(&object), &attestation);
+    digest_sha256(STR("{}"), hash);
+    if (rc == RC_OK)
+        rc = attestation_verify(&attestation, hash, STR("example.org"));
+    signer_free(signer);
+    free(more.at);
+    return rc;
+}
+
+static void test_self_attestation(void **state)
+{
+    (void)state;
+    assert_int_equal(verify_made("", 7, 16), RC_OK);      /* EdDSA: -8 */
+    assert_int_equal(verify_made("", 6, 16), RC_REFUSED); /* ES256: -7 */
+    assert_int_equal(verify_made("", 256, 16), RC_REFUSED);
+    /* WebAuthn 6.5.1 */
+    assert_int_equal(verify_made("", 7, 512), RC_OK);
+    assert_int_not_equal(verify_made("", 7, PASSKEY_CREDENTIAL_ID_BYTES_MAX), RC_INVALID);
+    assert_int_equal(verify_made("", 7, PASSKEY_CREDENTIAL_ID_BYTES_MAX + 1), RC_INVALID);
+}
+
+/* WebAuthn 7.1 step 28: what an authenticator adds is passed over, but not what it cannot mean. */
+static void test_extensions_of_attestations(void **state)
+{
+    static const struct {
+        const char *extensions;
+        enum rc expected;
+    } rows[] = {
+        { "a16863726564426c6f62f5", RC_OK },                  /* credBlob: true */
+        { "a16863726564426c6f62f4", RC_OK },                  /* credBlob: false */
+        { "a16b686d61632d736563726574f5", RC_OK },            /* hmac-secret: true */
+        { "a16b686d61632d736563726574f4", RC_OK },            /* hmac-secret: false */
+        { "a16b6372656450726f7465637403", RC_OK },            /* credProtect: 3 */
+        { "a16b6372656450726f74656374190100", RC_REFUSED },   /* credProtect: 256 */
+        { "a16b6372656450726f7465637420", RC_REFUSED },       /* credProtect: -1 */
+        { "a16b6372656450726f7465637409", RC_REFUSED },       /* credProtect: 9 */
+        { "a16c6d696e50696e4c656e67746804", RC_OK },          /* minPinLength: 4 */
+        { "a16c6d696e50696e4c656e677468190100", RC_REFUSED }, /* minPinLength: 256 */
+        { "a16c6d696e50696e4c656e67746820", RC_REFUSED },     /* minPinLength: -1 */
+        { "a0", RC_OK },
+        { "80", RC_INVALID },   /* no map */
+        { "a1", RC_INVALID },   /* and nothing in it */
+        { "a0a0", RC_INVALID }, /* more than the data says */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        enum rc rc = verify_made(rows[i].extensions, 7, 16);
+
+        if (rc != rows[i].expected)
+            fail_msg("%s: %s", rows[i].extensions, rc_words(rc));
+    }
+}
+
+static void test_keys_and_data_have_a_maximum(void **state)
+{
+    static char zeros[PASSKEY_AUTHENTICATOR_DATA_BYTES_MAX + 1];
+    struct authenticator_data data;
+
+    (void)state;
+    assert_int_equal(
+        passkey_public_key_check((struct str){ zeros, PASSKEY_PUBLIC_KEY_BYTES_MAX + 1 }),
+        RC_INVALID);
+    assert_int_equal(authenticator_data_parse((struct str){ zeros, sizeof(zeros) }, &data),
+                     RC_INVALID);
+}
+
 /* WebAuthn 6.1 */
 static void test_authenticator_data(void **state)
 {
@@ -305,6 +410,9 @@ int main(void)
         cmocka_unit_test(test_objects_have_a_maximum),
         cmocka_unit_test(test_statements_do_not_change_places),
         cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_self_attestation),
+        cmocka_unit_test(test_extensions_of_attestations),
+        cmocka_unit_test(test_keys_and_data_have_a_maximum),
         cmocka_unit_test(test_authenticator_data),
     };
     int failed;

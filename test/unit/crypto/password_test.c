@@ -271,7 +271,20 @@ static void test_stored_hashes_refused(void **state)
         "$scrypt$ln=17,r=32,p=1$AAEC$nfkj3u1fRTHCea+fVr03sWV770kp5wLOLoEakziKhqE",
         "$scrypt$ln=0,r=8,p=1$AAEC$nfkj3u1fRTHCea+fVr03sWV770kp5wLOLoEakziKhqE",
         "$scrypt$ln=10,r=0,p=1$AAEC$nfkj3u1fRTHCea+fVr03sWV770kp5wLOLoEakziKhqE",
+        "$scrypt$ln=10,r=8,p=0$AAEC$nfkj3u1fRTHCea+fVr03sWV770kp5wLOLoEakziKhqE",
+        "$scrypt$ln=10,x=8,p=1$AAEC$nfkj3u1fRTHCea+fVr03sWV770kp5wLOLoEakziKhqE",
+        "$scrypt$ln=10,r=x,p=1$AAEC$nfkj3u1fRTHCea+fVr03sWV770kp5wLOLoEakziKhqE",
+        "$scrypt$ln=10,r=8,x=1$AAEC$nfkj3u1fRTHCea+fVr03sWV770kp5wLOLoEakziKhqE",
+        "$scrypt$ln=10,r=8,p=x$AAEC$nfkj3u1fRTHCea+fVr03sWV770kp5wLOLoEakziKhqE",
+        "$scrypt$ln=10,r=8,p=1$AAEC",
         "$scrypt$",
+        "$argon2id$v=19$m=64,t=1",
+        "$argon2id$v=19$m=64,t=33,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ",
+        "$argon2id$v=19$m=64,x=1,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ",
+        "$argon2id$v=19$m=64,t=1,x=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ",
+        "$argon2id$v=19$x=64,t=1,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ",
+        "$argon2id$v=16$m=64,t=1,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ",
+        "$6$salt\n$x",
     };
     char long_hash[PASSWORD_HASH_BYTES_MAX + 100];
 

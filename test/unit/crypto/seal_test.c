@@ -148,6 +148,17 @@ static void test_seal_limits(void **state)
     assert_int_equal(memory[0], 0);
     assert_int_equal(seal(seal_key, STR(""), STR("12345"), &first), RC_OK);
     assert_int_equal(unseal_to(STR(""), buffer_str(&first), &plain), RC_TOO_LARGE);
+    plain.overflow = true;
+    assert_int_equal(unseal_to(STR(""), buffer_str(&first), &plain), RC_TOO_LARGE);
+    small.overflow = true;
+    assert_int_equal(seal(seal_key, STR(""), STR(""), &small), RC_TOO_LARGE);
+    /* Longer than the library's own numbers; none of it is read. */
+    assert_int_equal(
+        seal(seal_key, STR(""), (struct str){ memory, (size_t)INT32_MAX - 1 }, &second),
+        RC_TOO_LARGE);
+    plain.overflow = false;
+    assert_int_equal(unseal_to(STR(""), (struct str){ memory, (size_t)1 << 31 }, &plain),
+                     RC_INVALID);
     /* Nonces are random: the same thing sealed twice looks different. */
     assert_int_equal(seal(seal_key, STR(""), STR("12345"), &second), RC_OK);
     assert_memory_not_equal(memory, other, first.len);

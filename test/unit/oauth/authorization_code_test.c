@@ -390,6 +390,22 @@ static void test_details_are_returned(void **state)
                    OAUTH_INVALID_DETAILS);
 }
 
+/* Whatever JSON a client sends in their place is refused. */
+static void test_details_are_an_array(void **state)
+{
+    static const char *const all[] = {
+        "{\"type\":\"payment\"}", "{}", "[]", "[null]", "\"x\"", "1"
+    };
+    struct oauth_fixture *fixture = *state;
+    char code[64];
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        allow_into(fixture, RP_OK "&scope=read", code);
+        assert_refused(redeem(fixture, (struct redeeming){ .code = code, .details = all[i] }),
+                       OAUTH_INVALID_DETAILS);
+    }
+}
+
 /* RT-10, fault classes 20 and 21: what changed between the yes and the redemption. */
 static void test_rt_10_account_disabled_meanwhile(void **state)
 {
@@ -480,6 +496,7 @@ int main(void)
         WITH_RPS(test_dp_04_code_bound_to_a_key),
         WITH_RPS(test_jt_05_resources_narrow),
         WITH_RPS(test_details_are_returned),
+        WITH_RPS(test_details_are_an_array),
         WITH_RPS(test_rt_10_account_disabled_meanwhile),
         WITH_RPS(test_rt_10_sign_in_ended_meanwhile),
         WITH_RPS(test_rt_10_scope_removed_meanwhile),

@@ -233,6 +233,59 @@ static void test_scope_word_has_one_owner(void **state)
     expect_owner(fixture, "gamma", "two");
 }
 
+/* More names and words than the maps begin with; what leaves takes nothing else along. */
+static void test_many_come_and_go(void **state)
+{
+    enum { CLIENT_COUNT = 150, SERVICE_COUNT = 40 };
+    struct catalog_fixture *fixture = *state;
+    static int64_t ids[CLIENT_COUNT];
+    static struct service services[SERVICE_COUNT];
+    static char scopes[SERVICE_COUNT][32];
+    struct catalog_client *client;
+    char name[32];
+
+    for (int i = 0; i < CLIENT_COUNT; i++) {
+        snprintf(name, sizeof(name), "client-%d", i);
+        insert_client(fixture, name, &ids[i]);
+    }
+    for (int i = 0; i < SERVICE_COUNT; i++) {
+        snprintf(name, sizeof(name), "service-%d", i);
+        snprintf(scopes[i], sizeof(scopes[i]), "read-%d write-%d", i, i);
+        insert_service(fixture, name, scopes[i], &services[i]);
+    }
+    for (int i = 0; i < CLIENT_COUNT; i += 2) {
+        assert_int_equal(COMMIT_ONE(fixture->base, store_delete_client, ids[i]), RC_OK);
+        fixture_await_feed(fixture->base);
+        assert_int_equal(catalog_find_client_by_id(fixture->catalog, ids[i], true, &client),
+                         RC_NOT_FOUND);
+    }
+    for (int i = 0; i < CLIENT_COUNT; i++) {
+        enum rc expected = i % 2 == 0 ? RC_NOT_FOUND : RC_OK;
+
+        snprintf(name, sizeof(name), "client-%d", i);
+        assert_int_equal(catalog_find_client(fixture->catalog, str_of(name), true, &client),
+                         expected);
+        if (expected == RC_OK)
+            catalog_client_put(client);
+        assert_int_equal(catalog_find_client_by_id(fixture->catalog, ids[i], true, &client),
+                         expected);
+        if (expected == RC_OK) {
+            ASSERT_STR(client->client.client_id, name);
+            catalog_client_put(client);
+        }
+    }
+    for (int i = 0; i < SERVICE_COUNT; i++) {
+        char words[2][16];
+
+        snprintf(name, sizeof(name), "service-%d", i);
+        snprintf(words[0], sizeof(words[0]), "read-%d", i);
+        snprintf(words[1], sizeof(words[1]), "write-%d", i);
+        expect_owner(fixture, words[0], name);
+        expect_owner(fixture, words[1], name);
+    }
+    expect_owner(fixture, "read-40", NULL);
+}
+
 static void expect_password_services(struct catalog_fixture *fixture, const char *words)
 {
     char bytes[256];
@@ -369,6 +422,7 @@ int main(void)
         ON_CATALOG(test_held_entry_outlives_its_successor),
         ON_CATALOG(test_verified_secret_is_remembered_until_it_changes),
         ON_CATALOG(test_scope_word_has_one_owner),
+        ON_CATALOG(test_many_come_and_go),
         ON_CATALOG(test_services_for_passwords_are_listed_in_order),
         ON_CATALOG(test_changes_of_other_nouns_hold_nobody_up),
         ON_CATALOG(test_no_reader_sees_what_was_changed_before),

@@ -236,8 +236,7 @@ static void test_who_has_not_the_turn_does_not_sweep(void **state)
     do {
         stand_in_pause(20);
         store_counts(fixture->store, &counts);
-    } while (counts.swept_rows < 200 &&
-             clock_now_s() < fixture->now + STAND_IN_WAIT_MS / 1000 + 30);
+    } while (counts.swept_rows < 200 && clock_now_s() < fixture->now + WAIT_MS / 1000 + 30);
     assert_int_equal(counts.swept_rows, 200);
 }
 

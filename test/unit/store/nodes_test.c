@@ -4,28 +4,10 @@
  */
 #include <pthread.h>
 
+#include "../waiting.h"
 #include "fixture.h"
 #include "store/room.h"
 #include "store/shared.h"
-
-enum { WAIT_MS = 20 * 1000 };
-
-static void pause_shortly(void)
-{
-    const struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
-
-    nanosleep(&pause, NULL);
-}
-
-/* Waits for a condition, with an end to it. */
-#define WAIT_UNTIL(condition)                                                                      \
-    do {                                                                                           \
-        int64_t until_ms = clock_monotonic_ms() + WAIT_MS;                                         \
-                                                                                                   \
-        while (!(condition) && clock_monotonic_ms() < until_ms)                                    \
-            pause_shortly();                                                                       \
-        assert_true(condition);                                                                    \
-    } while (0)
 
 /* The connections of a test have a name by which they are told from those of others. */
 static int set_up(void **state)

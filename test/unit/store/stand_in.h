@@ -19,7 +19,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "base/clock.h"
+#include "../waiting.h"
 #include "store/room.h"
 
 static struct {
@@ -187,17 +187,5 @@ static inline void stand_in_change(const char *folder, enum store_change_kind ki
              (long long)clock_now_s(), (int)kind, (long long)key);
     stand_in_write(folder, text);
 }
-
-enum { STAND_IN_WAIT_MS = 20 * 1000 };
-
-/* Waits for a condition, with an end to it. */
-#define WAIT_UNTIL(condition)                                                                      \
-    do {                                                                                           \
-        int64_t until_ms = clock_monotonic_ms() + STAND_IN_WAIT_MS;                                \
-                                                                                                   \
-        while (!(condition) && clock_monotonic_ms() < until_ms)                                    \
-            stand_in_pause(2);                                                                     \
-        assert_true(condition);                                                                    \
-    } while (0)
 
 #endif

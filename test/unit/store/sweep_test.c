@@ -191,6 +191,32 @@ static void test_file_does_not_grow_when_tokens_come_and_go(void **state)
     assert_int_equal(count_tokens(fixture), 0);
 }
 
+/* However much is written: what was passed by while it lived is come back to. */
+static void test_sweep_comes_round_while_others_write(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t begun_ms = clock_monotonic_ms();
+    int64_t age_s = 0;
+    struct token oldest;
+    size_t count = 0;
+
+    do {
+        struct store_unit unit;
+
+        store_unit_init(&unit);
+        for (int index = 0; index < 2; index++) {
+            struct token token = sample_token(fixture, 5, false);
+
+            token.expires_at = clock_now_s() + 1;
+            store_insert_token(&unit, &token);
+        }
+        assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+        assert_int_equal(store_list_tokens(fixture->store, 0, 0, &oldest, 1, &count), RC_OK);
+        age_s = count == 0 ? 0 : clock_now_s() - oldest.expires_at;
+        assert_true(clock_monotonic_ms() - begun_ms < SWEEP_WAIT_MS);
+    } while (age_s > 1 || clock_monotonic_ms() - begun_ms < 4000);
+}
+
 /* ---- sessions, and what goes with them ------------------------------------------------------ */
 
 /* A grant with a session and a token that never expires, in one unit as a sign-in does it. */
@@ -485,6 +511,7 @@ int main(void)
         ON_STORE(test_locked_name_stays_locked),
         ON_STORE(test_counts_within_a_while_leave),
         ON_STORE(test_file_does_not_grow_when_tokens_come_and_go),
+        ON_STORE(test_sweep_comes_round_while_others_write),
         ON_STORE(test_idle_session_leaves_with_its_grant_and_its_token),
         ON_STORE(test_session_that_was_touched_stays),
         ON_STORE(test_session_of_an_ended_grant_leaves),

@@ -4,18 +4,10 @@
 #ifndef JETON_TEST_STORE_SWEEPING_H
 #define JETON_TEST_STORE_SWEEPING_H
 
-#include <time.h>
-
+#include "../waiting.h"
 #include "fixture.h"
 
 enum { SWEEP_WAIT_MS = 60 * 1000 };
-
-static inline void pause_shortly(void)
-{
-    const struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
-
-    nanosleep(&pause, NULL);
-}
 
 /* Waits until that many rows were swept since; the writer does it alone when nobody writes. */
 static inline void wait_for_sweep(struct fixture *fixture, uint64_t row_count)

@@ -175,14 +175,47 @@ static void test_ky_01_jwks_is_public(void **state)
         assert_false(jwks_names(token_room_keys(fixture->room), private_members[i]));
 }
 
+/* A store takes so many keys and no more; the last ones that fit still sign. */
+static void test_keys_are_bounded(void **state)
+{
+    struct room_fixture *fixture = *state;
+    int64_t now = clock_now_s();
+    char kid[KEY_ID_BYTES + 1];
+    unsigned count = 0;
+    struct key_ring *ring;
+    enum rc rc = RC_OK;
+
+    while (rc == RC_OK && count < 2 * KEY_COUNT_MAX) {
+        rc = key_rotate(fixture->store, fixture_master_key, ALG_ES256, now, now, 50, kid);
+        count += rc == RC_OK;
+    }
+    assert_int_equal(rc, RC_TOO_LARGE);
+    assert_in_range(count, KEY_COUNT_MAX / 2, KEY_COUNT_MAX);
+    assert_int_equal(key_ring_open(fixture->store, fixture_master_key, now, &ring), RC_OK);
+    assert_true(signs_now(ring, kid, now));
+    key_ring_close(ring);
+}
+
 /* Another master key cannot open the store's keys, and says so. */
 static void test_wrong_master_key_is_told(void **state)
 {
     static const unsigned char wrong[SEAL_KEY_BYTES] = { 9 };
     struct room_fixture *fixture = *state;
+    static const char long_issuer[TOKEN_ISSUER_BYTES_MAX + 1];
+    struct token_room_config config = { .issuer = STR("http://127.0.0.1:8080") };
+    struct token_room *room = NULL;
     struct key_ring *ring;
 
     assert_int_equal(key_ring_open(fixture->store, wrong, clock_now_s(), &ring), RC_CORRUPT);
+    /* Nor the one that values are made with. */
+    config.master_key = wrong;
+    config.store = fixture->store;
+    config.catalog = fixture->catalog;
+    assert_int_equal(token_room_open(&config, &room), RC_CORRUPT);
+    config.master_key = fixture_master_key;
+    config.issuer = (struct str){ long_issuer, sizeof(long_issuer) };
+    assert_int_equal(token_room_open(&config, &room), RC_INVALID);
+    assert_null(room);
 }
 
 int main(void)
@@ -199,6 +232,7 @@ int main(void)
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_ky_01_jwks_is_public, fixture_set_up,
                                         fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_keys_are_bounded, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_master_key_is_told, fixture_set_up,
                                         fixture_tear_down),
     };

@@ -3,7 +3,7 @@
 
 #include "room_fixture.h"
 
-enum { MODEL_ID_COUNT = 20000, SEGMENT_BYTES = 64 * 1024 + 256 };
+enum { MODEL_ID_COUNT = 20000, SEGMENT_BYTES = 17 * 4096 };
 
 static struct token row_of(int64_t id, int64_t expires_at)
 {
@@ -159,6 +159,60 @@ static void test_expired_segments_leave(void **state)
     grant_put(grants, grant);
 }
 
+static size_t resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    char line[256];
+    size_t kib = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL)
+        if (strncmp(line, "RssAnon:", 8) == 0)
+            kib = strtoul(line + 8, NULL, 10);
+    assert_int_equal(fclose(file), 0);
+    assert_true(kib > 0);
+    return kib * 1024;
+}
+
+/* When nothing more is put in, what has expired leaves all the same; what has not stays. And the
+ * system gets the memory back, though others have allocated theirs in between. */
+static void test_tending_gives_memory_back(void **state)
+{
+    enum { SEGMENT_COUNT = 300 };
+    struct room_fixture *fixture = *state;
+    struct grant_book *grants = token_room_grants(fixture->room);
+    struct live_grant *grant = fixture_grant(fixture, "tended");
+    struct live_table *table = live_table_new(grants, (size_t)1 << 30);
+    void *between[SEGMENT_COUNT];
+    size_t full;
+
+    for (int64_t id = 0; id < (int64_t)SEGMENT_COUNT * 1024; id++) {
+        struct token row = row_of(id % 2048 < 1024 ? STORE_LONG_TOKEN_FIRST + id : id, 10);
+
+        if (id % 1024 == 0) {
+            between[id / 1024] = malloc(64);
+            assert_non_null(between[id / 1024]);
+        }
+        if (id == (int64_t)7 * 1024)
+            row.expires_at = 20;
+        live_put(table, &row, grant, live_epoch(table), 1);
+    }
+    full = resident_bytes();
+    live_tend(table, 9);
+    assert_int_equal(bytes_of(table), SEGMENT_COUNT * SEGMENT_BYTES);
+    live_tend(table, 10);
+    assert_int_equal(bytes_of(table), SEGMENT_BYTES);
+    assert_int_equal(find(table, grants, (int64_t)7 * 1024, 10), RC_OK);
+    assert_true(full - resident_bytes() > (size_t)(SEGMENT_COUNT - 20) * SEGMENT_BYTES);
+    live_tend(table, 20);
+    assert_int_equal(bytes_of(table), 0);
+    live_tend(table, 20);
+    for (size_t i = 0; i < SEGMENT_COUNT; i++)
+        free(between[i]);
+    live_table_free(table);
+    grant_put(grants, grant);
+}
+
 /* Rotation after rotation: the spent ones leave, whatever their expiry. */
 static void test_spent_tokens_leave(void **state)
 {
@@ -297,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_table_stays_within_its_bound),
         cmocka_unit_test(test_expired_segments_leave),
         cmocka_unit_test(test_spent_tokens_leave),
+        cmocka_unit_test(test_tending_gives_memory_back),
         cmocka_unit_test(test_refresh_tokens_are_forgotten_after_two_hours),
         cmocka_unit_test(test_old_id_does_not_displace_newer_ones),
         cmocka_unit_test(test_stale_epoch_is_not_taken),

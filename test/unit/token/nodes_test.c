@@ -6,10 +6,11 @@
 #include <sched.h>
 
 #include "../store/cluster.h"
+#include "../waiting.h"
 #include "room_fixture.h"
 #include "store/shared.h"
 
-enum { WAIT_MS = 20 * 1000, NODE_COUNT = 3, SKIPPED = 77 };
+enum { NODE_COUNT = 3, SKIPPED = 77 };
 
 struct node {
     struct room_fixture fixture; /* store, catalog, room; its folder is not used */
@@ -22,23 +23,6 @@ struct place {
     struct cluster cluster;
     struct node nodes[NODE_COUNT];
 };
-
-static void pause_shortly(void)
-{
-    const struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
-
-    nanosleep(&pause, NULL);
-}
-
-/* Waits for a condition, with an end to it. */
-#define WAIT_UNTIL(condition)                                                                      \
-    do {                                                                                           \
-        int64_t until_ms = clock_monotonic_ms() + WAIT_MS;                                         \
-                                                                                                   \
-        while (!(condition) && clock_monotonic_ms() < until_ms)                                    \
-            pause_shortly();                                                                       \
-        assert_true(condition);                                                                    \
-    } while (0)
 
 static void *open_node(void *context)
 {

@@ -115,6 +115,33 @@ static void test_ky_02_the_key_of_a_living_jwt(void **state)
     key_ring_close(ring);
 }
 
+static bool lives(struct room_fixture *fixture, int64_t from, int64_t until, int64_t now)
+{
+    bool does = false;
+
+    assert_int_equal(permanent_jwt_lives(fixture->store, from, until, now, &does), RC_OK);
+    return does;
+}
+
+/* A key is needed by what it signed, as long as that lives: not by others' times, nor by values
+ * that nobody signed. */
+static void test_ky_02_which_jwts_live(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct made jwt = make(fixture, (struct wish){ .format = TOKEN_JWT, .lifetime_s = 600 });
+    int64_t at = jwt.draft.row.issued_at;
+
+    (void)make(fixture, (struct wish){ .format = TOKEN_OPAQUE });
+    (void)make(fixture, (struct wish){ .format = TOKEN_JWT, .is_without_row = true });
+    assert_true(lives(fixture, at, at, at));
+    assert_true(lives(fixture, 0, at + 1000, at + 599));
+    assert_false(lives(fixture, 0, at + 1000, at + 600)); /* it has expired */
+    assert_false(lives(fixture, at + 1000, at + 2000, at));
+    assert_false(lives(fixture, 0, at - 1, at));
+    fixture_end_grant(fixture, jwt.grant_id);
+    assert_false(lives(fixture, at, at + 1000, at));
+}
+
 /* ---- from where ----------------------------------------------------------------------------- */
 
 static void test_without_networks_any_address_will_do(void **state)
@@ -233,6 +260,7 @@ int main(void)
         ROOM_TEST(test_one_that_expires),
         ROOM_TEST(test_as_a_jwt),
         ROOM_TEST(test_ky_02_the_key_of_a_living_jwt),
+        ROOM_TEST(test_ky_02_which_jwts_live),
         ROOM_TEST(test_without_networks_any_address_will_do),
         ROOM_TEST(test_with_networks_only_from_there),
         ROOM_TEST(test_the_last_of_many_networks),

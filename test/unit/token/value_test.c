@@ -145,6 +145,34 @@ static void test_value_with_another_letter_is_refused(void **state)
 }
 
 /* Ids are not revealed: values of neighbouring ids share no more than chance allows. */
+/* Bytes that our key made, and that say what no token is. */
+static void test_handles_that_are_none(void **state)
+{
+    static const struct {
+        unsigned char plain[TOKEN_HANDLE_BYTES];
+        enum rc expected;
+    } rows[] = {
+        { { [7] = 1, [8] = TOKEN_ACCESS }, RC_OK },
+        { { [0] = 0x7f, [8] = TOKEN_KIND_COUNT - 1 }, RC_OK },
+        { { [0] = 0x80, [7] = 1 }, RC_INVALID }, /* a negative id */
+        { { [8] = TOKEN_ACCESS }, RC_INVALID },  /* none */
+        { { [7] = 1, [8] = TOKEN_KIND_COUNT }, RC_INVALID },
+        { { [7] = 1, [8] = 255 }, RC_INVALID },
+        { { [7] = 1, [9] = 1 }, RC_INVALID },
+        { { [7] = 1, [15] = 128 }, RC_INVALID },
+    };
+    const struct value_codec *codec = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct token_handle handle = { .id = -7 };
+        unsigned char bytes[TOKEN_HANDLE_BYTES];
+
+        block_encrypt(codec->handle_key, rows[i].plain, bytes);
+        assert_int_equal(token_handle_decode(codec, bytes, &handle), rows[i].expected);
+        assert_true((handle.id == -7) == (rows[i].expected != RC_OK));
+    }
+}
+
 static void test_value_hides_its_id(void **state)
 {
     unsigned char secret[TOKEN_SECRET_BYTES] = { 0 };
@@ -167,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_be_05_every_character_counts),
         cmocka_unit_test(test_value_of_another_key_is_refused),
         cmocka_unit_test(test_value_with_another_letter_is_refused),
+        cmocka_unit_test(test_handles_that_are_none),
         cmocka_unit_test(test_value_hides_its_id),
     };
 
