@@ -15,7 +15,7 @@ enum {
     IDLE_INTERVAL_MS = 1000, /* the sweep of a store that nobody writes to */
     IDLE_PRODUCTIVE_MS = 20, /* the same while there is much to sweep      */
     IDLE_PAGE_COUNT = 2 * SWEEP_TABLE_COUNT,
-    SHARED_PAGE_COUNT = 4, /* each is a way off */
+    SHARED_PAGE_COUNT = 4, /* each is a way off, and somebody may be about to write */
     AWAY_MS_MIN = 50,      /* between tries to reach it again */
     AWAY_MS_MAX = 250
 };
@@ -163,13 +163,13 @@ static void end_idle_turn(struct store *store, enum rc rc)
 
 /* A store that nobody writes to is swept all the same, and asked whether it can be written again.
  */
-static bool work_idly(struct store *store)
+static bool work_idly(struct store *store, bool is_queue_empty)
 {
     const struct driver *driver = store->driver;
     bool is_away = driver->health(store->writer) == HEALTH_AWAY;
     int64_t deadline_ns =
         store->has_feed ? clock_monotonic_ns() + STORE_ANSWER_MS * INT64_C(1000000) : 0;
-    unsigned page_count = store->has_feed ? SHARED_PAGE_COUNT : IDLE_PAGE_COUNT;
+    unsigned page_count = store->has_feed && !is_queue_empty ? SHARED_PAGE_COUNT : IDLE_PAGE_COUNT;
     bool is_productive = false;
     unsigned page;
     enum rc rc = driver->begin(store->writer, GATE_BESIDE, deadline_ns);
@@ -221,7 +221,7 @@ void *writer_main(void *context)
             give_back_batch(store, batch);
         }
         if (!is_closing && is_idle_turn_due(store, batch == NULL, was_productive))
-            was_productive = work_idly(store);
+            was_productive = work_idly(store, batch == NULL);
         else
             was_productive = false;
         store->driver->upkeep(store->writer);

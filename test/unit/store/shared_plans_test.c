@@ -30,6 +30,9 @@ static const char *const whole[] = {
     "EXPECT_CLIENT_ROOM", /* clients that no operator made are few            */
     "DELETE_DELIVERIES_TO_CLIENT", /* what waits is little                          */
     "DELETE_MOVE",                 /* one row                                          */
+    "END_RESTORED_GRANTS",         /* once, of a store that was restored, as the next two are */
+    "SPEND_RESTORED_CODES",
+    "RAISE_STEPS",
 };
 
 static bool is_whole(const char *name)
