@@ -2,6 +2,8 @@
 
 #include "account/link.h"
 
+enum { TAKEN_ARENA_BYTES = 8 * 1024 }; /* a row of an account */
+
 /* ---- names and passwords ---- */
 
 static enum rc refuse(struct buffer *out_error, struct str words)
@@ -72,6 +74,23 @@ static void add_event(struct store_unit *unit, int64_t account_id, int64_t at, s
     store_insert_event(unit, &event);
 }
 
+/* RC_EXISTS of a new account is its name's or its address's: RC_REFUSED. */
+static enum rc tell_taken(struct store *store, const struct account *draft,
+                          struct buffer *out_error)
+{
+    __attribute__((cleanup(arena_deinit))) struct arena arena = { 0 };
+    struct account found;
+    enum rc rc;
+
+    arena_init(&arena, TAKEN_ARENA_BYTES);
+    rc = store_find_account_by_name(store, draft->name, &arena, &found);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    buffer_append_str(out_error, rc == RC_OK ? STR("an account of that name exists already")
+                                             : STR("the address is another account's"));
+    return rc == RC_OK ? RC_EXISTS : RC_REFUSED;
+}
+
 enum rc account_create(struct store *store, const struct account *draft,
                        const struct secret *password, struct password_cost cost, struct str detail,
                        int64_t *out_id, struct buffer *out_error)
@@ -94,13 +113,15 @@ enum rc account_create(struct store *store, const struct account *draft,
     if (rc != RC_OK)
         return rc;
     account.password_hash = str_of(hash);
-    account.email_verified_at = account.email.len > 0 ? account.created_at : 0;
+    account.email_verified_at = 0;
     store_unit_init(&unit);
     store_insert_account(&unit, &account);
+    if (account.email.len > 0)
+        store_verify_email(&unit, account.id, account.email, account.created_at);
     add_event(&unit, account.id, account.created_at, detail);
     rc = store_commit(store, &unit);
     if (rc == RC_EXISTS)
-        buffer_append_str(out_error, STR("an account of that name exists already"));
+        return tell_taken(store, draft, out_error);
     if (rc == RC_OK)
         *out_id = account.id;
     return rc;

@@ -51,8 +51,8 @@ enum rc account_password_check(const struct secret *password, struct buffer *out
  *              the address
  * detail       the event's: who did it, in a few words
  *
- * Answers: RC_OK · RC_EXISTS the name is taken · RC_INVALID with out_error.  Faults: store,
- * RC_CRYPTO
+ * Answers: RC_OK · RC_EXISTS the name is taken · RC_REFUSED the address is known to be another
+ * account's · RC_INVALID; with out_error.  Faults: store, RC_CRYPTO
  */
 enum rc account_create(struct store *store, const struct account *draft,
                        const struct secret *password, struct password_cost cost, struct str detail,

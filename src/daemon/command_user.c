@@ -114,7 +114,7 @@ static int run_add(struct command_context *context, const struct options *option
     if (rc == RC_EXISTS)
         return command_refuse(context, "an account '%s' exists already; choose another name",
                               options->arguments[0]);
-    if (rc == RC_INVALID)
+    if (rc == RC_INVALID || rc == RC_REFUSED)
         return command_refuse(context, "%.*s", STR_ARGS(buffer_str(&error)));
     if (rc != RC_OK)
         return command_fault(context, rc);

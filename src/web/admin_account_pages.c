@@ -154,6 +154,10 @@ static enum rc create(struct page_call *page, const struct secret *password,
 
     if (rc == RC_EXISTS || rc == RC_INVALID)
         return refuse_name(page, rc, values);
+    if (rc == RC_REFUSED) {
+        refuse(page, "email", page_say(PAGE_TEXT_EMAIL_TAKEN), &values->email_error);
+        return show_new(page, values);
+    }
     if (rc == RC_OK)
         rc = admin_forgive_name(oauth->store, oauth->door->throttle, draft.name, admin.now);
     if (rc == RC_OK)

@@ -89,6 +89,12 @@ static enum rc refuse_name(struct api_admin *api, enum rc rc)
     return RC_OK;
 }
 
+static enum rc refuse_email(struct api_admin *api)
+{
+    (void)refuse(api, "email", "this address is another account's");
+    return RC_OK;
+}
+
 /* out_has: there is one. False: the answer is written. */
 static bool read_password(struct api_admin *api, const struct account *account,
                           struct secret *password, bool *out_has)
@@ -168,6 +174,8 @@ static enum rc create(struct api_admin *api)
         return RC_OK;
     }
     rc = has_password ? create_with(api, &draft, &password) : invite(api, &draft);
+    if (rc == RC_REFUSED)
+        return refuse_email(api);
     if (rc == RC_EXISTS || rc == RC_INVALID)
         return refuse_name(api, rc);
     return rc == RC_OK ? answer(api, 201, draft.id) : rc;
@@ -251,10 +259,8 @@ static enum rc change(struct api_admin *api, const struct account *before,
 {
     enum rc rc = change_texts(api, before, after);
 
-    if (rc == RC_EXISTS) {
-        (void)refuse(api, "email", "this address is another account's");
-        return RC_OK;
-    }
+    if (rc == RC_EXISTS)
+        return refuse_email(api);
     if (rc == RC_SPENT)
         return api_answer_conflict(api, "this is the last administrator who may sign in");
     if (rc == RC_OK && password != NULL)

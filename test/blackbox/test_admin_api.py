@@ -281,6 +281,20 @@ def test_account_that_is_wrong(robot, name):
         assert robot("GET", "/accounts?" + query).status == 400, query
 
 
+def test_a_known_address_is_one_account_s(jeton, robot, name):
+    """By the API, the command line and the page: else a reset's mail would go to the older one."""
+    long, email = "a password that is long enough 3", f"{name}@mail.example"
+    made = {"name": name, "password": long, "email": email}
+    good(robot("POST", "/accounts", made), 201)
+    again = {**made, "name": name + "2", "email": email.upper()}
+    problem(robot("POST", "/accounts", again), 422, "invalid_field", "email")
+    told = jeton.cli("user", "add", name + "2", "--password-stdin", "--email", email,
+                     stdin=long + "\n", status=1)
+    assert "the address is another account's" in told.err
+    assert name + "2" not in jeton.cli("user", "list").out
+    good(robot("POST", "/accounts", {**again, "email": "2" + email}), 201)
+
+
 def test_list_goes_on_while_others_come(jeton, robot):
     first = [f"list{number:02}" for number in range(12)]
     for user in first:

@@ -201,10 +201,13 @@ def test_account_is_made_and_signs_in(jeton, admin):
 
 
 def test_wrong_accounts_are_refused_with_the_reason(jeton, admin):
+    jeton.cli("user", "add", "holder", "--password-stdin", "--email", "held@mail.example",
+              stdin="a good password 12\n")
     good = {"username": "somebody", "full-name": "", "email": "", "password": "a good password 12"}
     for field, value in (("username", ""), ("username", "a:b"), ("username", ALICE[0]),
                          ("username", ALICE[0].upper()), ("username", "x" * 256),
-                         ("email", "nobody"), ("password", ""), ("password", "short"),
+                         ("email", "nobody"), ("email", "Held@mail.example"),
+                         ("password", ""), ("password", "short"),
                          ("password", "a" * 16),
                          ("full-name", "\x07")):
         admin.open("/admin/accounts/new")
