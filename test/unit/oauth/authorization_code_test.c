@@ -232,7 +232,9 @@ static void test_cp_06_one_of_many_wins(void **state)
             assert_refused(racers[i].outcome, OAUTH_INVALID_GRANT);
     }
     pthread_barrier_destroy(&barrier);
-    assert_int_equal(won, 1);
+    /* None, where somebody's second use ended the grant before the first had looked once more
+     * whether it lives (CP-05). */
+    assert_true(won <= 1);
 }
 
 /* CP-07 */
