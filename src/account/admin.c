@@ -43,22 +43,27 @@ static void forgive(struct throttle_book *throttle, const struct admin *admin,
     throttle_unlock(throttle, factor_throttle_name(admin->arena, account->id), admin->now, unit);
 }
 
-enum rc admin_disable(struct store *store, const struct admin *admin, int64_t account_id)
+enum rc admin_disable(struct store *store, const struct admin *admin, int64_t account_id,
+                      const struct account *expected)
 {
     UNINITIALIZED struct store_unit unit;
 
     store_unit_init(&unit);
+    if (expected != NULL)
+        store_expect_account(&unit, expected);
     store_disable_account(&unit, account_id);
     add_change(admin, account_id, "disabled", &unit);
     return store_commit(store, &unit);
 }
 
 enum rc admin_enable(struct store *store, struct throttle_book *throttle, const struct admin *admin,
-                     const struct account *account)
+                     const struct account *account, const struct account *expected)
 {
     UNINITIALIZED struct store_unit unit;
 
     store_unit_init(&unit);
+    if (expected != NULL)
+        store_expect_account(&unit, expected);
     store_enable_account(&unit, account->id);
     add_change(admin, account->id, "enabled", &unit);
     forgive(throttle, admin, account, &unit);
@@ -93,6 +98,7 @@ enum rc admin_change_account(struct store *store, const struct admin *admin,
     UNINITIALIZED struct store_unit unit;
 
     store_unit_init(&unit);
+    store_expect_account(&unit, account);
     store_update_profile(&unit, account->id, change->full_name, change->email);
     add_change(admin, account->id, "name or address changed", &unit);
     if (!str_equal(account->email, change->email))
@@ -115,6 +121,7 @@ enum rc admin_set_account(struct store *store, struct throttle_book *throttle,
     UNINITIALIZED struct store_unit unit;
 
     store_unit_init(&unit);
+    store_expect_account(&unit, before);
     store_update_profile(&unit, before->id, after->full_name, after->email);
     if (!str_equal(before->email, after->email))
         change_email(admin, before, &change, &unit);

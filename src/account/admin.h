@@ -30,14 +30,14 @@ void admin_add_event(const struct admin *admin, struct event event, const char *
                      struct store_unit *unit);
 
 /* Disables an account; its browser sessions end, its grants are the caller's to end (RT-10).
- * RC_NOT_FOUND. */
-enum rc admin_disable(struct store *store, const struct admin *admin,
-                      int64_t account_id) MUST_CHECK;
+ * RC_NOT_FOUND · RC_SPENT it is not as expected any more; NULL: whatever it is. */
+enum rc admin_disable(struct store *store, const struct admin *admin, int64_t account_id,
+                      const struct account *expected) MUST_CHECK;
 
 /* Takes a disabling back, and forgets failures: else the next one would disable it again.
- * RC_NOT_FOUND. */
+ * RC_NOT_FOUND · RC_SPENT as above. */
 enum rc admin_enable(struct store *store, struct throttle_book *throttle, const struct admin *admin,
-                     const struct account *account) MUST_CHECK;
+                     const struct account *account, const struct account *expected) MUST_CHECK;
 
 /* Forgets the failed sign-ins of an account and its wrong codes. */
 enum rc admin_unlock(struct store *store, struct throttle_book *throttle, const struct admin *admin,
@@ -56,8 +56,9 @@ struct admin_account_change {
  *
  * account   as it was read
  *
- * Answers: RC_OK · RC_NOT_FOUND · RC_EXISTS the address is another's · RC_SPENT this is the last
- * administrator who may sign in.  Faults: the store's
+ * Answers: RC_OK · RC_NOT_FOUND · RC_EXISTS the address is another's · RC_REFUSED this is the
+ * last administrator who may sign in · RC_SPENT it was changed since it was read, or is gone.
+ * Faults: the store's
  */
 enum rc admin_change_account(struct store *store, const struct admin *admin,
                              const struct account *account,

@@ -1,5 +1,7 @@
 #include "account/audit.h"
 
+#include <time.h>
+
 #include "account/trail.h"
 #include "store/shared.h"
 
@@ -38,7 +40,10 @@ static enum rc read_query(struct store *store, struct catalog *catalog,
     struct account account;
     enum rc rc = RC_OK;
 
-    *filter = (struct event_filter){ .kind = query->kind, .has_address = query->address != NULL };
+    *filter = (struct event_filter){ .kind = query->kind,
+                                     .has_address = query->address != NULL,
+                                     .since = query->since,
+                                     .until = query->until };
     if (query->address != NULL)
         memcpy(filter->address, query->address, sizeof(filter->address));
     if (query->client.len > 0)
@@ -116,23 +121,73 @@ static enum rc fill_row(struct store *store, const struct event *event, struct a
     return RC_OK;
 }
 
-enum rc audit_list(struct store *store, struct catalog *catalog, const struct audit_query *query,
-                   int64_t before_id, struct arena *arena, struct audit_row *out_rows, size_t max,
-                   size_t *out_count)
+/* ---- the way back ---------------------------------------------------------------------------- */
+
+/* Where what was written until then begins, by halves: ids and times grow together. */
+static enum rc skip_newer(struct store *store, int64_t until, int64_t *before_id)
+{
+    int64_t at = until < INT64_MAX - AUDIT_CLOCK_S ? until + AUDIT_CLOCK_S : INT64_MAX;
+    struct event event;
+    int64_t low = 0;
+    enum rc rc = store_find_event_back(store, *before_id, 0, &event);
+
+    if (rc != RC_OK || event.at <= at)
+        return rc;
+    *before_id = event.id;
+    while (*before_id - low > 1) {
+        int64_t middle = low + (*before_id - low) / 2;
+
+        rc = store_find_event_back(store, middle + 1, 0, &event);
+        if (rc != RC_OK && rc != RC_NOT_FOUND)
+            return rc;
+        if (rc == RC_OK && event.at > at)
+            *before_id = event.id;
+        else
+            low = middle;
+    }
+    return RC_OK;
+}
+
+static bool is_narrow(const struct event_filter *filter)
+{
+    return filter->kind != 0 || filter->account_id != 0 || filter->client_id != 0 ||
+           filter->has_address || filter->since != 0 || filter->until != 0;
+}
+
+/* out_end: the last event that is looked at; its id is 0 where that is the first of all. */
+static enum rc find_end(struct store *store, struct event_filter *filter, struct audit_walk *walk,
+                        struct event *out_end)
+{
+    enum rc rc = RC_OK;
+
+    *out_end = (struct event){ .id = 0 };
+    if (!is_narrow(filter))
+        return RC_OK;
+    if (filter->until != 0)
+        rc = skip_newer(store, filter->until, &walk->before_id);
+    if (rc == RC_OK)
+        rc = store_find_event_back(store, walk->before_id, AUDIT_WALK_COUNT - 1, out_end);
+    if (rc == RC_OK)
+        filter->after_id = out_end->id - 1;
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+static enum rc list_rows(struct store *store, const struct event_filter *filter, int64_t before_id,
+                         struct arena *arena, struct audit_row *out_rows, size_t max,
+                         size_t *out_count)
 {
     __attribute__((cleanup(arena_deinit))) struct arena read = { 0 };
     struct event events[EVENTS_PER_READ];
-    struct event_filter filter;
     size_t total = 0;
     size_t count = 1;
-    enum rc rc = read_query(store, catalog, query, &filter);
+    enum rc rc = RC_OK;
 
     arena_init(&read, (size_t)EVENTS_PER_READ * EVENT_BYTES_MAX);
     while (rc == RC_OK && count > 0 && total < max) {
         size_t left = max - total;
 
         arena_reset(&read);
-        rc = store_search_events(store, &filter, before_id, &read, events,
+        rc = store_search_events(store, filter, before_id, &read, events,
                                  left < EVENTS_PER_READ ? left : EVENTS_PER_READ, &count);
         for (size_t i = 0; rc == RC_OK && i < count; i++) {
             rc = fill_row(store, &events[i], arena, &out_rows[total + i]);
@@ -140,15 +195,93 @@ enum rc audit_list(struct store *store, struct catalog *catalog, const struct au
         }
         total += rc == RC_OK ? count : 0;
     }
+    if (rc == RC_OK)
+        *out_count = total;
+    return rc;
+}
+
+enum rc audit_list(struct store *store, struct catalog *catalog, const struct audit_query *query,
+                   struct audit_walk *walk, struct arena *arena, struct audit_row *out_rows,
+                   size_t max, size_t *out_count)
+{
+    struct event_filter filter;
+    struct event end = { .id = 0 };
+    size_t count = 0;
+    enum rc rc = read_query(store, catalog, query, &filter);
+
+    if (rc == RC_OK)
+        rc = find_end(store, &filter, walk, &end);
+    if (rc == RC_OK)
+        rc = list_rows(store, &filter, walk->before_id, arena, out_rows, max, &count);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
-    *out_count = total;
+    *walk = (struct audit_walk){ .before_id = 0 };
+    if (count == max)
+        walk->before_id = out_rows[max - 1].event.id;
+    else if (end.id > 0 && end.at >= filter.since - AUDIT_CLOCK_S)
+        *walk = (struct audit_walk){ .before_id = end.id, .looked_back_until = end.at };
+    *out_count = count;
     return RC_OK;
+}
+
+/* ---- times ----------------------------------------------------------------------------------- */
+
+enum { TIME_BYTES = sizeof("2026-11-22T06:13:28Z") };
+
+static const char time_format[] = "%Y-%m-%dT%H:%M:%SZ";
+
+static enum rc read_second(struct str text, int64_t *out_at)
+{
+    char bytes[TIME_BYTES];
+    char again[TIME_BYTES];
+    struct tm parts = { 0 };
+    uint64_t seconds;
+    time_t at;
+
+    if (str_parse_u64(text, INT32_MAX * (uint64_t)64, &seconds)) {
+        *out_at = (int64_t)seconds;
+        return RC_OK;
+    }
+    if (text.len != TIME_BYTES - 1)
+        return RC_INVALID;
+    memcpy(bytes, text.at, text.len);
+    bytes[text.len] = '\0';
+    if (strptime(bytes, time_format, &parts) == NULL)
+        return RC_INVALID;
+    at = timegm(&parts);
+    /* timegm has made a time of whatever it was */
+    if (strftime(again, sizeof(again), time_format, &parts) != sizeof(again) - 1 ||
+        strcmp(bytes, again) != 0) /* the 31st of February, and whatever else is no time */
+        return RC_INVALID;
+    *out_at = at;
+    return RC_OK;
+}
+
+enum rc audit_time_read(struct str text, int64_t *out_at)
+{
+    enum { SECOND_BYTES = TIME_BYTES - 2, FRACTION_BYTES_MAX = 9 };
+    char whole[TIME_BYTES];
+    struct buffer second = buffer_over(whole, sizeof(whole));
+    struct str rest;
+
+    if (text.len <= SECOND_BYTES || text.at[SECOND_BYTES] != '.')
+        return read_second(text, out_at);
+    rest = str_from(text, SECOND_BYTES + 1);
+    if (rest.len < 2 || rest.len > FRACTION_BYTES_MAX + 1)
+        return RC_INVALID;
+    for (size_t i = 0; i + 1 < rest.len; i++) {
+        if (rest.at[i] < '0' || rest.at[i] > '9')
+            return RC_INVALID;
+    }
+    buffer_append(&second, text.at, SECOND_BYTES);
+    buffer_append_byte(&second, rest.at[rest.len - 1]);
+    return read_second(buffer_str(&second), out_at);
 }
 
 /* ---- what seals it --------------------------------------------------------------------------- */
 
-/* Their numbers have no gap: the rows before one are those behind a smaller one, turned around. */
+/* Their numbers have no gap: the rows before one are those behind a smaller one, turned around.
+ * Only the first ones may have left. */
 enum rc audit_list_checkpoints(struct store *store, int64_t before_number,
                                struct checkpoint *out_rows, size_t max, size_t *out_count)
 {
@@ -171,6 +304,8 @@ enum rc audit_list_checkpoints(struct store *store, int64_t before_number,
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
     count = rc == RC_OK ? count : 0;
+    while (count > 0 && out_rows[count - 1].number >= end)
+        count--;
     for (size_t i = 0; i < count / 2; i++) {
         struct checkpoint other = out_rows[i];
 

@@ -8,6 +8,8 @@
 #include "store/trail.h"
 
 enum {
+    AUDIT_WALK_COUNT = 20000,      /* events that one call looks at */
+    AUDIT_CLOCK_S = 3600,          /* that clocks were wrong or set back, at most */
     AUDIT_DETAIL_BYTES_MAX = 1024, /* what is shown of a detail */
     /* What a row takes from the arena. */
     AUDIT_ROW_BYTES_MAX = AUDIT_DETAIL_BYTES_MAX + ACCOUNT_NAME_BYTES_MAX + CLIENT_ID_BYTES_MAX + 64
@@ -19,6 +21,7 @@ struct audit_query {
     struct str account;           /* a name */
     struct str client;            /* the id of a client or service */
     const unsigned char *address; /* 16 bytes, as struct http_address; NULL */
+    int64_t since, until;
 };
 
 struct audit_row {
@@ -27,14 +30,27 @@ struct audit_row {
     struct str client;  /* a service's id stands where a client's does */
 };
 
+/* A way back through the trail, a part of it at a time. */
+struct audit_walk {
+    int64_t before_id; /* INT64_MAX: from the newest on; afterwards where it goes on, 0: nowhere */
+    int64_t looked_back_until; /* out: it was broken off at events of that time, for so many were
+                                  looked at; 0: it was not */
+};
+
 /*
- * Newest first, with id < before_id. An account or client that there is not has no events.
+ * Newest first, with id < before_id. An account or client that there is not has no events. At most
+ * AUDIT_WALK_COUNT events are looked at, so that what is rare is found in several calls; times are
+ * found by the order of events, in which they are right but for AUDIT_CLOCK_S.
  *
- * out_count   rows; `max` of them: there may be more
+ * out_count   rows; fewer than `max` where walk->before_id is not 0: it was broken off
  */
 enum rc audit_list(struct store *store, struct catalog *catalog, const struct audit_query *query,
-                   int64_t before_id, struct arena *arena, struct audit_row *out_rows, size_t max,
-                   size_t *out_count) MUST_CHECK;
+                   struct audit_walk *walk, struct arena *arena, struct audit_row *out_rows,
+                   size_t max, size_t *out_count) MUST_CHECK;
+
+/* "2026-11-22T06:13:28Z", or Unix seconds. A fraction of a second, as the log has it, is left out.
+ * RC_INVALID */
+enum rc audit_time_read(struct str text, int64_t *out_at) MUST_CHECK;
 
 /* ---- what seals it --------------------------------------------------------------------------- */
 

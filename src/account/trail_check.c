@@ -118,7 +118,8 @@ static enum rc read_again(struct check *check, struct checkpoint *checkpoint)
     struct checkpoint now;
     enum rc rc = store_list_checkpoints(check->store, checkpoint->number - 1, &now, 1, &count);
 
-    if (rc == RC_OK && count == 1 && now.number == checkpoint->number)
+    /* It may be gone itself: then the first that is there says that events before it are. */
+    if (rc == RC_OK && count == 1 && now.number >= checkpoint->number)
         checkpoint->trimmed_at = now.trimmed_at;
     return rc;
 }
@@ -187,7 +188,8 @@ static enum rc check_checkpoint(struct check *check, struct checkpoint *checkpoi
     long long number = (long long)checkpoint->number;
     enum rc rc;
 
-    if (checkpoint->number != check->before.number + 1)
+    /* Before one without events none is needed: what follows goes on from its digest alone. */
+    if (checkpoint->number != check->before.number + 1 && checkpoint->trimmed_at == 0)
         find(check, "checkpoints %lld to %lld are missing", (long long)check->before.number + 1,
              number - 1);
     if (checkpoint->last_event_id <= check->before.last_event_id)
@@ -295,7 +297,10 @@ static void conclude(struct check *check)
     if (check->head.number == 0 && report->last.number > 0 && report->finding_count == 0)
         find(check, "the sealed head of the trail is missing");
     if (check->expected != NULL && !check->has_seen_expected)
-        find(check, "checkpoint %lld, which was noted, is missing",
+        find(check,
+             check->expected->number < check->trimmed_number
+                 ? "checkpoint %lld, which was noted, was removed with its events: note a newer one"
+                 : "checkpoint %lld, which was noted, is missing",
              (long long)check->expected->number);
     if (check->trimmed_number > check->told_number)
         find(check, "checkpoint %lld says that its events were removed, and no event tells of it",

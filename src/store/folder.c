@@ -46,12 +46,13 @@ static enum rc refuse_open_mode(const char *path, mode_t mode, mode_t allowed,
     return RC_INVALID;
 }
 
-static enum rc report_folder(const char *verb, const char *path, struct buffer *out_error)
+/* Who forgot `sudo -u` is told of it. */
+static enum rc report(const char *verb, const char *path, struct buffer *out_error)
 {
     int error = errno;
 
-    buffer_append_format(out_error, "cannot %s the data folder %s: %s", verb, path,
-                         strerror(error));
+    buffer_append_format(out_error, "cannot %s %s: %s%s", verb, path, strerror(error),
+                         error == EACCES ? "; run this as the user whose data folder it is" : "");
     return error == ENOENT || error == ENOTDIR ? RC_INVALID : RC_UNAVAILABLE;
 }
 
@@ -87,11 +88,11 @@ enum rc folder_check(struct str dir, bool may_make, struct buffer *out_error)
     if (may_make && mkdir(path, 0700) == 0)
         rc = sync_parent(dir, out_error);
     else if (may_make && errno != EEXIST)
-        return report_folder("make", path, out_error);
+        return report("make the data folder", path, out_error);
     if (rc != RC_OK)
         return rc;
     if (stat(path, &status) != 0)
-        return report_folder("open", path, out_error);
+        return report("open the data folder", path, out_error);
     if (!S_ISDIR(status.st_mode)) {
         buffer_append_format(out_error, "%s is not a folder", path);
         return RC_INVALID;
@@ -114,10 +115,8 @@ enum rc folder_file_check(struct str dir, const char *name, bool may_make, struc
         return rc;
     if (may_make) {
         fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0 && errno != EEXIST) {
-            buffer_append_format(out_error, "cannot make %s: %s", path, strerror(errno));
-            return RC_UNAVAILABLE;
-        }
+        if (fd < 0 && errno != EEXIST)
+            return report("make", path, out_error);
         if (fd >= 0) {
             give_to_owner(fd, dir);
             close(fd);
@@ -126,8 +125,7 @@ enum rc folder_file_check(struct str dir, const char *name, bool may_make, struc
     if (lstat(path, &status) != 0) {
         if (errno == ENOENT && !may_make)
             return RC_NOT_FOUND;
-        buffer_append_format(out_error, "cannot open %s: %s", path, strerror(errno));
-        return RC_UNAVAILABLE;
+        return report("open", path, out_error);
     }
     if (!S_ISREG(status.st_mode)) {
         buffer_append_format(out_error, "%s is not a plain file", path);
@@ -161,10 +159,8 @@ enum rc folder_lock(struct str dir, int *out_fd, struct buffer *out_error)
     if (rc != RC_OK)
         return rc;
     fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        buffer_append_format(out_error, "cannot open %s: %s", path, strerror(errno));
-        return RC_UNAVAILABLE;
-    }
+    if (fd < 0)
+        return report("open", path, out_error);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         report_holder(fd, dir, out_error);
         close(fd);

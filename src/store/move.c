@@ -32,8 +32,8 @@ enum rc move_explain(const struct move_end *side, const char *what, const char *
         return rc;
     if (rc_is_fault(rc) && side->session != NULL && side->driver->last_error(side->session).len > 0)
         reason = side->driver->last_error(side->session);
-    buffer_append_format(out_error, "%.*s: cannot %s%s%s: %.*s", STR_ARGS(side->place->words), what,
-                         *table == '\0' ? "" : " ", table, STR_ARGS(reason));
+    buffer_append_format(out_error, "%.*s: cannot %s %s: %.*s", STR_ARGS(side->place->words), what,
+                         table, STR_ARGS(reason));
     return rc;
 }
 

@@ -465,7 +465,7 @@ enum rc store_find_sealed_value(struct store *store, struct str name, struct are
     return rows_find(store, &query, arena, out_sealed);
 }
 
-static enum rc load_event(const struct row *row, struct arena *arena, void *out)
+enum rc load_event(const struct row *row, struct arena *arena, void *out)
 {
     struct event event = {
         .id = row_int(row, 0),
@@ -490,22 +490,5 @@ enum rc store_list_events(struct store *store, int64_t before_id, struct arena *
     const struct query query = page_query(STATEMENT_LIST_EVENTS, load_event, before_id, max);
     const struct page page = { arena, out_rows, sizeof(*out_rows), max };
 
-    return rows_list(store, &query, &page, out_count);
-}
-
-enum rc store_search_events(struct store *store, const struct event_filter *filter,
-                            int64_t before_id, struct arena *arena, struct event *out_rows,
-                            size_t max, size_t *out_count)
-{
-    const struct page page = { arena, out_rows, sizeof(*out_rows), max };
-    struct query query = page_query(STATEMENT_SEARCH_EVENTS, load_event, before_id, max);
-
-    query.params[query.param_count++] = int_param(filter->kind);
-    query.params[query.param_count++] = int_param(filter->account_id);
-    query.params[query.param_count++] = int_param(filter->client_id);
-    query.params[query.param_count++] = int_param(filter->has_address);
-    query.params[query.param_count++] =
-        (struct store_param){ .type = STORE_BLOB,
-                              .bytes = { (const char *)filter->address, sizeof(filter->address) } };
     return rows_list(store, &query, &page, out_count);
 }

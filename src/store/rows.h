@@ -20,7 +20,7 @@ struct query {
     /* Fills the noun; RC_CORRUPT when a column is not what was written. */
     enum rc (*load)(const struct row *row, struct arena *arena, void *out);
     unsigned param_count;
-    struct store_param params[7];
+    struct store_param params[10];
 };
 
 /* Where rows go, one behind the other. */
@@ -50,8 +50,9 @@ enum rc rows_find(struct store *store, const struct query *query, struct arena *
 /* The two columns of a binding: its kind and its thumbprint, which is NULL without one. */
 enum rc row_binding(const struct row *row, unsigned column, struct binding *out_binding) MUST_CHECK;
 
-/* read.c: the columns of every query for grants. */
+/* read.c: the columns of every query for grants; for events. */
 enum rc load_grant(const struct row *row, struct arena *arena, void *out) MUST_CHECK;
+enum rc load_event(const struct row *row, struct arena *arena, void *out) MUST_CHECK;
 
 struct store_param int_param(int64_t number);
 struct store_param text_param(struct str text);

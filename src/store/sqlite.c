@@ -434,8 +434,9 @@ static enum rc report(struct driver_session *session, const char *path, struct b
 
 static int compare_mode(void *context, int column_count, char **values, char **names)
 {
+    (void)column_count; /* it is one, and has a value */
     (void)names;
-    *(bool *)context = column_count == 1 && values[0] != NULL && strcmp(values[0], "wal") == 0;
+    *(bool *)context = strcmp(values[0], "wal") == 0;
     return 0;
 }
 

@@ -103,18 +103,13 @@ enum rc store_start_thread(struct store *store, void *(*thread_main)(void *conte
     return RC_OK;
 }
 
-/* A store that is only looked at may be older than that table. */
 static enum rc read_restored(struct store *store, struct driver_session *session,
                              struct buffer *out_error)
 {
-    enum { FIRST_VERSION = 6 };
     const struct driver *driver = store->driver;
     bool has_row = false;
-    enum rc rc;
+    enum rc rc = driver->query(session, STATEMENT_FIND_RESTORED, NULL, 0);
 
-    if (store->schema_version < FIRST_VERSION)
-        return RC_OK;
-    rc = driver->query(session, STATEMENT_FIND_RESTORED, NULL, 0);
     if (rc == RC_OK)
         rc = driver->next(session, &has_row);
     if (rc == RC_OK && has_row)
@@ -177,6 +172,7 @@ enum rc store_open(const struct store_config *config, struct store **out_store,
                    struct buffer *out_error)
 {
     struct store *store = new_store(config);
+    size_t mark = out_error->len;
     enum rc rc;
 
     if (store == NULL) {
@@ -193,6 +189,8 @@ enum rc store_open(const struct store_config *config, struct store **out_store,
     if (rc == RC_OK)
         rc = feed_start(store, out_error);
     if (rc != RC_OK) {
+        if (out_error->len == mark)
+            buffer_append_format(out_error, "cannot read from the store: %s", rc_words(rc));
         store_close(store);
         return rc;
     }

@@ -177,9 +177,10 @@ void store_update_service(struct store_unit *unit, const struct service *service
 void store_update_client(struct store_unit *unit, const struct client *client);
 
 /* Changes nothing; RC_SPENT when it is no longer as it was read, or gone: before an update of what
- * was read a while ago, which would else undo what others changed meanwhile. */
+ * was read a while ago. Of an account: its names, address, role and whether it is disabled. */
 void store_expect_service(struct store_unit *unit, const struct service *service);
 void store_expect_client(struct store_unit *unit, const struct client *client);
+void store_expect_account(struct store_unit *unit, const struct account *account);
 
 /* Full name and e-mail, which its owner may change, and nothing else of the account; RC_NOT_FOUND.
  * Another e-mail address than the one before is not verified.
@@ -191,8 +192,8 @@ void store_update_profile(struct store_unit *unit, int64_t account_id, struct st
  * already, whatever the case of its letters. One conditional update decides. */
 void store_verify_email(struct store_unit *unit, int64_t account_id, struct str email, int64_t at);
 
-/* Makes an account an administrator's, or nobody's special any more: RC_SPENT when no other is left
- * who may sign in, RC_NOT_FOUND. One conditional update decides. */
+/* Makes an account an administrator's, or nobody's special: RC_REFUSED when no other one may sign
+ * in, RC_NOT_FOUND. One conditional update decides. */
 void store_set_admin(struct store_unit *unit, int64_t account_id, bool is_admin);
 
 /* Disables an account and leaves everything else of it as it is by then; its browser sessions end.
@@ -200,8 +201,7 @@ void store_set_admin(struct store_unit *unit, int64_t account_id, bool is_admin)
 void store_disable_account(struct store_unit *unit, int64_t account_id);
 void store_enable_account(struct store_unit *unit, int64_t account_id);
 
-/* Replaces a password hash, whatever it is by then; the account's browser sessions end;
- * RC_NOT_FOUND. */
+/* Replaces a password hash, whatever it is; the account's browser sessions end. RC_NOT_FOUND. */
 void store_set_password_hash(struct store_unit *unit, int64_t account_id, struct str hash);
 
 /* Changes nothing; RC_NOT_FOUND when the account is disabled or has another password hash by the
@@ -547,20 +547,6 @@ enum rc store_list_grants_of_service(struct store *store, struct str service_id,
 /* Newest first, with id < before_id. */
 enum rc store_list_events(struct store *store, int64_t before_id, struct arena *arena,
                           struct event *out_rows, size_t max, size_t *out_count) MUST_CHECK;
-
-/* Which events: all that a zero says nothing of. */
-struct event_filter {
-    enum event_kind kind;
-    int64_t account_id;
-    int64_t client_id;
-    bool has_address;
-    unsigned char address[16];
-};
-
-/* The same, of those alone. */
-enum rc store_search_events(struct store *store, const struct event_filter *filter,
-                            int64_t before_id, struct arena *arena, struct event *out_rows,
-                            size_t max, size_t *out_count) MUST_CHECK;
 
 /* ---- the change feed ------------------------------------------------------------------------ */
 

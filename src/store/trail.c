@@ -50,6 +50,14 @@ void store_trim_events(struct store_unit *unit, int64_t last_event_id)
     step_int(step, STORE_TRIM_ROW_COUNT);
 }
 
+void store_drop_checkpoints(struct store_unit *unit, int64_t number)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_DROP_CHECKPOINTS, RC_OK);
+
+    step_int(step, number);
+    step_int(step, STORE_TRIM_ROW_COUNT);
+}
+
 void store_put_sealed_value(struct store_unit *unit, struct str name, struct str sealed)
 {
     struct store_step *step = unit_add(unit, STATEMENT_PUT_SEALED_VALUE, RC_OK);
@@ -140,4 +148,40 @@ enum rc store_find_old_checkpoint(struct store *store, int64_t at,
     };
 
     return rows_find(store, &query, NULL, out_checkpoint);
+}
+
+enum rc store_search_events(struct store *store, const struct event_filter *filter,
+                            int64_t before_id, struct arena *arena, struct event *out_rows,
+                            size_t max, size_t *out_count)
+{
+    const struct page page = { arena, out_rows, sizeof(*out_rows), max };
+    struct query query = page_query(STATEMENT_SEARCH_EVENTS, load_event, before_id, max);
+
+    query.params[query.param_count++] = int_param(filter->kind);
+    query.params[query.param_count++] = int_param(filter->account_id);
+    query.params[query.param_count++] = int_param(filter->client_id);
+    query.params[query.param_count++] = int_param(filter->has_address);
+    query.params[query.param_count++] =
+        (struct store_param){ .type = STORE_BLOB,
+                              .bytes = { (const char *)filter->address, sizeof(filter->address) } };
+    query.params[query.param_count++] = int_param(filter->after_id);
+    query.params[query.param_count++] = int_param(filter->since);
+    query.params[query.param_count++] = int_param(filter->until == 0 ? INT64_MAX : filter->until);
+    return rows_list(store, &query, &page, out_count);
+}
+
+static enum rc load_event_back(const struct row *row, struct arena *arena, void *out)
+{
+    (void)arena;
+    *(struct event *)out = (struct event){ .id = row_int(row, 0), .at = row_int(row, 1) };
+    return RC_OK;
+}
+
+enum rc store_find_event_back(struct store *store, int64_t before_id, size_t count,
+                              struct event *out_event)
+{
+    const struct query query =
+        page_query(STATEMENT_FIND_EVENT_BACK, load_event_back, before_id, count);
+
+    return rows_find(store, &query, NULL, out_event);
 }

@@ -14,7 +14,7 @@
 enum { TRAIL_KEY_BYTES = 32, TRAIL_SIGNATURE_BYTES = 64 };
 
 struct checkpoint {
-    int64_t number; /* 1 and up */
+    int64_t number; /* 1 and up, without gaps; the first ones leave some time after their events */
     int64_t last_event_id;
     int64_t event_count; /* that it covers */
     int64_t at;
@@ -64,6 +64,10 @@ void store_trim_checkpoints(struct store_unit *unit, int64_t number, int64_t at)
 enum { STORE_TRIM_ROW_COUNT = 200 };
 void store_trim_events(struct store_unit *unit, int64_t last_event_id);
 
+/* Removes at most STORE_TRIM_ROW_COUNT checkpoints before this one whose events leave, the oldest
+ * first. This one stays: the next one's digest goes on from it. */
+void store_drop_checkpoints(struct store_unit *unit, int64_t number);
+
 /* A named value, sealed by the caller, in the place of the one before. */
 void store_put_sealed_value(struct store_unit *unit, struct str name, struct str sealed);
 
@@ -73,6 +77,28 @@ void store_put_sealed_value(struct store_unit *unit, struct str name, struct str
 enum rc store_list_trail(struct store *store, int64_t after_id, int64_t last_id,
                          struct arena *arena, struct trail_event *out_rows, size_t max,
                          size_t *out_count) MUST_CHECK;
+
+/* Which events: all that a zero says nothing of. */
+struct event_filter {
+    enum event_kind kind;
+    int64_t account_id;
+    int64_t client_id;
+    bool has_address;
+    unsigned char address[16];
+    int64_t since, until; /* 0: from the beginning, to the end */
+    int64_t after_id;     /* they have a greater id */
+};
+
+/* Those alone, newest first, with id < before_id. Every event in between is looked at: whoever asks
+ * for few of many bounds them by after_id. */
+enum rc store_search_events(struct store *store, const struct event_filter *filter,
+                            int64_t before_id, struct arena *arena, struct event *out_rows,
+                            size_t max, size_t *out_count) MUST_CHECK;
+
+/* Number and time of the event that `count` others stand between it and before_id; RC_NOT_FOUND:
+ * there are not so many. */
+enum rc store_find_event_back(struct store *store, int64_t before_id, size_t count,
+                              struct event *out_event) MUST_CHECK;
 
 /* In order of number, with number > after_number. */
 enum rc store_list_checkpoints(struct store *store, int64_t after_number,

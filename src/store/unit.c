@@ -159,9 +159,20 @@ void store_update_profile(struct store_unit *unit, int64_t account_id, struct st
     unit_change(unit, CHANGE_ACCOUNT, account_id);
 }
 
+void store_expect_account(struct store_unit *unit, const struct account *account)
+{
+    struct store_step *step = unit_add(unit, STATEMENT_EXPECT_ACCOUNT, RC_SPENT);
+
+    step_int(step, account->id);
+    step_text(step, account->full_name);
+    step_text(step, account->email);
+    step_int(step, account->is_admin);
+    step_int(step, account->is_disabled);
+}
+
 void store_set_admin(struct store_unit *unit, int64_t account_id, bool is_admin)
 {
-    struct store_step *step = unit_add(unit, STATEMENT_SET_ADMIN, RC_SPENT);
+    struct store_step *step = unit_add(unit, STATEMENT_SET_ADMIN, RC_REFUSED);
 
     step->reason = STATEMENT_FIND_ACCOUNT;
     step_int(step, account_id);

@@ -54,9 +54,11 @@ static enum rc answer_post(struct page_call *page, const struct account *account
     rc = save(page, account, &change);
     if (rc == RC_EXISTS)
         refuse(page, "email", page_say(PAGE_TEXT_EMAIL_TAKEN), &values->email_error);
-    else if (rc == RC_SPENT)
+    else if (rc == RC_REFUSED)
         page_add_error(page, "is-admin", page_say(PAGE_TEXT_ADMIN_LAST_REFUSED));
-    if (rc == RC_EXISTS || rc == RC_SPENT)
+    else if (rc == RC_SPENT)
+        page_add_error(page, "full-name", page_say(PAGE_TEXT_REGISTRY_CHANGED_MEANWHILE));
+    if (rc == RC_EXISTS || rc == RC_REFUSED || rc == RC_SPENT)
         return show(page, values);
     if (rc == RC_OK)
         page_redirect_notice(page,

@@ -351,13 +351,14 @@ static enum rc revoke_tokens(struct page_call *page, const struct admin *admin,
 static enum rc disable(struct page_call *page, const struct admin *admin,
                        const struct account *account)
 {
-    return admin_act_disable_account(page->call, admin, account->id);
+    return admin_act_disable_account(page->call, admin, account->id, NULL);
 }
 
 static enum rc enable(struct page_call *page, const struct admin *admin,
                       const struct account *account)
 {
-    return admin_enable(store_of(page), page->call->oauth.oauth->door->throttle, admin, account);
+    return admin_enable(store_of(page), page->call->oauth.oauth->door->throttle, admin, account,
+                        NULL);
 }
 
 static enum rc unlock(struct page_call *page, const struct admin *admin,

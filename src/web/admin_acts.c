@@ -10,14 +10,14 @@ enum rc admin_act_end_grants(struct web_call *call, const struct admin *admin,
 }
 
 enum rc admin_act_disable_account(struct web_call *call, const struct admin *admin,
-                                  int64_t account_id)
+                                  int64_t account_id, const struct account *expected)
 {
     const struct grants_filter filter = { .account_id = account_id };
     struct logout logout;
     enum rc rc = logout_note(&call->oauth, account_id, 0, 0, &logout);
 
     if (rc == RC_OK)
-        rc = admin_disable(call->oauth.oauth->store, admin, account_id);
+        rc = admin_disable(call->oauth.oauth->store, admin, account_id, expected);
     if (rc == RC_OK)
         rc = logout_finish(&call->oauth, &logout);
     return rc == RC_OK ? admin_act_end_grants(call, admin, &filter) : rc; /* RT-10 */
@@ -37,9 +37,10 @@ enum rc admin_act_reset_factors(struct web_call *call, const struct admin *admin
     const struct act_note note = { .detail = admin_detail(admin, "second factors removed"),
                                    .now = admin->now,
                                    .notice = notice };
-    enum rc rc = factor_remove_all(call->oauth.oauth->store, account_id, &note);
+    /* First, while it is known which there are: their clients are told, their grants end. */
+    enum rc rc = admin_act_end_sessions(call, admin, browser, account_id);
 
-    return rc == RC_OK ? admin_act_end_sessions(call, admin, browser, account_id) : rc;
+    return rc == RC_OK ? factor_remove_all(call->oauth.oauth->store, account_id, &note) : rc;
 }
 
 enum rc admin_act_disable_service(struct web_call *call, const struct registry_desk *desk,

@@ -18,9 +18,10 @@
 enum rc admin_act_end_grants(struct web_call *call, const struct admin *admin,
                              const struct grants_filter *filter) MUST_CHECK;
 
-/* No sign-in any more; sessions, grants and tokens end, and the clients are told. RC_NOT_FOUND. */
+/* No sign-in any more; sessions, grants and tokens end, and the clients are told. RC_NOT_FOUND ·
+ * RC_SPENT it is not as expected any more; NULL: whatever it is. */
 enum rc admin_act_disable_account(struct web_call *call, const struct admin *admin,
-                                  int64_t account_id) MUST_CHECK;
+                                  int64_t account_id, const struct account *expected) MUST_CHECK;
 
 /* Ends all sessions of an account, and tells the clients. */
 enum rc admin_act_end_sessions(struct web_call *call, const struct admin *admin,

@@ -79,10 +79,11 @@ static enum rc show_events(struct page_call *page, const struct audit_query *que
     struct page_admin_events_events *shown =
         arena_alloc(oauth->arena, EVENTS_PER_PAGE * sizeof(*shown));
     int64_t before_id = page_list_begin(page, list_kind);
+    struct audit_walk walk = { .before_id = before_id };
     enum rc rc;
 
     arena_init(&arena, (size_t)EVENTS_PER_PAGE * AUDIT_ROW_BYTES_MAX);
-    rc = audit_list(oauth->oauth->store, oauth->oauth->catalog, query, before_id, &arena, rows,
+    rc = audit_list(oauth->oauth->store, oauth->oauth->catalog, query, &walk, &arena, rows,
                     EVENTS_PER_PAGE, &values->events_count);
     if (rc == RC_OK)
         rc = fill_seal(page, values);
@@ -91,8 +92,9 @@ static enum rc show_events(struct page_call *page, const struct audit_query *que
     for (size_t i = 0; i < values->events_count; i++)
         shown[i] = row_of(page, &rows[i]);
     values->events = shown;
-    if (values->events_count == EVENTS_PER_PAGE)
-        values->older = page_handle_seal(page, list_kind, rows[EVENTS_PER_PAGE - 1].event.id);
+    values->looked_back_until = walk.looked_back_until;
+    if (walk.before_id != 0)
+        values->older = page_handle_seal(page, list_kind, walk.before_id);
     if (before_id != INT64_MAX) /* back to where the list begins */
         values->newer = STR("all");
     page_admin_events_render(values, page->language, page_begin(page, 200));

@@ -218,12 +218,16 @@ static enum rc change_texts(struct api_admin *api, const struct account *before,
 static enum rc change_state(struct api_admin *api, const struct account *before,
                             const struct account *after)
 {
+    struct account expected = *after; /* its texts are written by now */
+
+    expected.is_disabled = before->is_disabled;
     /* Also where it is already: a fault may have left grants that had not ended yet. */
     if (after->is_disabled && json_find(api->body, STR("disabled")) != NULL)
-        return admin_act_disable_account(api->call, &api->admin, before->id);
+        return admin_act_disable_account(api->call, &api->admin, before->id, &expected);
     if (before->is_disabled == after->is_disabled)
         return RC_OK;
-    return admin_enable(api->store, api->call->oauth.oauth->door->throttle, &api->admin, before);
+    return admin_enable(api->store, api->call->oauth.oauth->door->throttle, &api->admin, before,
+                        &expected);
 }
 
 static enum rc change_password(struct api_admin *api, const struct account *account,
@@ -261,12 +265,14 @@ static enum rc change(struct api_admin *api, const struct account *before,
 
     if (rc == RC_EXISTS)
         return refuse_email(api);
-    if (rc == RC_SPENT)
+    if (rc == RC_REFUSED)
         return api_answer_conflict(api, "this is the last administrator who may sign in");
     if (rc == RC_OK && password != NULL)
         rc = change_password(api, after, password);
     if (rc == RC_OK)
         rc = change_state(api, before, after);
+    if (rc == RC_SPENT)
+        return api_answer_overtaken(api);
     if (rc == RC_NOT_FOUND)
         return api_answer_missing(api);
     return rc == RC_OK ? answer(api, 200, before->id) : rc;

@@ -160,6 +160,14 @@ enum rc api_answer(struct api_admin *api, int status, api_format *format, const 
     return RC_OK;
 }
 
+/* RFC 9110 8.8.3.2: strong comparison, so that W/"…" names nothing. */
+static bool names_etag(struct str value, struct str etag)
+{
+    const char *at = memmem(value.at, value.len, etag.at, etag.len);
+
+    return at != NULL && (at == value.at || at[-1] != '/');
+}
+
 /* RFC 9110 13.1.1 */
 bool api_is_match(struct api_admin *api, api_format *format, const void *noun)
 {
@@ -175,7 +183,7 @@ bool api_is_match(struct api_admin *api, api_format *format, const void *noun)
     is_match = format(api, noun, &json) == RC_OK && !body->overflow;
     etag = etag_of(api, buffer_str(body));
     http_reset_response(api->call->exchange);
-    is_match = is_match && memmem(header->value.at, header->value.len, etag.at, etag.len) != NULL;
+    is_match = is_match && names_etag(header->value, etag);
     if (!is_match)
         api_answer_problem(api->call, 412, STR("changed_meanwhile"),
                            STR("it is not what If-Match names: read it again"));

@@ -158,7 +158,8 @@ struct api_list {
     const char *kind;  /* of its places */
     int64_t before_id; /* INT64_MAX: from the beginning */
     size_t limit;
-    int64_t next_id; /* of the row where it goes on; 0: this was the last page */
+    int64_t next_id;           /* of the row where it goes on; 0: this was the last page */
+    int64_t looked_back_until; /* of a search that goes on where there may be more; 0: none */
 };
 
 /* Reads the query: limit, after and the filters that `filters` names. False: the answer is written.

@@ -186,6 +186,8 @@ static void end_list(struct api_admin *api, const struct api_list *list, struct 
 
     json_end_array(json);
     api_member_text(json, "next", link);
+    if (list->looked_back_until != 0)
+        json_member_number(json, STR("looked_back_until"), list->looked_back_until);
     json_end_object(json);
     if (link.len > 0) /* RFC 8288 3 */
         http_add_header(api->call->exchange, STR("Link"),
@@ -222,6 +224,7 @@ enum rc api_list_answer(struct api_admin *api, struct api_list *list, api_format
         body->len = len; /* the others go to the next page */
         body->overflow = false;
         json = before;
+        list->looked_back_until = 0;
         memcpy(&list->next_id, row - row_bytes + id_offset, sizeof(list->next_id));
         break;
     }

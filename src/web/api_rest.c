@@ -80,18 +80,31 @@ static bool read_kind(struct api_admin *api, enum event_kind *out_kind)
     return true;
 }
 
+/* False: the answer is written. */
+static bool read_time(struct api_admin *api, const char *name, int64_t *out_at)
+{
+    struct str text = api_filter(api, str_of(name));
+
+    if (text.len == 0 || audit_time_read(text, out_at) == RC_OK)
+        return true;
+    api_answer_problem(api->call, 400, STR("invalid_request"),
+                       STR("a time is Unix seconds, or as 2026-11-22T06:13:28Z"));
+    return false;
+}
+
 static enum rc list_events(struct api_admin *api)
 {
     enum { MAX = API_ROW_COUNT_MAX + 1 };
     struct audit_row *found = arena_alloc(&api->arena, MAX * sizeof(*found));
     struct audit_query query = { .kind = 0 };
     struct http_address address;
+    struct audit_walk walk;
     struct api_list page;
     struct str from;
     size_t count;
     enum rc rc;
 
-    if (!api_list_begin(api, "events", STR("kind account client address"), &page))
+    if (!api_list_begin(api, "events", STR("kind account client address since until"), &page))
         return RC_OK;
     query.account = api_filter(api, STR("account"));
     query.client = api_filter(api, STR("client"));
@@ -103,11 +116,19 @@ static enum rc list_events(struct api_admin *api)
     }
     if (from.len > 0)
         query.address = address.bytes;
-    rc = audit_list(api->store, api->call->oauth.oauth->catalog, &query, page.before_id,
-                    &api->arena, found, page.limit + 1, &count);
-    return rc == RC_OK ? api_list_answer(api, &page, format_event, found, sizeof(*found), count,
-                                         offsetof(struct audit_row, event.id))
-                       : rc;
+    if (!read_time(api, "since", &query.since) || !read_time(api, "until", &query.until))
+        return RC_OK;
+    walk.before_id = page.before_id;
+    rc = audit_list(api->store, api->call->oauth.oauth->catalog, &query, &walk, &api->arena, found,
+                    page.limit + 1, &count);
+    if (rc != RC_OK)
+        return rc;
+    if (count <= page.limit) {
+        page.next_id = walk.before_id;
+        page.looked_back_until = walk.looked_back_until;
+    }
+    return api_list_answer(api, &page, format_event, found, sizeof(*found), count,
+                           offsetof(struct audit_row, event.id));
 }
 
 const struct api_resource api_events_resource = { .get = list_events };

@@ -239,6 +239,11 @@ static struct str host_of(const struct api_admin *api)
     return root;
 }
 
+static enum rc answer_full(struct api_admin *api)
+{
+    return api_answer_conflict(api, "there are as many second factors as there may be");
+}
+
 /* The URI holds the key: it is shown this once. */
 static enum rc enrol(struct api_admin *api, const struct account *account, struct str issuer,
                      struct str name)
@@ -250,16 +255,23 @@ static enum rc enrol(struct api_admin *api, const struct account *account, struc
     struct buffer uri =
         buffer_over(arena_alloc(&api->arena, FACTOR_URI_BYTES_MAX), FACTOR_URI_BYTES_MAX);
     struct json_out json = json_out_over(&api->call->exchange->response.body);
-    enum rc rc = api_tell(api, account, NEWS_FACTOR_ADDED, name, &letter);
+    struct factor factors[FACTOR_COUNT_MAX];
+    size_t count;
+    enum rc rc = profile_list_factors(api->store, account->id, &api->arena, factors, &count);
 
+    if (rc == RC_OK && count >= FACTOR_COUNT_MAX)
+        return answer_full(api);
+    if (rc == RC_OK)
+        rc = api_tell(api, account, NEWS_FACTOR_ADDED, name, &letter);
     note.notice = letter.row;
+    /* First, while it is known which there are: their clients are told, their grants end. */
+    if (rc == RC_OK)
+        rc = admin_act_end_sessions(api->call, &api->admin, &browser, account->id);
     if (rc == RC_OK)
         rc = factor_enrol_totp(&api->call->oauth.oauth->door->factor_keys, api->store, account,
                                issuer, name, &note, &uri);
     if (rc == RC_EXISTS)
-        return api_answer_conflict(api, "there are as many second factors as there may be");
-    if (rc == RC_OK)
-        rc = admin_act_end_sessions(api->call, &api->admin, &browser, account->id);
+        return answer_full(api);
     if (rc != RC_OK)
         return rc;
     ASSERT(!uri.overflow);
@@ -324,11 +336,9 @@ static enum rc remove_one(struct api_admin *api, const struct account *account,
     enum rc rc = api_tell(api, account, NEWS_FACTOR_REMOVED, factor->name, &letter);
 
     removal.notice = letter.row;
-    if (rc == RC_OK)
-        rc = factor_remove(api->store, &removal, api->admin.now);
-    return rc == RC_OK
-               ? admin_act_end_sessions(api->call, &api->admin, &browser, account->id) /* SE-06 */
-               : rc;
+    if (rc == RC_OK) /* SE-06; first, as for a new one */
+        rc = admin_act_end_sessions(api->call, &api->admin, &browser, account->id);
+    return rc == RC_OK ? factor_remove(api->store, &removal, api->admin.now) : rc;
 }
 
 /* With the last one the recovery codes go: alone they would be a second password. */

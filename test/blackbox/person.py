@@ -103,7 +103,7 @@ class Page(html.parser.HTMLParser):
 class Person:
     """One browser: its cookies, and the page that it shows."""
 
-    host = "127.0.0.1"  # as its forms say where they come from
+    scheme, host = "http", "127.0.0.1"  # as its forms say where they come from
 
     def __init__(self, server, headers=(), source=None):
         self.server, self.headers, self.source = server, list(headers), source
@@ -124,7 +124,7 @@ class Person:
                 headers.append(("Cookie", pairs))
             if method == "POST":
                 headers += [("Content-Type", "application/x-www-form-urlencoded"),
-                            ("Origin", f"http://{self.host}:{self.server.port}"),
+                            ("Origin", f"{self.scheme}://{self.host}:{self.server.port}"),
                             ("Sec-Fetch-Site", "same-origin")]
             self.answer = self.server.request(method, path, body, headers, source=self.source)
             self.path = path

@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 import subprocess
+import time
 import urllib.parse
 
 import pytest
@@ -235,6 +236,11 @@ def test_account_from_its_making_to_its_end(jeton, robot, name):
     assert robot("DELETE", place + "/sessions").status == 204
     assert pages_of(robot, place + "/sessions") == []
     assert person.open("/account").path.startswith("/sign-in")
+    # RFC 9110 8.8.3.2: a weak one is never the same.
+    now = robot("GET", place).header("ETag")
+    problem(robot("PATCH", place, {"admin": False}, If_Match="W/" + now), 412,
+            "changed_meanwhile")
+    assert robot("PATCH", place, {"admin": False}, If_Match=f'"other", {now}').status == 200
 
     second = "the second password of this one 5"
     jeton.secrets.add(second)
@@ -293,6 +299,30 @@ def test_a_known_address_is_one_account_s(jeton, robot, name):
     assert "the address is another account's" in told.err
     assert name + "2" not in jeton.cli("user", "list").out
     good(robot("POST", "/accounts", {**again, "email": "2" + email}), 201)
+
+
+def test_nobody_undoes_what_another_changes_at_the_same_time(jeton, robot, name):
+    made = robot("POST", "/accounts", {"name": name, "password": "a password of many races 7"})
+    place = made.header("Location")[len(ROOT):]
+    etag = made.header("ETag")
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(
+            lambda number: robot("PATCH", place, {"full_name": f"Racer {number}"}, If_Match=etag),
+            range(12)))
+    assert sorted(answer.status for answer in answers) == [200] + [412] * 11
+    # Without a tag: what was answered 200 is there, whoever wrote another member meanwhile.
+    for number in range(6):
+        wanted = {"full_name": f"Full {number}", "email": f"{name}{number}@mail.example",
+                  "disabled": number % 2 == 0, "admin": number % 3 == 0}
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            done = list(pool.map(lambda member: (member, robot("PATCH", place, dict([member]))),
+                                 wanted.items()))
+        now = good(robot("GET", place))
+        for (member, value), answer in done:
+            if answer.status == 200:
+                assert now[member] == value, member
+            else:
+                problem(answer, 409, "changed_meanwhile")
 
 
 def test_list_goes_on_while_others_come(jeton, robot):
@@ -424,6 +454,38 @@ def test_events_are_filtered(robot):
     assert pages_of(robot, "/events?account=nobody") == []
     problem(robot("GET", "/events?kind=unknown"), 400, "invalid_request")
     problem(robot("GET", "/events?address=x"), 400, "invalid_request")
+
+
+def test_events_of_a_time(robot, name):
+    made = good(robot("POST", "/accounts", {"name": name, "password": "long enough for one 1"}),
+                201)
+    mine = f"/events?account={name}"
+    [event] = pages_of(robot, mine)
+    at, text = event["at"], time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event["at"]))
+    assert made["created_at"] <= at
+    for wanted in (f"&since={at}", f"&until={at}", f"&since={text}&until={text}",
+                   f"&since={at - 5}&until={at + 5}"):
+        assert pages_of(robot, mine + wanted) == [event], wanted
+    for wanted in (f"&since={at + 1}", f"&until={at - 1}", "&until=1", f"&since={at + 9}&until=9"):
+        assert pages_of(robot, mine + wanted) == [], wanted
+    for wrong in ("since=yesterday", "until=2026-02-31T00:00:00Z", "since=-1"):
+        problem(robot("GET", "/events?" + wrong), 400, "invalid_request")
+
+
+def test_one_of_many_changes_at_once_wins(robot, name):
+    """RFC 9110 13.1.1: what If-Match names is compared and changed in one."""
+    shown = robot("POST", "/accounts", {"name": name, "password": "long enough for one 1"})
+    place = f"/accounts/{good(shown, 201)['id']}"
+    for kind in ("full_name", "disabled", "full_name"):
+        tag = robot("GET", place).header("ETag")
+        values = [{"full_name": f"Number {kind} {n} {tag}"} if kind == "full_name"
+                  else {"disabled": True} for n in range(16)]
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda value: robot("PATCH", place, value, If_Match=tag),
+                                    values))
+        assert sorted(answer.status for answer in answers) == [200] + 15 * [412], answers
+        won = next(answer for answer in answers if answer.status == 200)
+        assert good(robot("GET", place)) == won.json
 
 
 def test_keys_follow_one_another(jeton, robot):

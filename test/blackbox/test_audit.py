@@ -132,26 +132,27 @@ CHANGES = [
 ]
 
 
+def changed(server, statement):
+    """What is found wrong with a trail that somebody changed; it is as it was afterwards."""
+    kept = ("event", "checkpoint", "sealed_value")
+    for table in kept:
+        server.query(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}")
+    server.query(statement)
+    try:
+        return verify(server, status=1).err
+    finally:
+        for table in kept:
+            server.query(f"DELETE FROM {table}")
+            server.query(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+            server.query(f"DROP TABLE kept_{table}")
+
+
 @pytest.mark.parametrize("change", range(len(CHANGES)))
 def test_ad_every_change_is_found(sealed, change):
     """In each column; removed, swapped, added; the tail cut, with its checkpoints and without."""
     statement, words = CHANGES[change]
-    kept = ("event", "checkpoint", "sealed_value")
     statement = statement.replace("ADDRESS", blob("ff" * 16)).replace("EMPTY", blob(""))
-    for table in kept:
-        sealed.query(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}")
-    sealed.query(statement)
-    try:
-        done = verify(sealed, status=1 if words else None)
-    finally:
-        for table in kept:
-            sealed.query(f"DELETE FROM {table}")
-            sealed.query(f"INSERT INTO {table} SELECT * FROM kept_{table}")
-            sealed.query(f"DROP TABLE kept_{table}")
-    if words:
-        assert words in done.err, done
-    else:
-        assert done.status == 1 and "checkpoint " in done.err, done
+    assert (words or "checkpoint ") in changed(sealed, statement)
 
 
 def test_ad_a_checkpoint_of_another_key_is_found(sealed, new_server):
@@ -244,7 +245,10 @@ def test_ad_an_export_is_checked_with_the_public_key_alone(sealed, tmp_path):
     noted = CHECKED.match(verify(sealed).out).group(4)
     check(text, 0, "--public-key", key, "--checkpoint", noted)
     cut = "".join(rows[:point + 1])
-    assert check(cut, 0).out.startswith("checked")
+    assert "only --checkpoint shows whether the end was cut off" in check(cut, 0).out
+    assert "cut off" not in check(text, 0, "--public-key", key, "--checkpoint", noted).out
+    plain = sealed.cli("audit", "export", "--oldest-first").out
+    assert "export with --with-checkpoints" in check(plain, 1).err
     assert "is missing" in check(cut, 1, "--public-key", key, "--checkpoint", noted).err
     check(text, 2, "--public-key", "12")
     sealed.cli("audit", "verify", "--file", str(path), data=False, status=2)
@@ -325,27 +329,49 @@ def test_ad_old_events_leave_and_an_event_says_so(faked_time):
     server, _ = faked_time
     server.args = ["--audit-retention", "2"]
     seal(server)
+    noted = CHECKED.match(verify(server).out).group(4)
+    seal(server)
     write_events(server)
     server.restart()
     events = [line["id"] for line in trail(server)]
-    verify(server)
+    verify(server, "--checkpoint", noted)
     server.stop()
+    assert number(server, "SELECT count(*) FROM checkpoint") > 2
     del server.env["FAKETIME_TIMESTAMP_FILE"]  # the server's cage would not let it be read
     server.env["FAKETIME"] = "+3d"
     server.start()
     wait_until(lambda: not set(events) & {line["id"] for line in trail(server)}, 30,
                "old events leave")
+    # One is kept: the next one goes on from its digest.
+    wait_until(lambda: number(server, "SELECT count(*) FROM checkpoint WHERE trimmed_at > 0") == 1,
+               30, "their checkpoints leave")
+    seal(server)
     wait_until(lambda: covered(server), 30, "their removal is sealed")
     done = verify(server)
     assert "were removed as configured" in done.out and done.err == ""
     assert [line for line in trail(server) if line["event"] == "audit_trimmed"]
     server.stop()
+    assert "was removed with its events" in verify(server, "--checkpoint", noted, status=1).err
+    last = CHECKED.match(verify(server).out)
+    verify(server, "--checkpoint", last.group(4))
+    count, first = server.query("SELECT count(*), min(number) FROM checkpoint")[0]
+    assert int(last.group(2)) == int(count) > 1 < int(first) == int(last.group(3)) - int(count) + 1
     key = server.cli("audit", "key").out.strip()
     path = server.folder / "trail.jsonl"
     path.write_text(server.cli("audit", "export", "--with-checkpoints").out)
-    server.cli("audit", "verify", "--file", str(path), "--public-key", key, data=False)
-    server.query("DELETE FROM event WHERE kind = 24")
-    assert "no event tells of it" in verify(server, status=1).err
+    done = server.cli("audit", "verify", "--file", str(path), "--public-key", key, data=False)
+    assert f" events in {count} checkpoints, last {last.group(3)} at" in done.out
+    of_first = f"(SELECT last_event_id FROM checkpoint WHERE number = {first})"
+    for statement, words in (
+            (f"UPDATE event SET detail = 'x' WHERE id = (SELECT min(id) FROM event WHERE id >"
+             f" {of_first})", "an event was changed"),
+            (f"DELETE FROM event WHERE id = (SELECT min(id) FROM event WHERE id > {of_first})",
+             "events were removed"),
+            (f"DELETE FROM checkpoint WHERE number = {first}",
+             f"checkpoints 1 to {first} are missing"),
+            (f"DELETE FROM checkpoint WHERE number = {LAST}", "the end was cut off"),
+            ("DELETE FROM event WHERE kind = 24", "no event tells of it")):
+        assert words in changed(server, statement), statement
 
 
 def trail(server):

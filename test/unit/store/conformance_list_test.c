@@ -2,6 +2,8 @@
  * counts, the newest link; on whichever engine the fixture opens. */
 #include "people.h"
 
+#include "store/trail.h"
+
 static void test_permanents_are_listed_upwards(void **state)
 {
     struct fixture *fixture = *state;
@@ -110,9 +112,60 @@ static void test_newest_link_of_an_account(void **state)
 
 #define ON_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup_open, fixture_teardown)
 
+static void test_events_are_searched_within_bounds(void **state)
+{
+    struct fixture *fixture = *state;
+    struct event_filter filter = { .since = 20, .until = 30 };
+    struct event found[4], back;
+    size_t count;
+
+    for (int64_t at = 10; at <= 40; at += 10) {
+        const struct event event = { .at = at, .kind = EVENT_SIGNED_IN };
+
+        assert_int_equal(COMMIT_ONE(fixture, store_insert_event, &event), RC_OK);
+    }
+    assert_int_equal(
+        store_search_events(fixture->store, &filter, INT64_MAX, &fixture->arena, found, 4, &count),
+        RC_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(found[0].at, 30);
+    assert_int_equal(found[1].at, 20);
+    filter = (struct event_filter){ .after_id = found[1].id };
+    assert_int_equal(
+        store_search_events(fixture->store, &filter, INT64_MAX, &fixture->arena, found, 4, &count),
+        RC_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(found[1].at, 30);
+    assert_int_equal(store_find_event_back(fixture->store, INT64_MAX, 1, &back), RC_OK);
+    assert_int_equal(back.id, found[1].id);
+    assert_int_equal(back.at, 30);
+    assert_int_equal(store_find_event_back(fixture->store, back.id, 2, &back), RC_NOT_FOUND);
+}
+
+/* Of many at once that go by the same reading one commits. */
+static void test_account_is_expected(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account account = {
+        .id = 4711, .name = STR("expected"), .full_name = STR("As Read"), .created_at = 1
+    };
+    struct store_unit unit;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_insert_account, &account), RC_OK);
+    for (int i = 0; i < 2; i++) {
+        store_unit_init(&unit);
+        store_expect_account(&unit, &account);
+        store_update_profile(&unit, account.id, STR("Another"), STR(""));
+        assert_int_equal(store_commit(fixture->store, &unit), i == 0 ? RC_OK : RC_SPENT);
+    }
+    assert_int_equal(unit.answered_step, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ON_STORE(test_events_are_searched_within_bounds),
+        ON_STORE(test_account_is_expected),
         ON_STORE(test_permanents_are_listed_upwards),
         ON_STORE(test_living_permanents_are_counted),
         ON_STORE(test_last_use_of_a_grant_only_moves_forward),

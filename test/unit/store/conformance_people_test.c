@@ -2,6 +2,8 @@
  * whichever engine the fixture opens. */
 #include "people.h"
 
+#include "store/trail.h"
+
 static struct account find_account(struct fixture *fixture, int64_t id)
 {
     struct account found = { 0 };

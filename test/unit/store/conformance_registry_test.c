@@ -122,6 +122,29 @@ static void test_registry_is_searched(void **state)
     assert_int_equal(count_clients(fixture, endless, INT64_MAX), 0);
 }
 
+static void test_account_is_expected(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account ada = insert_account(fixture, "ada");
+    struct account other = ada;
+
+    assert_int_equal(COMMIT_ONE(fixture, store_expect_account, &ada), RC_OK);
+    other.full_name = STR("Somebody");
+    assert_int_equal(COMMIT_ONE(fixture, store_expect_account, &other), RC_SPENT);
+    other = ada;
+    other.email = STR("somebody@mail.example");
+    assert_int_equal(COMMIT_ONE(fixture, store_expect_account, &other), RC_SPENT);
+    other = ada;
+    other.is_admin = !ada.is_admin;
+    assert_int_equal(COMMIT_ONE(fixture, store_expect_account, &other), RC_SPENT);
+    other = ada;
+    other.is_disabled = !ada.is_disabled;
+    assert_int_equal(COMMIT_ONE(fixture, store_expect_account, &other), RC_SPENT);
+    other = ada;
+    other.id += 100;
+    assert_int_equal(COMMIT_ONE(fixture, store_expect_account, &other), RC_SPENT);
+}
+
 /* One who may sign in stays. */
 static void test_last_administrator_stays(void **state)
 {
@@ -133,10 +156,10 @@ static void test_last_administrator_stays(void **state)
     assert_int_equal(COMMIT_ONE(fixture, store_set_admin, bob.id, false), RC_OK);
     assert_int_equal(store_find_account(fixture->store, bob.id, &fixture->arena, &found), RC_OK);
     assert_false(found.is_admin);
-    assert_int_equal(COMMIT_ONE(fixture, store_set_admin, ada.id, false), RC_SPENT);
+    assert_int_equal(COMMIT_ONE(fixture, store_set_admin, ada.id, false), RC_REFUSED);
     assert_int_equal(COMMIT_ONE(fixture, store_set_admin, bob.id, true), RC_OK);
     assert_int_equal(COMMIT_ONE(fixture, store_disable_account, bob.id), RC_OK);
-    assert_int_equal(COMMIT_ONE(fixture, store_set_admin, ada.id, false), RC_SPENT);
+    assert_int_equal(COMMIT_ONE(fixture, store_set_admin, ada.id, false), RC_REFUSED);
     assert_int_equal(COMMIT_ONE(fixture, store_set_admin, ada.id, true), RC_OK);
     assert_int_equal(COMMIT_ONE(fixture, store_set_admin, bob.id + 100, false), RC_NOT_FOUND);
     assert_int_equal(store_find_account(fixture->store, ada.id, &fixture->arena, &found), RC_OK);
@@ -151,6 +174,7 @@ int main(void)
         ON_STORE(test_expected_client_must_be_as_it_was_read),
         ON_STORE(test_expected_service_must_be_as_it_was_read),
         ON_STORE(test_registry_is_searched),
+        ON_STORE(test_account_is_expected),
         ON_STORE(test_last_administrator_stays),
     };
 

@@ -178,6 +178,26 @@ static void test_another_feed_of_the_same_length_is_noticed(void **state)
     assert_int_equal(told_count(fixture), 2);
 }
 
+/* Of the last row that was read nothing may be another; what no program here knows is passed over.
+ */
+static void test_a_row_that_became_another_is_noticed(void **state)
+{
+    struct fixture *fixture = *state;
+
+    stand_in_change(fixture->dir, CHANGE_ACCOUNT, 1);
+    WAIT_UNTIL(told_count(fixture) == 1);
+    stand_in_write(fixture->dir, "UPDATE change SET at = at - 1");
+    WAIT_UNTIL(told_count(fixture) == 2);
+    assert_int_equal(fixture->changes[1].kind, CHANGE_ALL);
+    stand_in_write(fixture->dir, "UPDATE change SET kind = kind + 1");
+    WAIT_UNTIL(told_count(fixture) == 3);
+    assert_int_equal(fixture->changes[2].kind, CHANGE_ALL);
+    stand_in_write(fixture->dir, "INSERT INTO change (at, kind, key) VALUES (" NOW ", -1, 7)");
+    stand_in_change(fixture->dir, CHANGE_ACCOUNT, 3);
+    WAIT_UNTIL(told_count(fixture) == 4);
+    assert_int_equal(fixture->changes[3].key, 3);
+}
+
 /* Half of the time that rows are kept for is too long. */
 static void test_a_day_without_the_feed_is_too_long(void **state)
 {
@@ -271,6 +291,7 @@ int main(void)
         WITH_FEED(test_a_lost_engine_comes_back),
         WITH_FEED(test_a_feed_that_went_back_is_noticed),
         WITH_FEED(test_another_feed_of_the_same_length_is_noticed),
+        WITH_FEED(test_a_row_that_became_another_is_noticed),
         WITH_FEED(test_a_day_without_the_feed_is_too_long),
         WITH_FEED(test_clocks_are_compared),
         WITH_FEED(test_an_end_to_listening),

@@ -206,39 +206,41 @@ static inline enum rc copy_all(struct move *move, struct buffer *error)
     return rc;
 }
 
-/* Whether both sides of a table have the same rows in the same order. */
-static inline bool sides_are_equal(struct move *move, unsigned table, struct buffer *error)
+/* Whether both sides of a table have the same rows in the same order: RC_CORRUPT. */
+static inline enum rc compare_table(struct move *move, unsigned table, struct buffer *error)
 {
     char *source = malloc(COPY_PAGE_BYTES);
     struct str rows;
     uint64_t source_count = 1;
-    uint64_t target_count;
-    bool are_equal = source != NULL;
+    uint64_t target_count = 0;
+    enum rc rc = source == NULL ? RC_SYSTEM : RC_OK;
 
-    while (are_equal && source_count > 0) {
+    while (rc == RC_OK && source_count > 0) {
         struct str kept = { source, 0 };
 
-        assert_int_equal(move_read_some(move, MOVE_SOURCE, table, &rows, &source_count, error),
-                         RC_OK);
+        rc = move_read_some(move, MOVE_SOURCE, table, &rows, &source_count, error);
+        if (rc != RC_OK)
+            break;
         memcpy(source, rows.at, rows.len);
         kept.len = rows.len;
-        assert_int_equal(move_read_some(move, MOVE_TARGET, table, &rows, &target_count, error),
-                         RC_OK);
-        are_equal = source_count == target_count && str_equal(kept, rows);
+        rc = move_read_some(move, MOVE_TARGET, table, &rows, &target_count, error);
+        if (rc == RC_OK && (source_count != target_count || !str_equal(kept, rows)))
+            rc = RC_CORRUPT;
     }
     free(source);
-    return are_equal;
+    return rc;
 }
 
 static inline enum rc compare_all(struct move *move, struct buffer *error)
 {
+    enum rc rc = RC_OK;
     unsigned table;
 
-    for (table = 0; table < move_table_count(); table++) {
-        if (!sides_are_equal(move, table, error))
-            return move_reject(move, error) == RC_OK ? RC_CORRUPT : RC_UNAVAILABLE;
-    }
-    return RC_OK;
+    for (table = 0; rc == RC_OK && table < move_table_count(); table++)
+        rc = compare_table(move, table, error);
+    if (rc == RC_CORRUPT && move_reject(move, error) != RC_OK)
+        return RC_UNAVAILABLE;
+    return rc;
 }
 
 static inline enum rc begin(struct pair *pair, const struct move_place *from,
