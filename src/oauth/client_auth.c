@@ -325,11 +325,13 @@ enum rc client_authenticate(struct oauth_call *call, const struct client_credent
     if (rc != RC_OK)
         return rc;
     rc = check_client(call, entry, &presented);
-    if (rc == RC_OK)
-        *out_client = entry;
-    else
+    if (rc != RC_OK) {
         catalog_client_put(entry);
-    return rc;
+        return rc;
+    }
+    call->is_fapi = client_is_fapi(&entry->client);
+    *out_client = entry;
+    return RC_OK;
 }
 
 enum rc client_require(struct oauth_call *call, const struct client_credentials *credentials,

@@ -11,9 +11,10 @@
  * the successor is still unused, gets the very same answer again: it was lost on the way. Any other
  * second use ends the family.
  *
- * Where the profile keeps refresh tokens, a use spends nothing: the same checks, another access
- * token under the family, and the token is handed back as it was, with the life that it had. One
- * that was spent elsewhere is no good there either, and no lost answer is looked for.
+ * Where the profile keeps refresh tokens, or the client is a confidential one of FAPI 2.0, a use
+ * spends nothing: the same checks, another access token under the family, and the token is handed
+ * back as it was, with the life that it had. One that was spent elsewhere is no good there either,
+ * and the profile looks for no lost answer.
  */
 
 static const char *const bad_refresh_token = "the refresh token is not valid";
@@ -265,7 +266,37 @@ static enum rc find_access_grant(struct oauth_call *call, const struct permissio
                               unit, out_grant);
 }
 
+/* What the family rests on; NULL: nothing that is kept. RFC 9396 6: what was allowed is what there
+ * is. */
+static enum rc find_authorization(struct oauth_call *call, const struct token_request *request,
+                                  const struct live_grant *grant,
+                                  const struct authorization **out_authorization)
+{
+    struct authorization *authorization = NULL;
+    struct str details = STR("");
+    enum rc rc = RC_OK;
+
+    if (grant->authorization_id != 0) {
+        authorization = arena_alloc(call->arena, sizeof(*authorization));
+        rc = store_find_authorization(call->oauth->store, grant->authorization_id, call->arena,
+                                      authorization);
+        if (rc != RC_OK)
+            return rc;
+        details = authorization->details;
+    }
+    *out_authorization = authorization;
+    return request->details == NULL ? RC_OK : details_check_same(call, *request->details, details);
+}
+
 /* ---- the refresh token is kept --------------------------------------------------------------- */
+
+/* FAPI 2.0 Security Profile 5.3.2.1: no rotation, and its clients are confidential. */
+static bool is_kept(const struct oauth_call *call, const struct token_request *request,
+                    const struct client *client)
+{
+    return request->profile->keeps_refresh ||
+           (client->type == CLIENT_CONFIDENTIAL && call->is_fapi);
+}
 
 static enum rc issue_kept(struct oauth_call *call, struct issue_plan *plan,
                           const struct token_record *record, struct token_answer *out_answer)
@@ -295,6 +326,8 @@ static enum rc answer_kept(struct oauth_call *call, const struct token_request *
     struct token_answer answer;
     enum rc rc = check_scope(call, request, client, record->grant, &plan.permission);
 
+    if (rc == RC_OK)
+        rc = find_authorization(call, request, record->grant, &plan.authorization);
     if (rc == RC_OK)
         rc = find_account(call, record->grant, &plan.account);
     if (rc == RC_OK)
@@ -448,26 +481,6 @@ static bool names_account(const struct token_profile *profile, const struct rota
            rotation->authorization != NULL;
 }
 
-/* RFC 9396 6: what was allowed is what there is. */
-static enum rc find_authorization(struct oauth_call *call, const struct token_request *request,
-                                  const struct live_grant *grant, struct rotation *rotation)
-{
-    struct authorization *authorization;
-    struct str details = STR("");
-    enum rc rc = RC_OK;
-
-    if (grant->authorization_id != 0) {
-        authorization = arena_alloc(call->arena, sizeof(*authorization));
-        rc = store_find_authorization(call->oauth->store, grant->authorization_id, call->arena,
-                                      authorization);
-        if (rc != RC_OK)
-            return rc;
-        rotation->authorization = authorization;
-        details = authorization->details;
-    }
-    return request->details == NULL ? RC_OK : details_check_same(call, *request->details, details);
-}
-
 static enum rc answer_rotated(struct oauth_call *call, const struct token_request *request,
                               const struct client *client, const struct token_record *record,
                               struct buffer *out_json)
@@ -476,7 +489,7 @@ static enum rc answer_rotated(struct oauth_call *call, const struct token_reques
     enum rc rc = check_scope(call, request, client, record->grant, &rotation->permission);
 
     if (rc == RC_OK)
-        rc = find_authorization(call, request, record->grant, rotation);
+        rc = find_authorization(call, request, record->grant, &rotation->authorization);
     if (rc == RC_OK && names_account(request->profile, rotation))
         rc = find_account(call, record->grant, &rotation->account);
     if (rc == RC_OK)
@@ -496,9 +509,8 @@ static enum rc answer_record(struct oauth_call *call, const struct token_request
         return rc;
     if (record->row.is_spent)
         return answer_again(call, request, client, record, out_json);
-    return request->profile->keeps_refresh
-               ? answer_kept(call, request, client, record, out_json)
-               : answer_rotated(call, request, client, record, out_json);
+    return is_kept(call, request, client) ? answer_kept(call, request, client, record, out_json)
+                                          : answer_rotated(call, request, client, record, out_json);
 }
 
 enum rc grant_refresh_token_answer(struct oauth_call *call, const struct token_request *request,

@@ -19,7 +19,8 @@ struct str sid_of(struct oauth_call *call, int64_t login_id);
 enum claims_place { CLAIMS_USERINFO, CLAIMS_ID_TOKEN };
 
 /* Appends the members that scope (Core 5.4) and the claims parameter (5.5) ask for at a place, as
- * far as the account has them: name, preferred_username, email, email_verified, updated_at. */
+ * far as the account has them: name, preferred_username, email, email_verified. Not updated_at:
+ * accounts have no time of their last change. */
 void claims_format(const struct account *account, struct str scope, struct str claims,
                    enum claims_place place, struct arena *arena, struct json_out *json);
 

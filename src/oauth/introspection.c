@@ -1,6 +1,7 @@
 #include "oauth/introspection.h"
 
 #include "oauth/authorization.h"
+#include "oauth/client_metadata.h"
 #include "oauth/proof.h"
 #include "oauth/scope.h"
 
@@ -194,6 +195,26 @@ static enum rc check_demand(struct oauth_call *call, const struct token_view *vi
     return check_authentication(call, grant, demand);
 }
 
+/* What the proof that comes with a token is held to is a matter of whom it was issued to. */
+static enum rc check_holder(struct oauth_call *call, const struct token_presented *presented,
+                            const struct bearer_demand *demand, const struct live_grant *grant)
+{
+    struct catalog_client *entry;
+    enum rc rc = RC_OK;
+
+    if (grant->binding.kind == BINDING_DPOP && grant->client_id != 0) {
+        rc = catalog_find_client_by_id(call->oauth->catalog, grant->client_id, call->may_block,
+                                       &entry);
+        if (rc == RC_OK) {
+            call->is_fapi = client_is_fapi(&entry->client);
+            catalog_client_put(entry);
+        }
+    }
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    return proof_check_holder(call, &grant->binding, demand->scheme_is_dpop, presented->value);
+}
+
 enum rc bearer_check(struct oauth_call *call, const struct token_presented *presented,
                      const struct bearer_demand *demand, struct token_view *out_view)
 {
@@ -209,8 +230,7 @@ enum rc bearer_check(struct oauth_call *call, const struct token_presented *pres
     if (rc != RC_OK)
         return rc;
     call->log_token_id = view.id;
-    rc = proof_check_holder(call, &view.live.grant->binding, demand->scheme_is_dpop,
-                            presented->value);
+    rc = check_holder(call, presented, demand, view.live.grant);
     if (rc == RC_OK)
         rc = check_demand(call, &view, demand);
     if (rc == RC_OK)

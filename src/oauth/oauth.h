@@ -108,6 +108,7 @@ struct oauth_call {
     struct str dpop_nonce; /* out: a header DPoP-Nonce of the answer, whatever it is (RFC 9449 8.2);
                               empty: none. In the arena */
     unsigned proof_step;   /* of the unit that proof_read added one to: its index and 1; 0: none */
+    bool is_fapi;          /* the client that authenticated, or the token's; by client_is_fapi */
 
     /* An assertion that authenticated the client and is not on record yet: see oauth_commit. */
     bool has_assertion;

@@ -223,6 +223,9 @@ static enum rc check_signature(struct oauth_call *call, struct jws *out_jws,
         return rc;
     if (!str_equal(out_jws->typ, STR("dpop+jwt"))) /* RFC 9449 4.3, 4 */
         return refuse_proof(call, "typ is not dpop+jwt");
+    /* FAPI 2.0 Security Profile 5.4.1 */
+    if (call->is_fapi && str_equal(out_jws->alg, STR("RS256")))
+        return refuse_proof(call, "RS256 is not for clients of the FAPI 2.0 profile");
     /* RFC 9449 4.3, 5 and 6: the key says which algorithm, and all of ours are asymmetric */
     rc = jws_verify(out_jws, out_key);
     return rc == RC_REFUSED ? refuse_proof(call, "its signature is wrong") : rc;

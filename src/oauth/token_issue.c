@@ -122,6 +122,10 @@ static enum rc end_again(struct oauth_call *call, const struct issue_plan *plan,
  * Whoever disables a client, an account or a service commits that first and ends the grants that
  * there are then (RT-10). A grant that was committed before is among them; one that came later is
  * found here, by a look after its own commit, and nobody knows its tokens yet.
+ *
+ * The family of a code may have been ended by another use of the code (RFC 6749 4.1.2) before its
+ * first use was answered. The first use is answered all the same, as if it had been so a moment
+ * before: of many at once there is one that succeeds (CP-06), and what it gave has ended.
  */
 static enum rc look_again(struct oauth_call *call, const struct issue_plan *plan,
                           const struct live_grant *grant)
@@ -130,7 +134,8 @@ static enum rc look_again(struct oauth_call *call, const struct issue_plan *plan
 
     if (rc == RC_OK)
         rc = look_at_account(call, plan);
-    if (rc == RC_NOT_FOUND || (rc == RC_OK && grant_is_ended(grant)))
+    if (rc == RC_NOT_FOUND ||
+        (rc == RC_OK && grant_is_ended(grant) && plan->grant_type != GRANT_TYPE_AUTHORIZATION_CODE))
         return end_again(call, plan, grant);
     return rc;
 }

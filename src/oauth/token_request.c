@@ -21,7 +21,9 @@ static enum rc answer_grant(struct oauth_call *call, const struct token_request 
 
     /* ASVS 10.4.4: only what the client is registered for. Without a client it is the services
      * that decide, in the password grant alone. */
-    if (is_authenticated && !has_grant_type(client, type))
+    if (is_authenticated && (!has_grant_type(client, type) ||
+                             /* FAPI 2.0 Security Profile 5.3.2.1 */
+                             (type == GRANT_TYPE_PASSWORD && call->is_fapi)))
         return oauth_refuse_for(call, OAUTH_UNAUTHORIZED_CLIENT, REASON_GRANT_TYPE_NOT_ALLOWED,
                                 "the client is not registered for this grant type", NULL);
     if (!is_authenticated && (type != GRANT_TYPE_PASSWORD || request->anonymous_profile == NULL))

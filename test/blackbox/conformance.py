@@ -5,6 +5,8 @@ to be registered as one that may omit them.
 """
 
 import json
+import pathlib
+import re
 
 from harness import ALICE, FORM, Answer, basic, form_encode, jwt_part
 from person import Person
@@ -112,3 +114,12 @@ def form_decode(text):
     pairs = parse_qsl(text, keep_blank_values=True)
     assert len(dict(pairs)) == len(pairs), pairs
     return dict(pairs)
+
+
+def docs_modules(prefix):
+    """The rows of docs/conformance.md about modules whose names begin so: name and remark."""
+    docs = pathlib.Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
+    found = re.findall(r"^\| `(" + prefix + r"[^`]+)` \|(?:[^|\n]*\|)* ([^|\n]*) \|$",
+                       docs.read_text(), re.M)
+    return {name.removeprefix(prefix): text for name, text in found
+            if not name.endswith("-test-plan")}

@@ -1,6 +1,6 @@
-"""Builds the Go programs of go/, whose modules go.mod and go.sum pin.
+"""Builds the Go programs of go/, and others, whose modules go.mod and go.sum pin.
 
-They need Go 1.19; without Go, or where the modules cannot be fetched, the tests are skipped.
+Those of go/ need Go 1.19. Without Go, or where the modules cannot be fetched, tests are skipped.
 """
 
 import pathlib
@@ -14,14 +14,14 @@ FOLDER = pathlib.Path(__file__).resolve().parent / "go"
 OLDEST = (1, 19)
 
 
-def build(package, out):
+def build(package, out, folder=FOLDER, oldest=OLDEST):
     if shutil.which("go") is None:
         pytest.skip("go is not installed")
     version = subprocess.run(["go", "version"], stdout=subprocess.PIPE, check=True, text=True)
     found = re.search(r"go(\d+)\.(\d+)", version.stdout)
-    if tuple(map(int, found.groups())) < OLDEST:
+    if tuple(map(int, found.groups())) < oldest:
         pytest.skip(version.stdout.strip() + " is older than the modules take")
-    done = subprocess.run(["go", "build", "-o", str(out), package], cwd=FOLDER, text=True,
+    done = subprocess.run(["go", "build", "-o", str(out), package], cwd=folder, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600,
                           check=False)
     if done.returncode != 0 and re.search(r"dial tcp|no such host|proxyconnect|GOPROXY=off|"

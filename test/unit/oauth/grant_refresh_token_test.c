@@ -88,6 +88,24 @@ static void test_rt_05_rotations_within_a_second_are_ordered(void **state)
     assert_family_is_dead(fixture, chain, 21);
 }
 
+/* RT-06: of a refresh token that was revoked by itself, while its family goes on. */
+static void test_rt_06_revoked_by_itself(void **state)
+{
+    struct oauth_fixture *fixture = *state;
+    struct outcome first = sign_in(fixture, "read");
+    struct token_record record;
+    struct store_unit unit;
+
+    assert_int_equal(token_read(fixture->oauth.tokens, str_of(first.refresh), &record), RC_OK);
+    store_unit_init(&unit);
+    store_revoke_token(&unit, record.row.id, fixture->now, record.row.expires_at);
+    commit(fixture, &unit);
+    grant_put(token_room_grants(fixture->oauth.tokens), record.grant);
+    assert_refused_for(refresh(fixture, first.refresh, NULL), OAUTH_INVALID_GRANT,
+                       REASON_REFRESH_ENDED);
+    assert_true(is_active(fixture, first.access));
+}
+
 /* RT-07 */
 static void test_rt_07_bound_to_its_client(void **state)
 {
@@ -269,6 +287,7 @@ int main(void)
         WITH_OAUTH(test_rt_02_reuse_after_the_successor_was_used_ends_the_family),
         WITH_OAUTH(test_rt_04_rotated_token_stays_dead_after_a_restart),
         WITH_OAUTH(test_rt_05_rotations_within_a_second_are_ordered),
+        WITH_OAUTH(test_rt_06_revoked_by_itself),
         WITH_OAUTH(test_rt_07_bound_to_its_client),
         WITH_OAUTH(test_rt_08_scope_may_shrink_and_never_grow),
         WITH_OAUTH(test_rt_09_idle_expiry),

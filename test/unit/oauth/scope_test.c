@@ -132,6 +132,18 @@ static void test_absent_scope_means_the_registered_one(void **state)
                    "a.example b.example open.example");
 }
 
+/* Words that stand for a person, or for the administration, are left out, not refused. */
+static void test_absent_scope_without_a_person(void **state)
+{
+    struct scope_fixture *fixture = *state;
+    struct client before = fixture->client;
+
+    fixture->client.scope = STR("openid profile a.read " SCOPE_ADMIN_WORD " email");
+    fixture->client.service_ids = STR("");
+    assert_permits(fixture, NULL, "a.read", "a.example");
+    fixture->client = before;
+}
+
 /* CA-12: without a client only services that were opened to passwords, and only as a whole. */
 static void test_ca_12_password_without_client_is_confined(void **state)
 {
@@ -306,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_all_is_what_is_registered_or_open),
         cmocka_unit_test(test_all_of_nothing_is_the_issuers),
         cmocka_unit_test(test_absent_scope_means_the_registered_one),
+        cmocka_unit_test(test_absent_scope_without_a_person),
         cmocka_unit_test(test_all_of_too_many_is_refused), /* the last two: they open services */
         cmocka_unit_test(test_all_of_too_much_is_refused),
     };
