@@ -12,6 +12,7 @@ struct argon2_cost {
     uint64_t memory_kib;
     uint64_t passes;
     uint64_t lanes;
+    struct str salt_and_hash; /* "salt$hash" */
 };
 
 _Static_assert(crypto_pwhash_STRBYTES <= PASSWORD_HASH_BYTES_MAX, "a hash must fit");
@@ -39,7 +40,7 @@ static bool take_number(struct str *rest, struct str name, char end, uint64_t ma
     return true;
 }
 
-/* The costs of "$argon2id$v=19$m=…,t=…,p=…$"; salt and hash are left to the library. */
+/* The costs of "$argon2id$v=19$m=…,t=…,p=…$". */
 static bool parse_argon2(struct str stored_hash, struct argon2_cost *out_cost)
 {
     struct argon2_cost cost = { 0 };
@@ -55,8 +56,15 @@ static bool parse_argon2(struct str stored_hash, struct argon2_cost *out_cost)
         return false;
     if (cost.memory_kib * cost.passes > PASSWORD_WORK_KIB_MAX)
         return false;
+    cost.salt_and_hash = rest;
     *out_cost = cost;
     return true;
+}
+
+static bool decode(struct str text, unsigned char *out_bytes, size_t max, size_t *out_len)
+{
+    return sodium_base642bin(out_bytes, max, text.at, text.len, NULL, out_len, NULL,
+                             sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0;
 }
 
 /* "…$salt$hash", each not empty. */
@@ -97,11 +105,48 @@ enum rc password_hash(const struct secret *password, struct password_cost cost,
     return RC_OK;
 }
 
-static enum rc verify_argon2(const struct secret *password, struct str stored_hash)
+/*
+ * What the library makes itself: one lane, and its length of a salt. Its own comparison calls it a
+ * mismatch when it has no memory, and a right password would count as a failure.
+ */
+static enum rc verify_own(struct str text, const struct argon2_cost *cost, bool *out_is_own)
+{
+    size_t end = str_index_of(cost->salt_and_hash, '$');
+    struct str salt_text = { cost->salt_and_hash.at, end };
+    unsigned char salt[crypto_pwhash_SALTBYTES];
+    unsigned char expected[64];
+    unsigned char hash[sizeof(expected)];
+    size_t salt_len;
+    size_t len;
+    bool is_same;
+
+    *out_is_own =
+        cost->is_argon2id && cost->lanes == 1 && end < cost->salt_and_hash.len &&
+        cost->passes >= crypto_pwhash_argon2id_OPSLIMIT_MIN &&
+        cost->memory_kib * 1024 >= crypto_pwhash_argon2id_MEMLIMIT_MIN &&
+        decode(salt_text, salt, sizeof(salt), &salt_len) && salt_len == sizeof(salt) &&
+        decode(str_from(cost->salt_and_hash, end + 1), expected, sizeof(expected), &len) &&
+        len >= crypto_pwhash_argon2id_BYTES_MIN;
+    if (!*out_is_own)
+        return RC_REFUSED;
+    if (crypto_pwhash(hash, len, text.at, text.len, salt, cost->passes,
+                      (size_t)cost->memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0)
+        return RC_CRYPTO;
+    is_same = sodium_memcmp(hash, expected, len) == 0;
+    explicit_bzero(hash, sizeof(hash));
+    return is_same ? RC_OK : RC_REFUSED;
+}
+
+static enum rc verify_argon2(const struct secret *password, struct str stored_hash,
+                             const struct argon2_cost *cost)
 {
     char hash[PASSWORD_HASH_BYTES_MAX] = { 0 };
+    bool is_own;
+    enum rc rc = verify_own(secret_expose(password), cost, &is_own);
     struct str text = secret_expose(password);
 
+    if (is_own)
+        return rc;
     memcpy(hash, stored_hash.at, stored_hash.len);
     errno = 0;
     if (crypto_pwhash_str_verify(hash, text.at, text.len) == 0)
@@ -116,7 +161,7 @@ enum rc password_verify(const struct secret *password, struct str stored_hash)
     if (stored_hash.len >= PASSWORD_HASH_BYTES_MAX || str_has_control(stored_hash))
         return RC_REFUSED;
     if (parse_argon2(stored_hash, &cost))
-        return verify_argon2(password, stored_hash);
+        return verify_argon2(password, stored_hash, &cost);
     return password_import_verify(password, stored_hash);
 }
 

@@ -275,6 +275,10 @@ static enum rc load(SSL_CTX *ssl_ctx, const char *certificate_file, const char *
 
     if (!set_up(ssl_ctx))
         return fail(out_error, certificate_file, "the crypto library refuses our settings");
+    if (access(certificate_file, R_OK) != 0) {
+        buffer_append_format(out_error, "TLS: %s: %s", certificate_file, strerror(errno));
+        return RC_INVALID;
+    }
     if (SSL_CTX_use_certificate_chain_file(ssl_ctx, certificate_file) != 1)
         return fail(out_error, certificate_file, "no certificate chain in PEM");
     rc = read_key(key_file, &key, out_error);

@@ -184,7 +184,7 @@ int apply_answer(struct visit *visit, enum rc rc)
         return STATUS_DONE;
     if (rc == RC_EXISTS)
         words = "that name, or its address, is another's already";
-    else if (rc == RC_SPENT && visit->noun.kind == MANAGED_ACCOUNT)
+    else if (rc == RC_REFUSED && visit->noun.kind == MANAGED_ACCOUNT)
         words = "this is the last administrator who may sign in";
     else if (rc == RC_SPENT || rc == RC_NOT_FOUND)
         words = "somebody else changed it at the same time, run this again";
@@ -456,6 +456,28 @@ static enum rc judge_address(struct apply *apply, struct visit *visit, struct st
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
+static bool stands_before(const struct json_value *section, size_t index, const char *name,
+                          struct str id)
+{
+    struct str other;
+
+    for (size_t i = 0; i < index; i++)
+        if (json_get_string(json_find(json_item(section, i), str_of(name)), &other) == RC_OK &&
+            str_equal_nocase(other, id))
+            return true;
+    return false;
+}
+
+/* Two of the file would be given one address: the second could not be written. */
+static void judge_twin(struct apply *apply, struct visit *visit, const struct account *before,
+                       struct str address)
+{
+    if (!apply->is_writing && address.len > 0 &&
+        (visit->id == 0 || !str_equal(before->email, address)) &&
+        stands_before(visit->section, visit->index, "email", address))
+        apply_noun_refuse(&visit->noun, STR("email"), "stands twice in the file");
+}
+
 static int visit_account(struct apply *apply, struct visit *visit)
 {
     struct command_context *context = apply->context;
@@ -472,6 +494,8 @@ static int visit_account(struct apply *apply, struct visit *visit)
         rc = apply_read_account(&visit->noun, visit->id == 0 ? NULL : &before, &after);
     if (rc == RC_OK && !visit->noun.is_bad)
         rc = judge_address(apply, visit, after.email);
+    if (rc == RC_OK && !visit->noun.is_bad)
+        judge_twin(apply, visit, &before, after.email);
     if (rc == RC_OK && visit->id != 0 && !visit->noun.is_bad)
         rc = compare(apply, visit, apply_show_account(context->arena, &before),
                      apply_show_account(context->arena, &after));
@@ -482,18 +506,6 @@ static int visit_account(struct apply *apply, struct visit *visit)
 }
 
 /* ---- any -------------------------------------------------------------------------------- */
-
-static bool stands_before(const struct json_value *section, size_t index, const char *name,
-                          struct str id)
-{
-    struct str other;
-
-    for (size_t i = 0; i < index; i++)
-        if (json_get_string(json_find(json_item(section, i), str_of(name)), &other) == RC_OK &&
-            str_equal_nocase(other, id))
-            return true;
-    return false;
-}
 
 int apply_visit(struct apply *apply, enum managed_kind kind, const struct json_value *section,
                 size_t index)
@@ -509,6 +521,8 @@ int apply_visit(struct apply *apply, enum managed_kind kind, const struct json_v
                                  ? NULL
                                  : json_find(apply->root, apply_section_names[MANAGED_SERVICE]),
                   .kind = kind },
+        .section = section,
+        .index = index,
         .changes = buffer_over(arena_alloc(arena, CHANGES_BYTES_MAX), CHANGES_BYTES_MAX)
     };
 

@@ -36,6 +36,8 @@ struct visit {
     struct str owner; /* before; empty: nobody */
     int64_t id;       /* 0: it is to be made */
     bool has_new_secret;
+    const struct json_value *section; /* of the file, and its place there */
+    size_t index;
     struct buffer changes; /* lines, or members of an array in JSON */
     size_t change_count;
 };

@@ -69,6 +69,7 @@ struct file_check {
     int64_t count;                /* of its events */
     int64_t last_id;
     int64_t event_count; /* covered */
+    int64_t checkpoint_count;
     int64_t trimmed_number, told_number;
     unsigned long line;
     struct sink *err;
@@ -119,7 +120,7 @@ static void compare(struct file_check *check, const struct checkpoint *checkpoin
 {
     long long number = (long long)checkpoint->number;
 
-    if (checkpoint->number != check->before.number + 1)
+    if (checkpoint->number != check->before.number + 1 && checkpoint->trimmed_at == 0)
         find(check, "checkpoint %lld follows checkpoint %lld", number,
              (long long)check->before.number);
     if (trail_verify(check->wish.public_key, checkpoint) != RC_OK)
@@ -154,6 +155,7 @@ static void take_checkpoint(struct file_check *check, const struct json_value *o
     digest_stream_end(check->stream, digest);
     check->stream = NULL;
     compare(check, &checkpoint, digest);
+    check->checkpoint_count++;
     check->count = 0;
     check->before = checkpoint;
     if (check->last_id < checkpoint.last_event_id)
@@ -190,13 +192,15 @@ static void conclude(struct file_check *check, struct sink *out)
         find(check, "no event tells that those up to checkpoint %lld were removed",
              (long long)check->trimmed_number);
     if (check->before.number == 0)
-        find(check, "there is no checkpoint in this file");
+        find(check, "there is no checkpoint up to here: export with --with-checkpoints");
     if (check->is_bad)
         return;
     sink_time_format(check->before.at, at);
     sink_format(out, "checked %lld events in %lld checkpoints, last %lld at %s\n",
-                (long long)check->event_count, (long long)check->before.number,
+                (long long)check->event_count, (long long)check->checkpoint_count,
                 (long long)check->before.number, at);
+    if (!check->wish.has_checkpoint)
+        sink_str(out, STR("note: only --checkpoint shows whether the end was cut off\n"));
     if (check->count > 0)
         sink_format(out, "note: %lld events stand behind the last checkpoint\n",
                     (long long)check->count);

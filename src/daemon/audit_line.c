@@ -2,8 +2,8 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "account/audit.h"
 #include "daemon/sink.h"
 
 enum { ADDRESS_BYTES = 16, MAPPED_BYTES = 12 };
@@ -106,53 +106,6 @@ bool audit_hex_read(struct str text, unsigned char *out_bytes, size_t len)
     return true;
 }
 
-static enum rc read_second(struct str text, int64_t *out_at)
-{
-    char bytes[SINK_TIME_BYTES];
-    char again[SINK_TIME_BYTES];
-    struct tm parts = { 0 };
-    uint64_t seconds;
-    time_t at;
-
-    if (str_parse_u64(text, INT32_MAX * (uint64_t)64, &seconds)) {
-        *out_at = (int64_t)seconds;
-        return RC_OK;
-    }
-    if (text.len != SINK_TIME_BYTES - 1)
-        return RC_INVALID;
-    memcpy(bytes, text.at, text.len);
-    bytes[text.len] = '\0';
-    if (strptime(bytes, "%Y-%m-%dT%H:%M:%SZ", &parts) == NULL)
-        return RC_INVALID;
-    at = timegm(&parts);
-    sink_time_format(at, again);
-    if (strcmp(bytes, again) != 0) /* the 31st of February, and whatever else is no time */
-        return RC_INVALID;
-    *out_at = at;
-    return RC_OK;
-}
-
-enum rc audit_time_read(struct str text, int64_t *out_at)
-{
-    enum { SECOND_BYTES = SINK_TIME_BYTES - 2, FRACTION_BYTES_MAX = 9 };
-    char whole[SINK_TIME_BYTES];
-    struct buffer second = buffer_over(whole, sizeof(whole));
-    struct str rest;
-
-    if (text.len <= SECOND_BYTES || text.at[SECOND_BYTES] != '.')
-        return read_second(text, out_at);
-    rest = str_from(text, SECOND_BYTES + 1);
-    if (rest.len < 2 || rest.len > FRACTION_BYTES_MAX + 1)
-        return RC_INVALID;
-    for (size_t i = 0; i + 1 < rest.len; i++) {
-        if (rest.at[i] < '0' || rest.at[i] > '9')
-            return RC_INVALID;
-    }
-    buffer_append(&second, text.at, SECOND_BYTES);
-    buffer_append_byte(&second, rest.at[rest.len - 1]);
-    return read_second(buffer_str(&second), out_at);
-}
-
 static bool read_number(const struct json_value *object, const char *name, int64_t *out_number)
 {
     enum rc rc = json_get_number(json_find(object, str_of(name)), out_number);
@@ -212,7 +165,8 @@ enum rc audit_line_read_event(const struct json_value *line, unsigned char addre
         !read_text(line, "detail", &event.detail))
         return RC_INVALID;
     if (event.id == 0 || event.kind != (int)event.kind || !is_kind(word, event.kind) ||
-        !read_address(from, address) || read_second(at, &event.at) != RC_OK)
+        !read_address(from, address) || str_index_of(at, '.') < at.len ||
+        audit_time_read(at, &event.at) != RC_OK)
         return RC_INVALID;
     event.address = (struct str){ (const char *)address, ADDRESS_BYTES };
     *out_event = event;

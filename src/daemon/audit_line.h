@@ -30,8 +30,4 @@ enum rc audit_line_read_checkpoint(const struct json_value *object,
 bool audit_hex_read(struct str text, unsigned char *out_bytes, size_t len);
 void audit_hex_append(const unsigned char *bytes, size_t len, struct buffer *to);
 
-/* "2026-11-22T06:13:28Z", or Unix seconds. A fraction of a second, as the log has it, is left out.
- * RC_INVALID */
-enum rc audit_time_read(struct str text, int64_t *out_at) MUST_CHECK;
-
 #endif

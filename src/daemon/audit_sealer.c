@@ -219,9 +219,28 @@ static enum rc mark_old(struct audit_sealer *sealer, int64_t now)
     return store_commit(sealer->store, &unit);
 }
 
-static enum rc trim(struct audit_sealer *sealer)
+/* Whether events or checkpoints are left of those that were marked. */
+static enum rc find_rest(struct audit_sealer *sealer, const struct checkpoint *trimmed,
+                         bool *out_has_rest)
 {
     struct trail_event oldest;
+    struct checkpoint first;
+    size_t count;
+    size_t first_count = 0;
+    enum rc rc;
+
+    arena_reset(&sealer->arena);
+    rc = store_list_trail(sealer->store, 0, trimmed->last_event_id, &sealer->arena, &oldest, 1,
+                          &count);
+    if (rc == RC_OK)
+        rc = store_list_checkpoints(sealer->store, 0, &first, 1, &first_count);
+    if (rc == RC_OK)
+        *out_has_rest = count > 0 || (first_count > 0 && first.number < trimmed->number);
+    return rc;
+}
+
+static enum rc trim(struct audit_sealer *sealer)
+{
     struct checkpoint trimmed;
     enum rc rc = mark_old(sealer, clock_now_s());
 
@@ -229,15 +248,14 @@ static enum rc trim(struct audit_sealer *sealer)
         rc = store_find_trimmed_checkpoint(sealer->store, &trimmed);
     for (unsigned round = 0; rc == RC_OK && round < TRIM_ROUND_COUNT; round++) {
         struct store_unit unit;
-        size_t count;
+        bool has_rest = false;
 
-        arena_reset(&sealer->arena);
-        rc = store_list_trail(sealer->store, 0, trimmed.last_event_id, &sealer->arena, &oldest, 1,
-                              &count);
-        if (rc != RC_OK || count == 0)
+        rc = find_rest(sealer, &trimmed, &has_rest);
+        if (rc != RC_OK || !has_rest)
             return rc;
         store_unit_init(&unit);
         store_trim_events(&unit, trimmed.last_event_id);
+        store_drop_checkpoints(&unit, trimmed.number);
         rc = store_commit(sealer->store, &unit);
         sealer->trim_at_ms = 0; /* there may be more */
     }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +70,75 @@ static enum rc set_path(struct backup_file *file, const char *path, struct buffe
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
+static enum rc check_name(const char *path, bool may_replace, struct buffer *out_error)
+{
+    if (may_replace || access(path, F_OK) != 0)
+        return RC_OK;
+    buffer_append_format(out_error, "%s is there already: name another file, or --force", path);
+    return RC_EXISTS;
+}
+
+static bool is_same_file(const char *path, int fd)
+{
+    struct stat named;
+    struct stat opened;
+
+    return lstat(path, &named) == 0 && fstat(fd, &opened) == 0 && named.st_dev == opened.st_dev &&
+           named.st_ino == opened.st_ino;
+}
+
+/* Whoever writes a file has it locked; a file system without locks can tell of nobody. */
+static bool is_written(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+static enum rc refuse_second(const struct backup_file *file, struct buffer *out_error)
+{
+    buffer_append_format(out_error,
+                         "another backup is writing %s: wait for it, or name another file",
+                         file->partial);
+    return RC_EXISTS;
+}
+
+/* What an interrupted backup left is nobody's; what another one is writing is not touched. */
+static enum rc remove_rest(struct backup_file *file, struct buffer *out_error)
+{
+    int fd = open(file->partial, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    enum rc rc = RC_OK;
+
+    if (fd < 0 && errno == ENOENT)
+        return RC_OK;
+    if (fd >= 0 && is_written(fd))
+        rc = refuse_second(file, out_error);
+    else if ((fd < 0 || is_same_file(file->partial, fd)) && unlink(file->partial) != 0 &&
+             errno != ENOENT)
+        rc = explain(file, "written", out_error);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static enum rc open_partial(struct backup_file *file, struct buffer *out_error)
+{
+    enum rc rc = remove_rest(file, out_error);
+    int fd;
+
+    if (rc != RC_OK)
+        return rc;
+    fd = open(file->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? refuse_second(file, out_error)
+                               : explain(file, "written", out_error);
+    /* Another one that began in this moment may have taken it for a rest. */
+    if (is_written(fd) || !is_same_file(file->partial, fd)) {
+        close(fd);
+        return refuse_second(file, out_error);
+    }
+    file->fd = fd;
+    return RC_OK;
+}
+
 enum rc backup_file_create(const char *path, enum backup_key_kind kind, bool may_replace,
                            struct backup_file *out_file, struct buffer *out_error)
 {
@@ -86,15 +156,11 @@ enum rc backup_file_create(const char *path, enum backup_key_kind kind, bool may
         file->fd = dup(STDOUT_FILENO);
         return file->fd >= 0 ? RC_OK : explain(file, "written", out_error);
     }
-    if (!may_replace && access(path, F_OK) == 0) {
-        buffer_append_format(out_error, "%s is there already: name another file, or --force", path);
-        return RC_EXISTS;
-    }
-    /* What an interrupted backup left is nobody's. */
-    if (unlink(file->partial) != 0 && errno != ENOENT)
-        return explain(file, "written", out_error);
-    file->fd = open(file->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return file->fd >= 0 ? RC_OK : explain(file, "written", out_error);
+    rc = check_name(path, may_replace, out_error);
+    if (rc == RC_OK)
+        rc = open_partial(file, out_error);
+    /* Again: whoever was writing it may have finished in between. */
+    return rc == RC_OK ? check_name(path, may_replace, out_error) : rc;
 }
 
 static enum rc write_all(struct backup_file *file, const unsigned char *bytes, size_t count,
@@ -321,10 +387,11 @@ enum rc backup_file_expect_end(struct backup_file *file, struct buffer *out_erro
 
 void backup_file_close(struct backup_file *file)
 {
-    if (file->fd >= 0)
-        close(file->fd);
+    /* While it is locked: later, the name may be another one's. */
     if (file->fd >= 0 && file->partial[0] != '\0' && !file->is_standard)
         unlink(file->partial);
+    if (file->fd >= 0)
+        close(file->fd);
     file->fd = -1;
     stream_end(&file->stream);
     explicit_bzero(file->plain, sizeof(file->plain));

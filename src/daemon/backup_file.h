@@ -6,8 +6,8 @@
  * bound to every chunk. Chunks are full but the last one, which says that it is: a file that was
  * cut off, or changed anywhere, is refused where that is read.
  *
- * A file is written as NAME.partial, 0600, and gets its name when all of it is on disk. "-" is
- * standard output, or input.
+ * A file is written as NAME.partial, 0600, which is locked meanwhile, and gets its name when all of
+ * it is on disk. "-" is standard output, or input.
  */
 #ifndef JETON_DAEMON_BACKUP_FILE_H
 #define JETON_DAEMON_BACKUP_FILE_H
@@ -43,7 +43,8 @@ struct backup_file {
  * Begins a file, which has no key yet: backup_file_seal gives it one. Its kind, cost and salt are
  * set.
  *
- * Answers: RC_OK · RC_EXISTS there is such a file, and it is not to be replaced · RC_INVALID.
+ * Answers: RC_OK · RC_EXISTS there is such a file, and it is not to be replaced, or another backup
+ * is writing it · RC_INVALID.
  * One line in out_error but for RC_OK
  */
 enum rc backup_file_create(const char *path, enum backup_key_kind kind, bool may_replace,

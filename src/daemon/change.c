@@ -3,6 +3,8 @@
 #include "account/grants_end.h"
 #include "base/clock.h"
 
+enum { SECRET_BYTES_ADVISED = 16 };
+
 struct admin change_admin(struct command_context *context)
 {
     return (struct admin){ .by = arena_format(context->arena, "uid %u", context->uid),
@@ -118,6 +120,9 @@ int change_secret(struct command_context *context, bool is_chosen, struct str *o
         return command_refuse(context, "a secret may not be empty; give one on standard input");
     if (!str_is_utf8(secret_expose(chosen)) || str_has_control(secret_expose(chosen)))
         return command_refuse(context, "a secret must be UTF-8 without control characters");
+    if (chosen->len < SECRET_BYTES_ADVISED)
+        command_note(context, "warning: a secret of fewer than %d bytes may be guessed",
+                     SECRET_BYTES_ADVISED);
     rc = password_hash(chosen, context->checker->cost, hash);
     if (rc != RC_OK)
         return command_fault(context, rc);

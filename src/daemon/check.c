@@ -2,6 +2,7 @@
 
 #include "daemon/entrance.h"
 #include "daemon/house.h"
+#include "fetch/helper.h"
 
 enum { ERROR_BYTES = 512 };
 
@@ -36,6 +37,8 @@ enum rc check_settings(const struct settings *settings, struct buffer *out_error
 
     if (rc == RC_OK)
         rc = check_entrance(settings, &outside, out_error);
+    if (rc == RC_OK && settings->mail.smtp_password_file.at != NULL)
+        rc = helper_check_login(settings->mail.smtp_password_file.at, out_error);
     outside_close(&outside);
     return rc == RC_OK ? house_check(&config, out_error) : rc;
 }

@@ -91,7 +91,7 @@ static enum rc remove_left(struct apply *apply, enum managed_kind kind, int64_t 
             rc = change_end_grants(context, 0, id, &count);
     } else {
         if (!left->is_disabled)
-            rc = admin_disable(context->store, &apply->admin, id);
+            rc = admin_disable(context->store, &apply->admin, id, NULL);
         if (rc == RC_OK)
             rc = change_end_grants(context, id, 0, &count);
     }

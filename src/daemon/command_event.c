@@ -1,3 +1,4 @@
+#include "account/audit.h"
 #include "daemon/audit_line.h"
 #include "daemon/change.h"
 

@@ -31,6 +31,10 @@ static void complain(void *context, size_t number, struct str name, const char *
     if (import->is_writing)
         return;
     import->bad_count++;
+    if (number == 0) {
+        command_note(import->context, "%s: %s", import->file, words);
+        return;
+    }
     command_note(import->context, "%s: %s %zu: '%.*s': %s", import->file,
                  strcmp(options_find(import->options, "format"), "keycloak") == 0 ? "user" : "line",
                  number, STR_ARGS(name), words);

@@ -1,3 +1,4 @@
+#include "account/audit.h"
 #include "base/clock.h"
 #include "codec/base62.h"
 #include "codec/json.h"

@@ -172,7 +172,7 @@ static int run_disable(struct command_context *context, const struct options *op
     int status = change_find_account(context, options->arguments[0], &account);
 
     if (status == STATUS_DONE)
-        status = change_answer(context, admin_disable(context->store, &admin, account.id));
+        status = change_answer(context, admin_disable(context->store, &admin, account.id, NULL));
     return status == STATUS_DONE
                ? note_ended(context, options->arguments[0], "disabled", account.id)
                : status;
@@ -185,8 +185,8 @@ static int run_enable(struct command_context *context, const struct options *opt
     int status = change_find_account(context, options->arguments[0], &account);
 
     if (status == STATUS_DONE)
-        status = change_answer(context,
-                               admin_enable(context->store, context->throttle, &admin, &account));
+        status = change_answer(
+            context, admin_enable(context->store, context->throttle, &admin, &account, NULL));
     if (status == STATUS_DONE)
         command_note(context, "'%s' is enabled", options->arguments[0]);
     return status;

@@ -177,7 +177,9 @@ static int find_line(int argc, char *const *argv, const struct command **out_com
         return STATUS_DONE;
     if (has_noun)
         return usage_of_noun(argv[0], verb, err);
-    return usage(err, "", "unknown command");
+    if (argv[0][0] == '-')
+        return usage(err, "", "the command stands before its options");
+    return usage(err, "", "unknown command '%.40s'", argv[0]);
 }
 
 int command_parse(int argc, char *const *argv, struct command_line *out_line, struct sink *err)

@@ -61,7 +61,11 @@ static bool try_packets(const struct trial *trial)
 
 static bool try_mount(const struct trial *trial)
 {
-    return mount(trial->data, trial->data, NULL, MS_BIND, NULL) == 0;
+    if (mount(trial->data, trial->data, NULL, MS_BIND, NULL) != 0)
+        return false;
+    /* What got through must not stay: it would outlive the folder's removal. */
+    (void)umount2(trial->data, MNT_DETACH);
+    return true;
 }
 
 static bool try_namespace(const struct trial *trial)

@@ -270,6 +270,25 @@ static enum rc check_master_key(struct house *house, const struct house_config *
     return rc == RC_OK ? open_stored_key(house, config->data, sealed, out_error) : rc;
 }
 
+/* A folder that is not there has to be makeable, and one that is there ours alone. */
+static enum rc check_new_folder(struct str dir, struct buffer *out_error)
+{
+    char path[FOLDER_PATH_BYTES_MAX];
+    enum rc rc = folder_path(dir, "", path, out_error);
+
+    if (rc != RC_OK || access(path, F_OK) == 0)
+        return rc == RC_OK ? folder_check(dir, false, out_error) : rc;
+    while (dir.len > 1 && dir.at[dir.len - 1] == '/')
+        dir.len--;
+    while (dir.len > 0 && dir.at[dir.len - 1] != '/')
+        dir.len--;
+    snprintf(path, sizeof(path), "%.*s", STR_ARGS(dir.len == 0 ? STR(".") : dir));
+    if (access(path, W_OK | X_OK) == 0)
+        return RC_OK;
+    buffer_append_format(out_error, "cannot make the data folder in %s: %s", path, strerror(errno));
+    return RC_INVALID;
+}
+
 enum rc house_check(const struct house_config *config, struct buffer *out_error)
 {
     struct house_config reading = *config;
@@ -277,7 +296,7 @@ enum rc house_check(const struct house_config *config, struct buffer *out_error)
     enum rc rc;
 
     if (is_new_folder(config))
-        return RC_OK;
+        return check_new_folder(str_of(config->data), out_error);
     reading.is_check = true;
     rc = open_store(&reading, &house, out_error);
     if (rc == RC_OK)

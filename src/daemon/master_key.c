@@ -224,8 +224,9 @@ enum rc master_key_open(const char *data, const char *file, bool may_make,
         access(path, F_OK) == 0)
         return open_named(path, CREDENTIAL_OPEN_BITS, may_make, out_key, out_error);
     if (data == NULL) {
-        buffer_append_str(out_error, STR("--master-key-file FILE is needed: with --database, the "
-                                         "same 32 bytes on every server; see jeton(1)"));
+        buffer_append_str(out_error,
+                          STR("--data DIR or --master-key-file FILE is needed; with --database "
+                              "the latter, the same 32 bytes on every server"));
         return RC_INVALID;
     }
     return open_in_folder(str_of(data), may_make, out_key, out_was_made, out_error);

@@ -1,5 +1,6 @@
 #include "daemon/process.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,12 +16,25 @@
 
 #include "base/clock.h"
 
+/* Should anything write one all the same: private keys are in the heap of a library. It is said as
+ * long as the process is dumpable, or the file would be root's alone. core(5) */
+static void leave_memory_out_of_dumps(void)
+{
+    int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    (void)!write(fd, "0", 1);
+    close(fd);
+}
+
 void process_harden(void)
 {
     const struct rlimit no_core = { 0, 0 };
     struct rlimit files;
 
     (void)setrlimit(RLIMIT_CORE, &no_core);
+    leave_memory_out_of_dumps();
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     umask(077);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -495,6 +495,7 @@ static enum rc take_rows(const struct options *options, const struct config_file
 static enum rc check_whole(const struct settings *settings, struct buffer *out_error)
 {
     const struct database_settings *database = &settings->database_settings;
+    bool is_tls = settings->tls_listen_count > 0 || settings->outside.client_listens.count > 0;
 
     if (settings->data == NULL && database->uri.len == 0) {
         buffer_append_str(out_error, STR("--data DIR or --database URL is needed"));
@@ -504,14 +505,13 @@ static enum rc check_whole(const struct settings *settings, struct buffer *out_e
         buffer_append_str(out_error, STR("database-password-file needs database"));
         return RC_INVALID;
     }
-    if (settings->tls_listen_count > 0 &&
-        (settings->tls_certificate == NULL || settings->tls_key == NULL)) {
-        buffer_append_str(out_error, STR("tls-listen needs tls-certificate and tls-key"));
+    if (is_tls && (settings->tls_certificate == NULL || settings->tls_key == NULL)) {
+        buffer_append_format(out_error, "tls-%slisten needs tls-certificate and tls-key",
+                             settings->tls_listen_count > 0 ? "" : "client-");
         return RC_INVALID;
     }
-    if (settings->outside.client_listens.count > 0 &&
-        (settings->tls_certificate == NULL || settings->tls_key == NULL)) {
-        buffer_append_str(out_error, STR("tls-client-listen needs tls-certificate and tls-key"));
+    if (!is_tls && (settings->tls_certificate != NULL || settings->tls_key != NULL)) {
+        buffer_append_str(out_error, STR("tls-certificate and tls-key need tls-listen"));
         return RC_INVALID;
     }
     /* CA-09: nobody else is believed about whose certificate this is. */

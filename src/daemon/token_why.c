@@ -4,6 +4,7 @@
 #include "codec/network.h"
 #include "daemon/audit_line.h"
 #include "http/http.h"
+#include "store/trail.h"
 
 enum { ADDRESS_BITS = 128, EVENT_PAGE_COUNT = 64 };
 

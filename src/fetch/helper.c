@@ -69,6 +69,14 @@ static enum rc read_login(const char *path, struct secret *out_user, struct secr
     return rc;
 }
 
+enum rc helper_check_login(const char *path, struct buffer *out_error)
+{
+    AUTO(secret) user = { 0 };
+    AUTO(secret) password = { 0 };
+
+    return read_login(path, &user, &password, out_error);
+}
+
 /* ---- the program ---- */
 
 static enum rc find_program(struct helper *helper, struct buffer *out_error)

@@ -35,6 +35,10 @@ struct helper_config {
 enum rc helper_open(const struct helper_config *config, struct helper **out_helper,
                     struct buffer *out_error) MUST_CHECK;
 
+/* Whether that file has a user and a password, as helper_open wants them; the words are the same.
+ */
+enum rc helper_check_login(const char *path, struct buffer *out_error) MUST_CHECK;
+
 /* Ends it. */
 void helper_close(struct helper *helper);
 

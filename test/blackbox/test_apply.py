@@ -236,6 +236,8 @@ REFUSED = [
     ("accounts:\n  - name: a\n    email: nonsense\n", "line 3: account 'a': email: it must look"),
     ("accounts:\n  - name: a\n    password: { hash: $1$abc$def }\n",
      "line 3: account 'a': password: this hash is of no known kind"),
+    ("accounts:\n  - name: a\n    email: one@a.example\n  - name: b\n    email: One@a.example\n",
+     "line 5: account 'b': email: stands twice in the file"),
     ("accounts: &x []\n", "line 1: anchors and tags are not taken"),
     ("accounts: []\n---\n", "line 2: there is a second document"),
     ("accounts: [\n", "line 2: "), ("- a\n", "line 1: every line must be NAME: VALUE"),

@@ -3,6 +3,7 @@ with a restore."""
 
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -440,6 +441,40 @@ def test_killed_a_backup_leaves_no_file_of_that_name(mover, large_folder):
     back_up(mover, file, large_folder)
     assert not partial.exists()
     run(mover, "backup", "--verify", file, *key_of(large_folder))
+
+
+def test_of_two_backups_to_one_file_the_second_is_refused(mover, seeded_folder):
+    """The first one goes on; killed, it is in nobody's way."""
+    file, partial = mover.folder / "file", mover.folder / "file.partial"
+
+    def begin():
+        """A backup that waits for its passphrase."""
+        process = subprocess.Popen(
+            [harness.find_binary(), "backup", file, "--data", seeded_folder, "--passphrase-stdin"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            cwd=mover.folder, env={**harness.sanitizer_environment(), "HOME": str(mover.folder)})
+        wait_until(lambda: process.poll() is not None or is_locked(), 30, "its file is there")
+        return process
+
+    def is_locked():
+        locks = pathlib.Path("/proc/locks").read_text(encoding="ascii")
+        return partial.exists() and f":{partial.stat().st_ino} " in locks
+
+    with begin() as first:
+        for more in ([], ["--force"]):
+            words = back_up(mover, file, seeded_folder, *more, status=1).words
+            assert "another backup is writing" in words and partial.exists() and not file.exists()
+        told = first.communicate(b"a passphrase\n", timeout=60)[1]
+        assert first.returncode == 0, told
+    assert not partial.exists()
+    run(mover, "backup", "--verify", file, "--passphrase-stdin", stdin=b"a passphrase\n")
+    assert "is there already" in back_up(mover, file, seeded_folder, status=1).words
+    file.unlink()
+    with begin() as second:
+        second.kill()
+    assert partial.exists()
+    back_up(mover, file, seeded_folder)
+    assert not partial.exists()
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])

@@ -1,18 +1,27 @@
 """LG-01: what people type and are shown goes through every flow of the pages, right and wrong; then
 all that the server wrote and has is searched for it: logs, answers to others, metrics, the audit
-trail, the command line's lists, the data files, and arguments and environment of its processes."""
+trail, the command line's lists, the data files, and arguments and environment of its processes.
+Figure 22: memory, which must reach neither swap nor a core, is looked at while it runs."""
 
 import base64
+import contextlib
+import os
 import pathlib
 import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
 
 import pytest
 
-from harness import free_port, wait_until
+from harness import ALICE, API, C1, CC, form_encode, free_port, is_sanitized, wait_until
 from link_people import LINK, mail_settings
 from person import Person
 from smtp_server import SmtpServer
 from test_account_pages import CODE, key_of
+from test_operations import mappings
 from test_sign_in import at_code, csrf_of, once, wait_step
 from threedm_calls import totp
 from token_people import add_open_service, field_of, make, manager, value_shown
@@ -209,3 +218,104 @@ def test_lg_01_answers_to_others_repeat_nothing(new_server):
         answer = once(person, "POST", path, {"csrf": csrf_of(person), **pairs})
         text = repr(answer.headers).encode() + answer.body
         assert b"cAnArY-" not in text, (path, answer)
+
+
+# ---- memory -------------------------------------------------------------------------------------
+
+
+def where_in_memory(pid, secrets):
+    """name → the flags of each mapping that has that secret."""
+    found = {name: [] for name in secrets}
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for start, end, flags in mappings(pid):
+            try:
+                memory.seek(start)
+                content = memory.read(end - start)
+            except (OSError, ValueError, OverflowError):
+                continue
+            for name, value in secrets.items():
+                if value.encode() in content:
+                    found[name].append(flags)
+    return found
+
+
+@pytest.fixture
+def readable(new_server, plain_binary):
+    """A server whose memory this test may read and understand."""
+    if os.geteuid() != 0 or is_sanitized(plain_binary):
+        pytest.skip("needs root, and a build without sanitizers (JETON_BINARY_PLAIN)")
+    return new_server(binary=plain_binary)
+
+
+def test_figure_22_no_secret_can_reach_swap(readable):
+    """What is under way lies in locked memory that is left out of dumps ("lo", "dd"), and what has
+    been answered lies nowhere."""
+    server = readable
+    answer = server.user_token(C1, ALICE, "read")
+    token = server.client_token(CC)["access_token"]
+    assert server.is_active(token, API)
+    person = Person(server).sign_in(ALICE)
+    cookie, = person.cookies.values()
+    past = {"password": ALICE[1], "secret of a client": CC[1], "secret of a service": API[1],
+            "token": token, "refresh token": answer["refresh_token"], "cookie": cookie}
+    under_way = {"password under way": canary("password-under-way")}
+    server.secrets.add(under_way["password under way"])
+    body = form_encode({"grant_type": "password", "username": ALICE[0],
+                        "password": under_way["password under way"]})
+    head = (f"POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) + 1}\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n\r\n")
+    with contextlib.closing(socket.create_connection(("127.0.0.1", server.port))) as line:
+        line.sendall((head + body).encode())
+        flags, = wait_until(lambda: where_in_memory(server.pid, under_way)["password under way"],
+                            10, "this test sees what is under way")
+        assert {"lo", "dd"} <= set(flags), flags
+        found = where_in_memory(server.pid, past)
+        assert not any(found.values()), found
+    wait_until(lambda: not any(where_in_memory(server.pid, under_way).values()), 10,
+               "it is wiped when the client has gone")
+
+
+# Keeps the limit of cores where it is, whoever lowers it, and becomes the program: x86-64, arm64.
+NO_CORE_LIMIT = """
+import ctypes, os, resource, struct, sys
+PRLIMIT64 = {"x86_64": 302, "aarch64": 261}[os.uname().machine]
+hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+program = struct.pack("HBBI" * 6,
+                      0x20, 0, 0, 0,
+                      0x15, 0, 3, PRLIMIT64,
+                      0x20, 0, 0, 24,
+                      0x15, 0, 1, resource.RLIMIT_CORE,
+                      0x06, 0, 0, 0x00050000,
+                      0x06, 0, 0, 0x7fff0000)
+memory = ctypes.create_string_buffer(program, len(program))
+fprog = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 6, ctypes.addressof(memory)))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, fprog) == 0
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+UNLIMITED = [sys.executable, "-c", NO_CORE_LIMIT]
+
+
+def ends_with_core(process):
+    """Whether the kernel writes its memory to disk when it dies of a fault."""
+    os.kill(process.pid, signal.SIGSEGV)
+    ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    process.wait()
+    assert ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED), ended
+    return ended.si_code == os.CLD_DUMPED
+
+
+def test_figure_22_no_core_whatever_the_limit(new_server, plain_binary, tmp_path):
+    """RLIMIT_CORE is 0; and where it could not be lowered, PR_SET_DUMPABLE alone is enough."""
+    other = subprocess.Popen([*UNLIMITED, "sleep", "600"], cwd=tmp_path)
+    wait_until(lambda: pathlib.Path(f"/proc/{other.pid}/comm").read_text() == "sleep\n", 10,
+               "it runs")
+    if not ends_with_core(other) or is_sanitized(plain_binary):
+        pytest.skip("cores are not written on this machine, or this build has other handlers")
+    limited = new_server(binary=plain_binary)
+    assert resource.prlimit(limited.pid, resource.RLIMIT_CORE) == (0, 0)
+    assert not ends_with_core(limited.process)
+    unlimited = new_server(binary=plain_binary, prefix=UNLIMITED)
+    assert resource.prlimit(unlimited.pid, resource.RLIMIT_CORE)[0] != 0, "this test's own trick"
+    assert not ends_with_core(unlimited.process)

@@ -1,8 +1,10 @@
 """The command line, with and without a running server."""
 
 import json
+import os
 import re
 import subprocess
+import tempfile
 
 import pytest
 
@@ -312,3 +314,91 @@ def test_a_command_that_is_cut_short_says_what_can_follow(tmp_path, binary):
         assert done.returncode == 2, done
         assert "'client' can be followed by add, set, secret" in done.stderr, done
         assert done.stderr.count("\n") == 1
+
+
+# -- what a stranger does on the first day --------------------------------------------------------
+
+@pytest.mark.parametrize("words, told", [
+    (["usr", "list"], "unknown command 'usr'"),
+    (["--data", "x", "user", "list"], "the command stands before its options"),
+], ids=["mistyped", "options first"])
+def test_a_command_that_is_not_one_is_named(tmp_path, binary, words, told):
+    done = subprocess.run([binary, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+                          cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done
+    assert told in done.stderr, done
+
+
+def refused_by_check(folder, *args, data="d", status=1):
+    """What `serve --check` says to these options; it made nothing."""
+    before = set(folder.iterdir())
+    done = run("serve", "--check", "--data", str(folder / data), *args)
+    assert done.returncode == status and done.stdout == "", done
+    assert set(folder.iterdir()) == before, done
+    words = done.stderr.splitlines()[-1]
+    assert words.startswith("jeton: serve: "), done
+    return words
+
+
+MAIL = ("--smtp-url", "smtp://127.0.0.1:25", "--mail-from", "jeton@example.com",
+        "--smtp-password-file")
+
+
+def test_check_reads_the_password_for_the_mail_server(tmp_path):
+    file = tmp_path / "smtp"
+    assert f"{file}: No such file" in refused_by_check(tmp_path, *MAIL, str(file))
+    file.write_text("only-a-user\n")
+    file.chmod(0o600)
+    assert "must have two lines" in refused_by_check(tmp_path, *MAIL, str(file))
+    file.write_text("user\npassword\n")
+    done = run("serve", "--check", "--data", str(tmp_path / "d"), *MAIL, str(file))
+    assert done.returncode == 0, done
+
+
+def test_check_sees_a_data_folder_that_cannot_be_made_or_is_open_to_others(tmp_path):
+    assert "cannot make the data folder" in refused_by_check(tmp_path, data="none/d")
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    assert "chmod 0700 it" in refused_by_check(tmp_path, data="open")
+    (tmp_path / "open").chmod(0o700)
+    for data in ("open", "new", "new/"):
+        done = run("serve", "--check", "--data", str(tmp_path / data))
+        assert done.returncode == 0 and not (tmp_path / "new").exists(), done
+
+
+def test_a_certificate_that_no_listener_would_show_is_refused(tmp_path):
+    words = refused_by_check(tmp_path, "--tls-certificate", "c.pem", "--tls-key", "k.pem",
+                             status=2)
+    assert "need tls-listen" in words
+
+
+def test_a_certificate_that_is_not_there_is_said_to_be(tmp_path):
+    words = refused_by_check(tmp_path, "--tls-listen", "127.0.0.1:0", "--tls-certificate",
+                             str(tmp_path / "c.pem"), "--tls-key", str(tmp_path / "k.pem"))
+    assert "c.pem: No such file" in words
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_whoever_is_not_the_owner_of_the_folder_is_told_to_be():
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        os.mkdir(f"{folder}/d", 0o700)
+        try:
+            done = subprocess.run([find_binary(), "user", "list", "--data", f"{folder}/d"],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=60, check=False, **nobody)
+        except PermissionError:
+            pytest.skip("the program is in a folder that is closed to others")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done
+    assert "run this as the user whose data folder it is" in done.stderr, done
+
+
+def test_a_secret_that_may_be_guessed_is_taken_with_a_warning(new_server):
+    server = new_server(start=False)
+    for secret, is_warned in (("fifteen-bytes-x", True), ("sixteen-bytes-xx", False)):
+        done = server.cli("client", "add", secret, "--grant", "client_credentials",
+                          "--secret-stdin", stdin=secret + "\n")
+        assert ("fewer than 16 bytes" in done.err) == is_warned, done
+        assert secret + "\n" not in done.out

@@ -17,6 +17,7 @@ from person import Person
 from relying_party import RelyingParty
 
 PATH = "/oauth2/logout"
+ROBOT = ("robot", "the secret of a machine that administers 5")
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 ADMIN = ("root", "the-admins-own-long-password-9")
 
@@ -419,8 +420,22 @@ def end_by_administrator(verb):
     return end
 
 
+def end_by_enrolment(person, user):
+    """An administrator's program makes a second factor for the account."""
+    server = person.server
+    server.add_client(*ROBOT, "--grant", "client_credentials", "--scope", "jeton:admin")
+    token = server.client_token(ROBOT, "jeton:admin")["access_token"]
+    bearer = [("Authorization", "Bearer " + token),
+              ("Content-Type", "application/json")]
+    found = server.request("GET", "/api/v1/admin/accounts?q=" + user[0], None, bearer[:1]).json
+    place = f"/api/v1/admin/accounts/{found['items'][0]['id']}/factors"
+    made = server.request("POST", place, "{}", bearer)
+    assert made.status == 201, made
+
+
 @pytest.mark.parametrize("name, end", [
     ("button", end_by_button), ("list", end_by_own_list), ("others", end_by_all_others),
+    ("enrolment", end_by_enrolment),
     ("password", end_by_new_password), ("admin", end_by_administrator("end-sessions")),
     ("disable", end_by_administrator("disable"))])
 def test_oi_06_however_it_ends(receivers, name, end):

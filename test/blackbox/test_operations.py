@@ -543,6 +543,9 @@ def test_lg_04_no_core_dump(new_server):
     server = new_server()
     with open(f"/proc/{server.pid}/limits", encoding="ascii") as file:
         assert re.search(r"^Max core file size\s+0\s", file.read(), re.MULTILINE)
+    # Nor would one that is written all the same have memory in it.
+    with open(f"/proc/{server.pid}/coredump_filter", encoding="ascii") as file:
+        assert int(file.read(), 16) == 0
 
 
 def test_c1_token_works_over_every_listener(new_server, tmp_path):
