@@ -24,8 +24,8 @@ usage() {
 ./do fuzz [TARGET [SECONDS]]     fuzz one parser, or `all` (60 seconds unless told); alone: list them
 ./do memcheck [SUITE…]           the unit tests under valgrind's memcheck
 ./do bench [WORKLOAD…]           measure, as ratios within one run
-./do campaign [NAME…]            the long versions of the tests that break things; recorded in
-                                 bench/CAMPAIGNS.md
+./do campaign [NAME…]            the long versions of the tests that break things, and what seeds
+                                 faults to count those found; recorded in bench/CAMPAIGNS.md
 ./do screenshots [FOLDER]        take a picture of every page, into docs/screenshots unless told
 ./do install [PREFIX]            install binaries and units (PREFIX is /usr/local; DESTDIR is obeyed)
 ./do package                     build Debian packages, into build/package
@@ -479,13 +479,14 @@ test_threads() {
     tested=$build/asan
 }
 
-# Each target for ten seconds, as many beside each other as there are processors.
+# Each target for half a minute or ten seconds, as many beside each other as there are processors.
 test_fuzz() {
     status=0
     compile_fuzz || status=1
     note build_fuzz "$status"
     [ "$status" -eq 0 ] || return 0
-    $python test/fuzz/run.py build/fuzz/test/fuzz 10 --found build/found >"$results/fuzz.log" 2>&1 || true
+    $python test/fuzz/run.py build/fuzz/test/fuzz 30 --rest 10 --found build/found \
+        >"$results/fuzz.log" 2>&1 || true
     cat "$results/fuzz.log" >&2
     tail -n 1 "$results/fuzz.log" | sed 's/.*; //' >"$results/fuzz.count"
 }
@@ -584,7 +585,7 @@ do_test() {
     if [ "$clang_status" -eq 0 ]; then
         test_threads
     fi
-    phase "every fuzz target, ten seconds each"
+    phase "every fuzz target, half a minute or ten seconds each"
     test_fuzz
 
     phase "release"

@@ -37,8 +37,13 @@ ROWS = {
              {"JETON_PLACES": "all"}),
     "storage": ("figure 8: every write, fsync, rename, open, ftruncate fails",
                 pytest("test/fault/storage_test.py"), {"JETON_CASES": "all"}),
+    "storage-400": ("figure 8: each of the first 400 calls fails, in each of six ways",
+                    pytest("-n", "2", "test/fault/storage_test.py"),
+                    {"JETON_CASES": "all", "JETON_NUMBERS": "400"}),
     "memory": ("figure 9: every allocation fails", pytest("test/fault/memory_test.py"),
                {"JETON_ALLOCATIONS": "all"}),
+    "slow": ("figure 11: 2,000 slow clients for a minute",
+             pytest("test/fault/test_load.py", "-k", "figure_11"), {"JETON_SLOW_S": "60"}),
     "soak": ("figure 14: three minutes at 70 %", pytest("test/fault/test_load.py", "-k", "14_soak"),
              {"JETON_SOAK_S": "180"}),
     "soak-day": ("figure 14: a day by a clock that runs 15 times as fast",
@@ -46,6 +51,9 @@ ROWS = {
     "throttling": ("figure 19: guesses from many addresses",
                    pytest("test/fault/test_throttling.py"),
                    {"JETON_GUESSES": "200000", "JETON_ADDRESSES": "500"}),
+    "mutate": ("figure 27: faults seeded into access decisions",
+               [sys.executable, "tools/mutate.py", "--count", "$JETON_MUTANTS", "--seed",
+                "$JETON_SEED"], {"JETON_MUTANTS": "200", "JETON_SEED": "1"}),
 }
 
 

@@ -13,7 +13,9 @@
 #include "account/secret_check.h"
 #include "base/secret.h"
 #include "codec/base64url.h"
+#include "crypto/cbc_hmac.h"
 #include "crypto/library.h"
+#include "oauth/pkce.h"
 
 enum { STATUS_NOT_WATCHED = 77 };
 
@@ -119,6 +121,45 @@ static int client_secret(void)
     return rc == RC_OK ? 0 : 1;
 }
 
+/* The tag of a session token (JWE): the MAC's half of the key is unknown, and so the right tag. */
+static int session_tag(void)
+{
+    unsigned char key[CBC_HMAC_KEY_BYTES] = { 8 };
+    unsigned char iv[CBC_HMAC_IV_BYTES] = { 9 };
+    unsigned char tag[CBC_HMAC_TAG_BYTES];
+    char memory[2][64];
+    struct buffer cipher = buffer_over(memory[0], sizeof(memory[0]));
+    struct buffer plain = buffer_over(memory[1], sizeof(memory[1]));
+    enum rc rc;
+
+    if (cbc_hmac_encrypt(key, iv, STR("head"), STR("a session"), &cipher, tag) != RC_OK)
+        return 1;
+    for (size_t differs_at = 0; differs_at <= sizeof(tag); differs_at++) {
+        unsigned char sent[CBC_HMAC_TAG_BYTES];
+
+        memcpy(sent, tag, sizeof(sent));
+        if (differs_at < sizeof(tag))
+            sent[differs_at] ^= 1;
+        VALGRIND_MAKE_MEM_UNDEFINED(key, CBC_HMAC_KEY_BYTES / 2);
+        rc = cbc_hmac_decrypt(key, iv, STR("head"), buffer_str(&cipher), sent, &plain);
+        if (rc != (differs_at < sizeof(tag) ? RC_INVALID : RC_OK))
+            return 1;
+    }
+    return 0;
+}
+
+/* The challenge that a code was asked with; the verifier is what the client has just sent. */
+static int code_challenge(void)
+{
+    char challenge[] = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"; /* RFC 7636 B */
+    struct secret verifier = { 0 };
+
+    if (secret_set(&verifier, STR("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")) != RC_OK)
+        return 1;
+    VALGRIND_MAKE_MEM_UNDEFINED(challenge, sizeof(challenge) - 1);
+    return pkce_verify(&verifier, (struct str){ challenge, sizeof(challenge) - 1 }) ? 0 : 1;
+}
+
 /* Six digits. */
 static int totp_code(void)
 {
@@ -153,5 +194,5 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "control") == 0)
         return compare(leaves_early, 32);
     return of_length() | whole_secret() | token_digest() | client_secret() | csrf_proof() |
-           totp_code();
+           totp_code() | session_tag() | code_challenge();
 }

@@ -3,10 +3,10 @@
  * others, for the tests of test/fault (inject.py).
  *
  * Calls are counted by kind. Those on files are counted below JETON_INJECT_FOLDER alone;
- * allocations all, those of libraries too. JETON_INJECT_CONTROL names a file of the size of struct
- * control that this process and the test share in memory: the test writes which kinds count, which
- * of them fails, how, and whether all behind it do. Nothing here needs a system call once the
- * process has begun.
+ * allocations all, those of libraries too, and so are mappings of memory that is no file's.
+ * JETON_INJECT_CONTROL names a file of the size of struct control that this process and the test
+ * share in memory: the test writes which kinds count, which of them fails, how, and whether all
+ * behind it do. Nothing here needs a system call once the process has begun.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -27,6 +27,7 @@ enum kind {
     KIND_RENAME,
     KIND_TRUNCATE,
     KIND_ALLOCATION,
+    KIND_MAPPING,
     KIND_COUNT
 };
 
@@ -265,6 +266,33 @@ void *realloc(void *old, size_t bytes)
 void *aligned_alloc(size_t alignment, size_t bytes)
 {
     return NO_MEMORY ? NULL : NEXT(void *(*)(size_t, size_t), "aligned_alloc")(alignment, bytes);
+}
+
+/* Pages of the program's own: those of malloc and of threads are asked for within libc. */
+#define MMAP(name)                                                                                 \
+    void *name(void *at, size_t bytes, int protection, int flags, int fd, off_t offset)            \
+    {                                                                                              \
+        if ((flags & MAP_ANONYMOUS) != 0 && fails_with_errno(KIND_MAPPING))                        \
+            return MAP_FAILED;                                                                     \
+        return NEXT(void *(*)(void *, size_t, int, int, int, off_t), #name)(at, bytes, protection, \
+                                                                            flags, fd, offset);    \
+    }
+MMAP(mmap)
+MMAP(mmap64)
+
+void *mremap(void *old, size_t old_bytes, size_t bytes, int flags, ...)
+{
+    va_list args;
+    void *at;
+
+    va_start(args, flags);
+    at = (flags & MREMAP_FIXED) != 0 ? va_arg(args, void *) : NULL;
+    va_end(args);
+    /* What becomes smaller does not fail. */
+    if (bytes > old_bytes && fails_with_errno(KIND_MAPPING))
+        return MAP_FAILED;
+    return NEXT(void *(*)(void *, size_t, size_t, int, ...), "mremap")(old, old_bytes, bytes, flags,
+                                                                       at);
 }
 
 int posix_memalign(void **out_block, size_t alignment, size_t bytes)

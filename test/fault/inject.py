@@ -13,7 +13,8 @@ import subprocess
 
 import harness
 
-OPEN, WRITE, SYNC, RENAME, TRUNCATE, ALLOCATION = (1 << bit for bit in range(6))
+OPEN, WRITE, SYNC, RENAME, TRUNCATE, ALLOCATION, MAPPING = (1 << bit for bit in range(7))
+MEMORY = ALLOCATION | MAPPING
 FILES = OPEN | WRITE | SYNC | RENAME | TRUNCATE
 SHORT = 1000
 EIO, ENOSPC, EINTR = errno.EIO, errno.ENOSPC, errno.EINTR

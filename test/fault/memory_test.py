@@ -8,9 +8,11 @@ With the sanitized binary leaks are found when it ends. JETON_CAMPAIGN=1 takes e
 many of each scenario as JETON_ALLOCATIONS says.
 """
 
+import contextlib
 import errno
 import http.client
 import os
+import socket
 import subprocess
 
 import pytest
@@ -18,8 +20,8 @@ import pytest
 import inject
 import test_spectrum_soap as soap
 from dpop import Holder
-from harness import (ALICE, API, C1, CC, JWTS, bearer, is_sanitized, sanitizer_environment,
-                     uauth_form)
+from harness import (ALICE, API, BOB, C1, CC, JWTS, bearer, is_sanitized, sanitizer_environment,
+                     uauth_form, wait_until)
 from person import Person
 from spectrum_calls import SESSION_PATH, user_basic
 from test_authorization import CALLBACK, RP, add_clients, allow, path_of, request_of
@@ -32,6 +34,9 @@ EACH = os.environ.get("JETON_ALLOCATIONS", "all")
 CAMPAIGN_COUNT = 1 << 30 if EACH == "all" else int(EACH)
 NUMBER_COUNT = CAMPAIGN_COUNT if IS_CAMPAIGN else 24
 SLOW_COUNT = CAMPAIGN_COUNT if IS_CAMPAIGN else 6  # of what hashes a password
+SEGMENT_RECORDS = 1024  # token/live.c
+CROWD_COUNT = 100  # more than the exchanges that are kept for later
+HEAD = b"GET /oauth2/jwks HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 CLOSED = (ConnectionError, http.client.HTTPException)
 
 pytestmark = pytest.mark.sqlite("what fails is in the server's own process")
@@ -215,7 +220,7 @@ def spread(count, most):
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_figure_9_allocation_fails(scene, name):
     call, status, most = SCENARIOS[name]
-    scene.injector.arm(inject.ALLOCATION)
+    scene.injector.arm(inject.MEMORY)
     answer = call(scene)
     assert answer.status == status, answer
     count = max(scene.injector.counted, 1)
@@ -226,7 +231,7 @@ def test_figure_9_allocation_fails(scene, name):
         for number in spread(count, most):
             if name == "code":
                 scene.new_code()
-            scene.injector.arm(inject.ALLOCATION, number, errno.ENOMEM, is_sticky)
+            scene.injector.arm(inject.MEMORY, number, errno.ENOMEM, is_sticky)
             answer = ask(call, scene)
             assert scene.server.is_running(), (number, is_sticky, scene.server.log()[-3000:])
             assert answer is None or answer.status == status or answer.status >= 400, \
@@ -235,6 +240,63 @@ def test_figure_9_allocation_fails(scene, name):
         scene.new_code()
     answer = ask(call, scene)
     assert answer is not None and answer.status == status, answer
+
+
+def read_start(connection):
+    """The status line; nothing where the server closed the connection rather than answer."""
+    try:
+        return connection.recv(12, socket.MSG_WAITALL)
+    except ConnectionError:
+        return b""
+
+
+def test_figure_9_nothing_can_be_mapped(scene):
+    """The live-token table and memory for requests are mapped: without a page for its record a
+    token is looked for in the store, and no connection is answered wrongly."""
+    server, injector = scene.server, scene.injector
+    # Their secrets are known from here on: to hash one needs memory that is mapped.
+    assert server.is_active(server.client_token(CC, "read")["access_token"], API)
+    injector.arm(inject.MAPPING, 1, errno.ENOMEM, True)
+    tokens = []
+    with contextlib.closing(server.connection()) as line:
+        for _ in range(SEGMENT_RECORDS + 1):  # over the end of a segment
+            tokens.append(server.client_token(CC, "read", connection=line)["access_token"])
+        assert injector.failed > 0
+        assert server.revoke(tokens[-1], CC).status == 200
+        for token in tokens[::100]:
+            assert server.is_active(token, API, connection=line)
+        assert not server.is_active(tokens[-1], API, connection=line)
+    failed = injector.failed
+    crowd = [socket.create_connection(("127.0.0.1", server.port), timeout=60)
+             for _ in range(CROWD_COUNT)]
+    try:
+        for one in crowd:
+            with contextlib.suppress(ConnectionError):
+                one.sendall(HEAD[:-2])
+        wait_until(lambda: injector.failed > failed, 60, "a connection that gets no memory")
+        for one in crowd:
+            with contextlib.suppress(ConnectionError):
+                one.sendall(HEAD[-2:])
+        answers = [read_start(one) for one in crowd]
+    finally:
+        for one in crowd:
+            one.close()
+    injector.disarm()
+    assert {answer[:12] for answer in answers} <= {b"", b"HTTP/1.1 200", b"HTTP/1.1 503"}
+    assert server.is_running()
+    with contextlib.closing(server.connection()) as line:
+        assert all(server.is_active(token, API, connection=line) for token in tokens[:-1:100])
+        assert not server.is_active(tokens[-1], API, connection=line)
+
+
+def test_figure_9_a_password_that_cannot_be_hashed_is_not_called_wrong(scene):
+    """Argon2 maps its memory. Nor does it count as a failure: nobody is locked out by that."""
+    form = {"grant_type": "password", "username": BOB[0], "password": BOB[1]}
+    scene.injector.arm(inject.MAPPING, 1, errno.ENOMEM, True)
+    answers = [scene.server.token(form, client=C1) for _ in range(8)]
+    scene.injector.disarm()
+    assert {answer.status // 100 for answer in answers} == {5}, answers
+    assert scene.server.token(form, client=C1).status == 200
 
 
 def run(command, env, stdin=None):
@@ -252,11 +314,11 @@ def test_figure_9_allocation_fails_in_a_command(new_server, library, plain_binar
     injector = inject.Injector(library, tmp_path / "page", server.data)
     env = {**sanitizer_environment(), **injector.environment()}
     command = [server.binary, *words, *server.place()]
-    injector.arm(inject.ALLOCATION)
+    injector.arm(inject.MEMORY)
     run(command, env)
     count = injector.counted
     for number in spread(count, CAMPAIGN_COUNT if IS_CAMPAIGN else 30):
-        injector.arm(inject.ALLOCATION, number, errno.ENOMEM, number % 2 == 0)
+        injector.arm(inject.MEMORY, number, errno.ENOMEM, number % 2 == 0)
         done = run(command, env)
         is_abort = done.returncode == -6 and "broken promise" in done.stderr
         assert done.returncode >= 0 or is_abort, \

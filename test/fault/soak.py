@@ -16,7 +16,8 @@ SLOPE_KIB_MAX = 1024    # between the two halves of what is left
 DESCRIPTOR_SLACK = 4    # a listener's newcomer, a command's connection
 LOG_KIB_MAX = 80 * 1024        # of SQLite: journal_size_limit, and what one transaction adds
 EVENT_BYTES_MAX = 64           # of the database for each answer: the event that tells of it
-SWEEP_S = 3                    # real ones, that an expired token may still have its row
+SWEEP_S = 3                    # real ones, that an expired token is not swept yet
+KEPT_S = 60                    # that it is kept after its end, but no longer than it lived
 LIVE_BYTES_MAX = 80            # of the live-token table for each record
 
 
@@ -42,8 +43,9 @@ class Sample:
 
 
 class Result:
-    def __init__(self, seconds, lifetime_s, samples, loads, token_rows):
-        self.seconds, self.lifetime_s = seconds, lifetime_s
+    def __init__(self, seconds, speed, samples, loads, token_rows):
+        self.seconds, self.lifetime_s = seconds, LIFETIME_S / speed
+        self.kept_s = min(LIFETIME_S, KEPT_S) / speed
         self.samples, self.loads, self.token_rows = samples, loads, token_rows
         measured = [one for one in samples if one.at >= WARMUP_SHARE * seconds]
         half = len(measured) // 2
@@ -92,6 +94,7 @@ class Result:
         # As many as are issued in their life and a turn of the sweep, at twice the usual pace.
         allowed = 2 * self.issued_rate * (self.lifetime_s + SWEEP_S)
         assert max(one.live_count for one in self.measured) <= allowed, self.samples
+        allowed += 2 * self.issued_rate * self.kept_s
         assert self.token_rows <= allowed, self.words()
 
     def _check_store(self):
@@ -130,5 +133,5 @@ def run(new_server, binary, load, seconds, env=None, args=(), speed=1):
             samples.append(Sample(at, server, metrics_port))
         time.sleep(pause_s)
     rows = int(server.query("SELECT count(*) FROM token")[0][0])
-    return Result(seconds, LIFETIME_S / speed, samples, [load.finish(part) for part in parts],
+    return Result(seconds, speed, samples, [load.finish(part) for part in parts],
                   rows)

@@ -4,7 +4,8 @@ ever, with EIO, ENOSPC, EINTR or a short write.
 No answer 200 without durable state; no crash; after a failed fsync nothing is written until the
 next start. A start works, or fails with one line and leaves nothing half done: the next one works.
 And a disk that is full, for true: what is there goes on, and what is new waits for room.
-JETON_CAMPAIGN=1 takes every number, or so many of all cases of a test as JETON_CASES says.
+JETON_CAMPAIGN=1 takes every number (up to JETON_NUMBERS), or so many of all cases of a test as
+JETON_CASES says.
 """
 
 import os
@@ -17,9 +18,10 @@ from harness import (ALICE, API, C1, CC, Server, sanitizer_environment, seed, wa
 
 IS_CAMPAIGN = os.environ.get("JETON_CAMPAIGN") == "1"
 CASES = os.environ.get("JETON_CASES", "all")
-NUMBER_MAX = 400  # where it is not a campaign
-FAULTS = [(inject.EIO, False), (inject.EIO, True), (inject.ENOSPC, False), (inject.ENOSPC, True),
-          (inject.EINTR, False), (inject.SHORT, False)]
+NUMBER_MAX = int(os.environ.get("JETON_NUMBERS", 1 << 30 if IS_CAMPAIGN else 400))
+FAULTS = {"EIO": (inject.EIO, False), "EIO-from-there": (inject.EIO, True),
+          "ENOSPC": (inject.ENOSPC, False), "ENOSPC-from-there": (inject.ENOSPC, True),
+          "EINTR": (inject.EINTR, False), "short-write": (inject.SHORT, False)}
 START_S = 20
 
 pytestmark = pytest.mark.sqlite("the calls that fail are those on its files")
@@ -45,17 +47,15 @@ def kinds_of(error):
     return inject.WRITE if error == inject.SHORT else inject.FILES
 
 
-def cases(count, most):
-    """(number, error, is sticky): each number with every fault, or a part of this spread out."""
+def cases(count, most, faults=tuple(FAULTS.values())):
+    """(number, error, is sticky): each number with every fault, or so many of these, spread out."""
+    count = min(count, NUMBER_MAX)
     if IS_CAMPAIGN:
-        most = count * len(FAULTS) if CASES == "all" else int(CASES)
-    else:
-        count = min(count, NUMBER_MAX)
-    every = [(number, *fault) for number in range(1, count + 1) for fault in FAULTS]
-    if len(every) <= most:
-        return every
-    step = len(every) / most
-    return [every[int(at * step)] for at in range(most)]
+        most = count * len(faults) if CASES == "all" else int(CASES)
+    if count * len(faults) <= most:
+        return [(number, *fault) for number in range(1, count + 1) for fault in faults]
+    # Each fault in turn, while the numbers go from the first to the last.
+    return [(1 + at * count // most, *faults[at % len(faults)]) for at in range(most)]
 
 
 def try_start(server):
@@ -70,15 +70,16 @@ def try_start(server):
         return False
 
 
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("is_seeded", [False, True], ids=["empty", "full"])
-def test_figure_8_start(faulty, is_seeded):
+def test_figure_8_start(faulty, is_seeded, fault):
     server, injector = faulty(seeded=is_seeded)
     injector.arm(inject.FILES)
     server.start()
     count = injector.counted
     server.stop()
     assert count > 0
-    for number, error, is_sticky in cases(count, 40):
+    for number, error, is_sticky in cases(count, 7, [FAULTS[fault]]):
         if not is_seeded and server.data.exists():
             for path in server.data.iterdir():
                 path.unlink()
@@ -158,6 +159,33 @@ def test_figure_8_requests(faulty, what):
         story.check()
         assert story.act("rotate") == 200
     story.check()
+
+
+def test_figure_8_compact(faulty):
+    """A server that ends folds its log into the database: it ends in any case, without a crash, and
+    what it had acknowledged is there at the next start."""
+    server, injector = faulty()
+    server.start()
+    story = Story(server)
+    story.prepare("revoke")
+    injector.arm(inject.FILES)
+    server.stop()
+    count = injector.counted
+    assert count > 10, "it is written to the database"
+    for number, error, is_sticky in cases(count, 12):
+        injector.disarm()
+        server.start()
+        for what in ("issue", "revoke", "rotate"):
+            story.prepare(what)
+            assert story.act(what) == 200
+        injector.arm(kinds_of(error), number, error, is_sticky)
+        server.process.terminate()
+        status = server.process.wait(START_S)
+        assert status >= 0, (number, error, is_sticky, server.log()[-3000:])
+        injector.disarm()
+        server.start()
+        story.check()
+        server.stop()
 
 
 def test_figure_8_nothing_is_written_behind_a_failed_fsync(faulty):

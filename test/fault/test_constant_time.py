@@ -15,6 +15,7 @@ from harness import ROOT
 FOUND = 9
 SOURCES = [*sorted((ROOT / "src/base").glob("*.c")), *sorted((ROOT / "src/crypto").glob("*.c")),
            ROOT / "src/codec/base64url.c", ROOT / "src/account/secret_check.c",
+           ROOT / "src/oauth/pkce.c",
            ROOT / "test/fault/constant_time.c"]
 
 
@@ -40,7 +41,8 @@ def watch(program, case):
 
 
 def test_figure_20_no_branch_depends_on_a_secret(program):
-    """Digests of tokens, whole secrets, secrets of clients, proofs of forms, codes of factors."""
+    """Digests of tokens, whole secrets, secrets of clients, proofs of forms, codes of factors, tags
+    of session tokens, challenges of codes."""
     done = watch(program, "good")
     assert done.returncode == 0, done.stdout
 

@@ -45,31 +45,51 @@ def good_windows(load, server, count, token):
 # ---- figure 11 ----------------------------------------------------------------------------------
 
 SLOW_COUNTS = {"head": 1000, "body": 500, "read": 500}
+SLOW_S = int(os.environ.get("JETON_SLOW_S", 0))  # for so long, who is closed comes again
 
 
-def slow_clients(port):
+class SlowClients(Crowd):
     """A thousand slow heads, five hundred slow bodies, five hundred that do not read."""
-    crowd = Crowd()
-    many = b"GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: x\r\n\r\n" * 400
-    for _ in range(SLOW_COUNTS["head"]):
-        crowd.add(port, "head", b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"a")
-    for _ in range(SLOW_COUNTS["body"]):
-        crowd.add(port, "body", b"POST /forward-auth HTTP/1.1\r\nHost: x\r\n"
-                                b"Content-Length: 60000\r\n\r\n", b"a")
-    for _ in range(SLOW_COUNTS["read"]):
-        crowd.add(port, "read", many, reads=False, receive_bytes=4096)
-    return crowd
+
+    def __init__(self, port):
+        super().__init__()
+        self.port = port
+        self.begun = dict.fromkeys(SLOW_COUNTS, 0)
+        self.fill()
+
+    def come(self, kind):
+        many = b"GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: x\r\n\r\n" * 400
+        self.begun[kind] += 1
+        if kind == "head":
+            self.add(self.port, kind, b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"a")
+        elif kind == "body":
+            self.add(self.port, kind, b"POST /forward-auth HTTP/1.1\r\nHost: x\r\n"
+                                      b"Content-Length: 60000\r\n\r\n", b"a")
+        else:
+            self.add(self.port, kind, many, reads=False, receive_bytes=4096)
+
+    def fill(self):
+        """As many of each kind as there were."""
+        open_now = [member.kind for member in self.members if member.ended_after is None]
+        for kind, count in SLOW_COUNTS.items():
+            for _ in range(count - open_now.count(kind)):
+                self.come(kind)
 
 
 def test_figure_11_slow_clients_slow_nobody_else(server, load):
+    """For as long as their deadlines let them; `./do campaign slow` is a minute of them."""
     assert raise_descriptor_limit(4096) >= 2500
     token = server.client_token(C1, "read")["access_token"]
     good_windows(load, server, 1, token)
     base = good_windows(load, server, 4, token)
-    crowd = slow_clients(server.port)
+    crowd = SlowClients(server.port)
     beside = []
     began = time.monotonic()
-    while crowd.open_count() and time.monotonic() - began < DEADLINE_S + 6:
+    while time.monotonic() - began < SLOW_S + DEADLINE_S + 6:
+        if time.monotonic() - began < SLOW_S:
+            crowd.fill()
+        elif crowd.open_count() == 0:
+            break
         window = load.begin(server.port, INTROSPECT, WINDOW_S, rate=400, values=[token],
                             cores=LOAD_CORE, more=["--expect", '"active":true'])
         crowd.drip()
@@ -84,7 +104,10 @@ def test_figure_11_slow_clients_slow_nobody_else(server, load):
     for kind, ats in ended.items():
         assert None not in ats, f"{kind}: {ats.count(None)} still open"
         assert min(ats) > DEADLINE_S - 2 and max(ats) < DEADLINE_S + 5, (kind, min(ats), max(ats))
-    assert len(beside) >= 5 and all(one["unexpected"] == 0 for one in beside)
+    print(f"{crowd.begun} slow clients in {len(beside)} windows of {WINDOW_S} s: p99 of others "
+          f"{median_of(base, 'p99_us') / 1e3:.2f} ms without them, "
+          f"{median_of(beside, 'p99_us') / 1e3:.2f} ms beside them")
+    assert len(beside) >= max(5, SLOW_S // 2) and all(one["unexpected"] == 0 for one in beside)
     allowed = 2 * median_of(base, "p99_us") + ROOM_US
     assert median_of(beside, "p99_us") <= allowed, (base, beside)
 
@@ -92,7 +115,8 @@ def test_figure_11_slow_clients_slow_nobody_else(server, load):
 # ---- figure 12 ----------------------------------------------------------------------------------
 
 IDLE_COUNT = 10000
-IDLE_KIB_MAX = 40
+IDLE_BYTES_MAX = 40000
+IDLE_P99_US_MAX = 50000
 HANDSHAKE_S_MAX = 50  # the first of them are idle for less than their 60 s when the last has come
 
 
@@ -122,7 +146,9 @@ class Idle:
 
 
 def test_figure_12_ten_thousand_idle_tls_connections(new_server, plain_binary, load, tmp_path):
-    count = min(IDLE_COUNT, raise_descriptor_limit(IDLE_COUNT + 500) - 500)
+    count = IDLE_COUNT
+    if raise_descriptor_limit(count + 500) < count + 500:
+        pytest.skip("the test itself may not open so many descriptors")
     certificate, key = make_certificate(tmp_path, "localhost")
     port = free_port()
     server = new_server(binary=plain_binary, args=[
@@ -142,8 +168,8 @@ def test_figure_12_ten_thousand_idle_tls_connections(new_server, plain_binary, l
     print(f"{count} idle TLS connections of {each:.1f} KiB; p99 of issuing "
           f"{median_of(quiet, 'p99_us') / 1e3:.2f} ms, {median_of(beside, 'p99_us') / 1e3:.2f} ms "
           "beside them")
-    assert each <= IDLE_KIB_MAX
-    assert median_of(beside, "p99_us") <= max(50000, 3 * median_of(quiet, "p99_us")), beside
+    assert each * 1024 <= IDLE_BYTES_MAX
+    assert median_of(beside, "p99_us") <= IDLE_P99_US_MAX, beside
     deadline = time.monotonic() + 20
     while memory_kib(server.pid) - before > each * count / 4 and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -174,8 +200,8 @@ def test_figure_13_three_times_the_capacity(server, load):
           f"{statistics.median(shares):.2f} of it, p99 "
           f"{median_of(results, 'accepted_p99_us') / 1e3:.1f} ms; memory {grown} KiB")
     # What else the machine does can only take from a round: the best one shows what can be had.
-    assert max(shares) >= GOOD_SHARE_MIN, (peaks, results)
-    assert min(result["accepted_p99_us"] for result in results) <= ACCEPTED_P99_US_MAX, results
+    assert any(share >= GOOD_SHARE_MIN and result["accepted_p99_us"] <= ACCEPTED_P99_US_MAX
+               for share, result in zip(shares, results)), (peaks, results)
     for result in results:
         assert set(result["status"]) <= {"200", "503"}, result
         assert result["hasty"] == 0, "each 503 says when to come back"

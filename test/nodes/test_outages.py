@@ -1,6 +1,7 @@
 """PostgreSQL is stopped, killed, full, locked or out of reach under load (RV-05; fault class 16):
 no false 200 at any time, 503 within two seconds, back within two seconds of the database."""
 
+import contextlib
 import os
 import pathlib
 import random
@@ -25,7 +26,7 @@ SILENCE_S = 4.0
 LOCK_S = 4.0
 CUT_S = 1.0
 GO_ON_S = 15.0
-CLOSE_WAIT = "08"
+ESTABLISHED, CLOSE_WAIT = "01", "08"
 DISK_MIB = 192
 
 
@@ -55,15 +56,35 @@ def assert_well(town):
         wait_until(node.is_ready, 10, "both nodes are well")
 
 
-def half_closed(node):
-    """Connections of a node that the other end has closed and it has not."""
-    lines = pathlib.Path(f"/proc/{node.pid}/net/tcp").read_text().splitlines()[1:]
-    return sum(line.split()[3] == CLOSE_WAIT for line in lines)
+def connections_of(node, port=None):
+    """The states of the connections that a node itself has, to that port or to any."""
+    own = set()
+    for fd in pathlib.Path(f"/proc/{node.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            own.add(os.readlink(fd))
+    rows = [line.split() for line in
+            pathlib.Path(f"/proc/{node.pid}/net/tcp").read_text().splitlines()[1:]]
+    return [row[3] for row in rows if f"socket:[{row[9]}]" in own and
+            port in (None, int(row[2].rpartition(":")[2], 16))]
 
 
-def assert_no_dead_connections(town):
+def assert_no_dead_connections(town, port=None):
+    """None that the other end has closed; and, where the port of the database is given, each one
+    that a node holds for alive is one that the database has."""
     for node in town.nodes:
-        wait_until(lambda node=node: half_closed(node) == 0, 3, "no dead connection is kept")
+        wait_until(lambda node=node: CLOSE_WAIT not in connections_of(node), 3,
+                   "no dead connection is kept")
+    if port is None:
+        return
+
+    def are_known():
+        held = sum(connections_of(node, port).count(ESTABLISHED) for node in town.nodes)
+        known = int(town.database.run(
+            f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{town.name}'"
+            " AND client_port > 0 AND pid <> pg_backend_pid()")[-1])
+        return held == known > 0
+
+    wait_until(are_known, 10, "the database has each connection of the pools")
 
 
 def assert_answers_503(town, token):
@@ -117,7 +138,7 @@ def test_rv_05_ten_outages(town, own_cluster, note_figure):
             assert max(took) < ANSWER_S + SLACK_S, (way, took)
     load.stop()
     load.check()
-    assert_no_dead_connections(town)
+    assert_no_dead_connections(town, own_cluster.port)
     note(note_figure, "PostgreSQL stopped ten times (fast, immediate, kill -9)", load.model, took)
 
 
