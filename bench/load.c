@@ -79,6 +79,7 @@ static int64_t measured_from_ns;
 static int64_t ends_at_ns;
 static int64_t due_at_ns; /* paced: when the next request should leave */
 static int64_t last_answer_ns;
+static int64_t last_accepted_ns;
 
 static uint64_t sent_count;
 static uint64_t answer_count; /* warm-up included */
@@ -236,8 +237,10 @@ static void answer_count_in(struct connection *connection, int64_t now, struct t
     if (now < measured_from_ns)
         return;
     latency_add(&latency, now - connection->sent_at_ns);
-    if (status / 100 == 2)
+    if (status / 100 == 2) {
         latency_add(&latency_accepted, now - connection->left_at_ns);
+        last_accepted_ns = now;
+    }
 }
 
 static void line_save(struct text line)
@@ -424,13 +427,15 @@ static void result_print(void)
     printf("{\"answers\":%" PRIu64 ",\"measured\":%" PRIu64 ",\"seconds\":%.6f,\"rate\":%.1f,"
            "\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,"
            "\"unexpected\":%" PRIu64 ",\"reconnects\":%" PRIu64 ",\"unanswered\":%" PRIu64
-           ",\"accepted\":%" PRIu64 ",\"accepted_p99_us\":%.1f,\"hasty\":%" PRIu64
+           ",\"accepted\":%" PRIu64 ",\"accepted_seconds\":%.6f,\"accepted_p99_us\":%.1f"
+           ",\"hasty\":%" PRIu64
            ",\"answer_bytes\":%zu,\"cpu_s\":%.3f,\"wall_s\":%.3f,\"status\":{",
            answer_count, latency.count, seconds, (double)latency.count / seconds,
            latency_us(&latency, 0.5), latency_us(&latency, 0.9), latency_us(&latency, 0.99),
            latency_us(&latency, 0.999), (double)latency.max_ns / 1000.0, unexpected_count,
-           reconnect_count, busy_count, latency_accepted.count, latency_us(&latency_accepted, 0.99),
-           hasty_count, answer_bytes_last,
+           reconnect_count, busy_count, latency_accepted.count,
+           latency_accepted.count == 0 ? 0.0 : (double)(last_accepted_ns - measured_from_ns) / 1e9,
+           latency_us(&latency_accepted, 0.99), hasty_count, answer_bytes_last,
            (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
            (double)(until_ns - started_at_ns) / 1e9);

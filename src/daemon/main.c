@@ -172,7 +172,8 @@ static int run(struct call *call)
     struct stat status;
     int result;
 
-    if (data != NULL && !call->line->command->is_change && stat(data, &status) != 0) {
+    if (data != NULL && !call->line->command->is_change && stat(data, &status) != 0 &&
+        (errno == ENOENT || errno == ENOTDIR)) {
         sink_format(call->err, "jeton: there is no data folder %s; name the server's with --data\n",
                     data);
         return STATUS_REFUSED;

@@ -6,56 +6,8 @@
 
 #include "http/address.h"
 #include "http/certificate.h"
+#include "http/io.h"
 #include "http/server.h"
-
-/* What a read or a write came to. */
-enum io { IO_DONE, IO_WAITS_TO_READ, IO_WAITS_TO_WRITE, IO_ENDED };
-
-static enum io io_of_tls(enum tls_progress progress)
-{
-    switch (progress) {
-    case TLS_DONE:
-        return IO_DONE;
-    case TLS_WANTS_READ:
-        return IO_WAITS_TO_READ;
-    case TLS_WANTS_WRITE:
-        return IO_WAITS_TO_WRITE;
-    case TLS_CLOSED:
-    case TLS_FAILED:
-    default:
-        return IO_ENDED;
-    }
-}
-
-static enum io io_read(struct connection *connection, char *bytes, size_t max, size_t *out_len)
-{
-    ssize_t len;
-
-    if (connection->tls != NULL)
-        return io_of_tls(tls_read(connection->tls, bytes, max, out_len));
-    len = recv(connection->fd, bytes, max, 0);
-    if (len > 0) {
-        *out_len = (size_t)len;
-        return IO_DONE;
-    }
-    if (len < 0 && (errno == EAGAIN || errno == EINTR))
-        return IO_WAITS_TO_READ;
-    return IO_ENDED;
-}
-
-static enum io io_write(struct connection *connection, struct str bytes, size_t *out_len)
-{
-    ssize_t len;
-
-    if (connection->tls != NULL)
-        return io_of_tls(tls_write(connection->tls, bytes.at, bytes.len, out_len));
-    len = send(connection->fd, bytes.at, bytes.len, MSG_NOSIGNAL);
-    if (len >= 0) {
-        *out_len = (size_t)len;
-        return IO_DONE;
-    }
-    return errno == EAGAIN || errno == EINTR ? IO_WAITS_TO_WRITE : IO_ENDED;
-}
 
 /* Asks epoll for other events; no system call when they are the same. */
 static void arm(struct http_loop *loop, struct connection *connection, uint32_t events)
@@ -78,9 +30,19 @@ static void release_exchange(struct http_loop *loop, struct connection *connecti
     connection->exchange = NULL;
 }
 
+static void call_done(struct http_loop *loop, struct exchange *exchange)
+{
+    const struct http_config *config = &loop->server->config;
+
+    if (config->done != NULL)
+        config->done(config->context, &exchange->public);
+}
+
 void connection_close(struct http_loop *loop, struct connection *connection)
 {
     ASSERT(connection->state != CONNECTION_CLOSED);
+    if (connection->timer.class == TIMER_REFUSAL)
+        call_done(loop, connection->exchange);
     timer_stop(&connection->timer);
     release_exchange(loop, connection);
     if (connection->tls != NULL) {
@@ -133,7 +95,7 @@ static bool flush(struct http_loop *loop, struct connection *connection)
 
     while (exchange->output.len > 0) {
         size_t len = 0;
-        enum io io = io_write(connection, exchange->output, &len);
+        enum io io = io_write(connection->fd, connection->tls, exchange->output, &len);
 
         if (io == IO_ENDED) {
             connection_close(loop, connection);
@@ -187,14 +149,6 @@ static void send_answer(struct http_loop *loop, struct connection *connection)
         finish_answer(loop, connection);
 }
 
-static void call_done(struct http_loop *loop, struct exchange *exchange)
-{
-    const struct http_config *config = &loop->server->config;
-
-    if (config->done != NULL)
-        config->done(config->context, &exchange->public);
-}
-
 /* The answer to a whole request, from serve() or in its place. */
 static void answer(struct http_loop *loop, struct connection *connection)
 {
@@ -209,17 +163,6 @@ static void answer(struct http_loop *loop, struct connection *connection)
     }
     call_done(loop, exchange);
     send_answer(loop, connection);
-}
-
-static void write_unavailable(struct exchange *exchange)
-{
-    http_reset_response(&exchange->public);
-    exchange->public.response.status = 503;
-    http_add_header(&exchange->public, STR("Content-Type"), STR("application/json"));
-    http_add_header(&exchange->public, STR("Cache-Control"), STR("no-store"));
-    http_add_header(&exchange->public, STR("Retry-After"), STR("1"));
-    buffer_append_str(&exchange->public.response.body,
-                      STR("{\"error\":\"temporarily_unavailable\"}"));
 }
 
 /* Ends the connection with a plain answer; nothing that the client sent is in it. */
@@ -240,21 +183,22 @@ static void refuse(struct http_loop *loop, struct connection *connection, int st
 static void complete_request(struct http_loop *loop, struct connection *connection)
 {
     const struct http_config *config = &loop->server->config;
-    struct http_exchange *public = &connection->exchange->public;
+    struct http_exchange *exchange = &connection->exchange->public;
 
     loop_count(&loop->counts.requests);
-    public->request.peer = connection->peer;
-    public->request.is_tls = connection->listener->is_tls;
-    public->request.listener_tag = connection->listener->tag;
-    address_resolve_client(&public->request, config->trusted_proxies, config->trusted_proxy_count);
-    certificate_resolve(config, connection, &public->request);
+    exchange->request.peer = connection->peer;
+    exchange->request.is_tls = connection->listener->is_tls;
+    exchange->request.listener_tag = connection->listener->tag;
+    address_resolve_client(&exchange->request, config->trusted_proxies,
+                           config->trusted_proxy_count);
+    certificate_resolve(config, connection, &exchange->request);
     message_format_id(loop->server->id_base + loop->index +
                           loop->request_count * config->loop_count,
-                      public->request.id);
+                      exchange->request.id);
     loop->request_count++;
-    public->lane = LANE_LOOP;
-    if (public->arrived_ns == 0)
-    public->arrived_ns = loop->now_ns;
+    exchange->lane = LANE_LOOP;
+    if (exchange->arrived_ns == 0)
+        exchange->arrived_ns = loop->now_ns;
 }
 
 /* A whole request: answers it, or hands it to a lane. */
@@ -279,7 +223,7 @@ static void dispatch(struct http_loop *loop, struct connection *connection)
     if (lane_push(loop->server->lanes[exchange->public.lane], exchange) != RC_OK) {
         connection->exchange = exchange;
         loop_count(&loop->counts.queue_refusals[exchange->public.lane]);
-        write_unavailable(exchange);
+        exchange_write_unavailable(exchange);
         answer(loop, connection);
     }
 }
@@ -331,7 +275,7 @@ static bool send_continue(struct http_loop *loop, struct connection *connection)
         return true;
     exchange->sent_continue = true;
     /* Nothing else waits to be sent, so these few bytes fit, or something is wrong. */
-    if (io_write(connection, bytes, &len) == IO_DONE && len == bytes.len)
+    if (io_write(connection->fd, connection->tls, bytes, &len) == IO_DONE && len == bytes.len)
         return true;
     connection_close(loop, connection);
     return false;
@@ -403,7 +347,7 @@ static void receive(struct http_loop *loop, struct connection *connection)
             connection_close(loop, connection);
             return;
         }
-        io = io_read(connection, exchange->input + exchange->input_len,
+        io = io_read(connection->fd, connection->tls, exchange->input + exchange->input_len,
                      PARSE_INPUT_BYTES_MAX - exchange->input_len, &len);
         if (io == IO_ENDED) {
             connection_close(loop, connection);
@@ -432,11 +376,11 @@ static void go_on(struct http_loop *loop, struct connection *connection)
 void connection_complete(struct http_loop *loop, struct exchange *exchange)
 {
     struct connection *connection = &loop->connections[exchange->connection_index];
+    bool is_refused = exchange->lane_was_full;
 
-    if (exchange->lane_was_full) {
+    if (is_refused) {
         loop_count(&loop->counts.queue_refusals[exchange->public.lane]);
-        write_unavailable(exchange);
-        exchange->lane_was_full = false;
+        exchange_write_unavailable(exchange);
     }
     exchange->public.lane = LANE_LOOP;
     if (connection->generation != exchange->connection_generation) {
@@ -446,8 +390,13 @@ void connection_complete(struct http_loop *loop, struct exchange *exchange)
     }
     ASSERT(connection->state == CONNECTION_ON_LANE);
     connection->exchange = exchange;
-    answer(loop, connection);
-    go_on(loop, connection);
+    if (is_refused) {
+        /* Many come back at once all the same: not so soon that it takes the time of others. */
+        timer_start(&loop->timers, &connection->timer, TIMER_REFUSAL, loop->now_ms);
+    } else {
+        answer(loop, connection);
+        go_on(loop, connection);
+    }
 }
 
 static void shake_hands(struct http_loop *loop, struct connection *connection)
@@ -513,6 +462,12 @@ void connection_expire(struct http_loop *loop, struct connection *connection)
 {
     enum timer_class class = connection->timer.class;
 
+    if (class == TIMER_REFUSAL) {
+        timer_stop(&connection->timer);
+        answer(loop, connection);
+        go_on(loop, connection);
+        return;
+    }
     if (class != TIMER_LINGER && class != TIMER_IDLE && class != TIMER_GRACE)
         loop_count(&loop->counts.timeouts);
     if (class == TIMER_WRITE)

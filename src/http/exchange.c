@@ -68,6 +68,17 @@ static void wipe_answer(struct exchange *exchange)
     exchange->sent_continue = false;
 }
 
+void exchange_write_unavailable(struct exchange *exchange)
+{
+    http_reset_response(&exchange->public);
+    exchange->public.response.status = 503;
+    http_add_header(&exchange->public, STR("Content-Type"), STR("application/json"));
+    http_add_header(&exchange->public, STR("Cache-Control"), STR("no-store"));
+    http_add_header(&exchange->public, STR("Retry-After"), STR("1"));
+    buffer_append_str(&exchange->public.response.body,
+                      STR("{\"error\":\"temporarily_unavailable\"}"));
+}
+
 void exchange_next(struct exchange *exchange)
 {
     wipe_answer(exchange);

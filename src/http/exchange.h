@@ -42,6 +42,9 @@ void exchange_free(struct exchange *exchange);
 /* After an answer: wipes arena and answer, and moves on to the bytes behind the request. */
 void exchange_next(struct exchange *exchange);
 
+/* Makes the answer 503: no lane had time for the request. */
+void exchange_write_unavailable(struct exchange *exchange);
+
 /* Wipes everything. */
 void exchange_wipe(struct exchange *exchange);
 

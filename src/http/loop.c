@@ -43,6 +43,7 @@ enum rc loop_init(struct http_loop *loop, struct http_server *server, unsigned i
         [TIMER_IDLE] = config->idle_timeout_ms,
         [TIMER_WRITE] = config->write_timeout_ms,
         [TIMER_LINGER] = HTTP_LINGER_TIMEOUT_MS,
+        [TIMER_REFUSAL] = LANE_REFUSAL_MS,
         [TIMER_GRACE] = HTTP_DRAIN_GRACE_MS,
     };
 

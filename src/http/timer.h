@@ -17,8 +17,9 @@ enum timer_class {
     TIMER_IDLE,
     TIMER_WRITE,
     TIMER_LINGER,
-    TIMER_GRACE, /* of a connection that is new when the server stops */
-    TIMER_NONE   /* not running; also the number of classes */
+    TIMER_REFUSAL, /* of the answer to a request that waited too long for its lane */
+    TIMER_GRACE,   /* of a connection that is new when the server stops */
+    TIMER_NONE     /* not running; also the number of classes */
 };
 
 struct timer {
