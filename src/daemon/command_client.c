@@ -220,6 +220,20 @@ static int run_add(struct command_context *context, const struct options *option
     return show_done(context, &made, options->arguments[0], "added");
 }
 
+static const struct option_spec options_set[] = {
+    { "name", "TEXT", "for people", false },
+    { "grant", "GRANT", "what it may ask for, instead of what it could", true },
+    { "scope", "WORDS", "scope words it may be granted beyond its services'", false },
+    { "service", "ID", "a service whose whole scope it may be granted", true },
+    { "no-service", NULL, "none", false },
+    { "redirect-uri", "URI", "where its authorization responses may go", true },
+    { "no-redirect-uri", NULL, "nowhere", false },
+    { "refresh-lifetime", "SECONDS", "of a family of refresh tokens", false },
+    { "refresh-idle-lifetime", "SECONDS", "of an unused refresh token", false },
+    CLIENT_OPTIONS,
+    { 0 },
+};
+
 /* What is not named stays as it is. A client that shall have a secret from now on is made one. */
 static int run_set(struct command_context *context, const struct options *options)
 {
@@ -232,6 +246,8 @@ static int run_set(struct command_context *context, const struct options *option
 
     if (status != STATUS_DONE)
         return status;
+    if (!options_has_any(options, options_set))
+        return command_usage(context, "say what to change, with an option");
     after = before;
     status = read_options(context, options, &after);
     if (status == STATUS_DONE && client_has_secret(&after) && after.secret_hash.len == 0)
@@ -543,20 +559,6 @@ static const struct option_spec options_add[] = {
     { "refresh-lifetime", "SECONDS", "of a family of refresh tokens; 30 days if not given", false },
     { "refresh-idle-lifetime", "SECONDS", "of an unused refresh token; 14 days if not given",
       false },
-    CLIENT_OPTIONS,
-    { 0 },
-};
-
-static const struct option_spec options_set[] = {
-    { "name", "TEXT", "for people", false },
-    { "grant", "GRANT", "what it may ask for, instead of what it could", true },
-    { "scope", "WORDS", "scope words it may be granted beyond its services'", false },
-    { "service", "ID", "a service whose whole scope it may be granted", true },
-    { "no-service", NULL, "none", false },
-    { "redirect-uri", "URI", "where its authorization responses may go", true },
-    { "no-redirect-uri", NULL, "nowhere", false },
-    { "refresh-lifetime", "SECONDS", "of a family of refresh tokens", false },
-    { "refresh-idle-lifetime", "SECONDS", "of an unused refresh token", false },
     CLIENT_OPTIONS,
     { 0 },
 };

@@ -127,6 +127,17 @@ static int read_choice(struct command_context *context, const struct options *op
     return STATUS_DONE;
 }
 
+static const struct option_spec options_set[] = {
+    { "name", "TEXT", "for people", false },
+    { "scope", "WORDS", "the scope words it owns, separated by spaces", false },
+    { "format", "FORMAT", "of its tokens: opaque or jwt", false },
+    { "alg", "ALG", "of its JWTs: ES256, EdDSA or RS256", false },
+    { "lifetime", "SECONDS", "of its access tokens", false },
+    { "allow-password", "yes|no", "the password grant without client authentication", false },
+    { "expires-in-as-string", "yes|no", "answer expires_in as a string", false },
+    { 0 },
+};
+
 static int run_set(struct command_context *context, const struct options *options)
 {
     const struct admin admin = change_admin(context);
@@ -137,6 +148,8 @@ static int run_set(struct command_context *context, const struct options *option
 
     if (status != STATUS_DONE)
         return status;
+    if (!options_has_any(options, options_set))
+        return command_usage(context, "say what to change, with an option");
     after = before;
     status = read_choice(context, options, "allow-password", &after.allows_password);
     if (status == STATUS_DONE)
@@ -329,17 +342,6 @@ static const struct option_spec options_add[] = {
     { "expires-in-as-string", NULL, "answer expires_in as a string, as old u-Auth documents do",
       false },
     { "secret-stdin", NULL, "read a chosen secret from standard input; else one is made", false },
-    { 0 },
-};
-
-static const struct option_spec options_set[] = {
-    { "name", "TEXT", "for people", false },
-    { "scope", "WORDS", "the scope words it owns, separated by spaces", false },
-    { "format", "FORMAT", "of its tokens: opaque or jwt", false },
-    { "alg", "ALG", "of its JWTs: ES256, EdDSA or RS256", false },
-    { "lifetime", "SECONDS", "of its access tokens", false },
-    { "allow-password", "yes|no", "the password grant without client authentication", false },
-    { "expires-in-as-string", "yes|no", "answer expires_in as a string", false },
     { 0 },
 };
 

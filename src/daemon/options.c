@@ -88,6 +88,15 @@ enum rc options_parse(const struct option_spec *own, const struct option_spec *c
     return RC_OK;
 }
 
+bool options_has_any(const struct options *options, const struct option_spec *table)
+{
+    for (; table->name != NULL; table++)
+        for (size_t i = 0; i < options->option_count; i++)
+            if (options->options[i].spec == table)
+                return true;
+    return false;
+}
+
 const char *options_find_nth(const struct options *options, const char *name, size_t index)
 {
     for (size_t i = 0; i < options->option_count; i++) {

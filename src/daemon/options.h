@@ -57,6 +57,9 @@ static inline bool options_has(const struct options *options, const char *name)
     return options_find(options, name) != NULL;
 }
 
+/* Whether any option of the table was given. */
+bool options_has_any(const struct options *options, const struct option_spec *table);
+
 /* The text of its index-th occurrence, or NULL. */
 const char *options_find_nth(const struct options *options, const char *name, size_t index);
 

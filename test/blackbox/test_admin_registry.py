@@ -476,7 +476,7 @@ def test_client_set_changes_what_it_says(jeton, name):
     jeton.cli("client", "add", name, "--public", "--grant", "password", "--service", API[0],
               "--redirect-uri", "https://a.example/", "--scope", "extra")
     before = show(jeton, "client", name)
-    jeton.cli("client", "set", name)
+    assert "say what to change" in jeton.cli("client", "set", name, status=2).err
     assert show(jeton, "client", name) == before
     jeton.cli("client", "set", name, "--name", "N", "--grant", "password", "--grant",
               "refresh_token", "--no-service", "--no-redirect-uri", "--scope", "",
@@ -505,6 +505,7 @@ def test_service_set_changes_what_it_says(jeton, name):
     jeton.cli("service", "set", name, "--allow-password", "no")
     assert show(jeton, "service", name)["allow_password"] is False
     jeton.cli("service", "set", name, "--allow-password", "perhaps", status=2)
+    assert "say what to change" in jeton.cli("service", "set", name, status=2).err
     jeton.cli("service", "set", name, "--scope", "read", status=1)
 
 
