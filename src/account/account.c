@@ -65,11 +65,9 @@ enum rc account_find(struct store *store, int64_t account_id, struct arena *aren
 
 /* ---- changes ---- */
 
-static void add_event(struct store_unit *unit, int64_t account_id, int64_t at, struct str detail)
+static void add_event(struct store_unit *unit, int64_t account_id, const struct act_note *note)
 {
-    struct event event = {
-        .at = at, .kind = EVENT_ACCOUNT_CHANGED, .account_id = account_id, .detail = detail
-    };
+    const struct event event = note_event(note, EVENT_ACCOUNT_CHANGED, account_id);
 
     store_insert_event(unit, &event);
 }
@@ -92,8 +90,8 @@ static enum rc tell_taken(struct store *store, const struct account *draft,
 }
 
 enum rc account_create(struct store *store, const struct account *draft,
-                       const struct secret *password, struct password_cost cost, struct str detail,
-                       int64_t *out_id, struct buffer *out_error)
+                       const struct secret *password, struct password_cost cost,
+                       const struct act_note *note, int64_t *out_id, struct buffer *out_error)
 {
     char hash[PASSWORD_HASH_BYTES_MAX];
     struct store_unit unit;
@@ -118,7 +116,7 @@ enum rc account_create(struct store *store, const struct account *draft,
     store_insert_account(&unit, &account);
     if (account.email.len > 0)
         store_verify_email(&unit, account.id, account.email, account.created_at);
-    add_event(&unit, account.id, account.created_at, detail);
+    add_event(&unit, account.id, note);
     rc = store_commit(store, &unit);
     if (rc == RC_EXISTS)
         return tell_taken(store, draft, out_error);
@@ -144,7 +142,7 @@ enum rc account_change_password(struct store *store, int64_t account_id,
     store_unit_init(&unit);
     store_set_password_hash(&unit, account_id, str_of(hash));
     link_end_for_password(account_id, &unit);
-    add_event(&unit, account_id, note->now, note->detail);
+    add_event(&unit, account_id, note);
     notice_add(note->notice, &unit);
     return store_commit(store, &unit);
 }

@@ -49,14 +49,15 @@ enum rc account_password_check(const struct secret *password, struct buffer *out
  *
  * draft        name, full_name, email, is_admin and created_at are read. Whoever calls vouches for
  *              the address
- * detail       the event's: who did it, in a few words
+ * note         what the event says; its notice is not read
  *
  * Answers: RC_OK · RC_EXISTS the name is taken · RC_REFUSED the address is known to be another
  * account's · RC_INVALID; with out_error.  Faults: store, RC_CRYPTO
  */
 enum rc account_create(struct store *store, const struct account *draft,
-                       const struct secret *password, struct password_cost cost, struct str detail,
-                       int64_t *out_id, struct buffer *out_error) MUST_CHECK;
+                       const struct secret *password, struct password_cost cost,
+                       const struct act_note *note, int64_t *out_id,
+                       struct buffer *out_error) MUST_CHECK;
 
 /*
  * Replaces the password and ends the account's browser sessions, unfinished sign-ins too (SE-06).

@@ -9,6 +9,13 @@ struct str admin_detail(const struct admin *admin, const char *act)
     return arena_format(admin->arena, "%s by %.*s", act, STR_ARGS(admin->by));
 }
 
+struct act_note admin_note(const struct admin *admin, const char *act)
+{
+    return (struct act_note){ .detail = admin_detail(admin, act),
+                              .address = admin->address,
+                              .now = admin->now };
+}
+
 void admin_add_event(const struct admin *admin, struct event event, const char *act,
                      struct store_unit *unit)
 {

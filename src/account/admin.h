@@ -3,7 +3,7 @@
  *
  * Whether somebody is an administrator is the caller's to see to. Every act is one transaction with
  * its audit event, which says who did it. Ending all grants is account/grants_end.h, removing
- * second factors factor_remove_all of account/factor.h; both take admin_detail.
+ * second factors factor_remove_all of account/factor.h; they take admin_detail and admin_note.
  */
 #ifndef JETON_ACCOUNT_ADMIN_H
 #define JETON_ACCOUNT_ADMIN_H
@@ -24,6 +24,9 @@ struct admin {
 
 /* "disabled by uid 0": what an audit event says of an act. In the arena. */
 struct str admin_detail(const struct admin *admin, const char *act);
+
+/* The same with its time and address. */
+struct act_note admin_note(const struct admin *admin, const char *act);
 
 /* Adds an event of now; its kind and ids are read. */
 void admin_add_event(const struct admin *admin, struct event event, const char *act,

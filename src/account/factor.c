@@ -52,11 +52,9 @@ static enum rc open_secret(const struct factor_keys *keys, const struct factor *
     return rc == RC_OK || rc_is_fault(rc) ? rc : RC_CORRUPT;
 }
 
-static void add_event(struct store_unit *unit, int64_t account_id, struct str detail, int64_t now)
+static void add_event(struct store_unit *unit, int64_t account_id, const struct act_note *note)
 {
-    struct event event = {
-        .at = now, .kind = EVENT_FACTOR_CHANGED, .account_id = account_id, .detail = detail
-    };
+    const struct event event = note_event(note, EVENT_FACTOR_CHANGED, account_id);
 
     store_insert_event(unit, &event);
 }
@@ -64,7 +62,7 @@ static void add_event(struct store_unit *unit, int64_t account_id, struct str de
 /* Two steps. */
 static void add_note(struct store_unit *unit, int64_t account_id, const struct act_note *note)
 {
-    add_event(unit, account_id, note->detail, note->now);
+    add_event(unit, account_id, note);
     notice_add(note->notice, unit);
 }
 
@@ -333,8 +331,8 @@ static enum rc check_totp(const struct factor_keys *keys, struct store *store, i
 }
 
 static enum rc check_recovery_code(const struct factor_keys *keys, struct store *store,
-                                   int64_t account_id, struct str letters, int64_t now,
-                                   struct store_unit *unit)
+                                   int64_t account_id, struct str letters,
+                                   const struct act_note *note, struct store_unit *unit)
 {
     unsigned char digest[DIGEST_BYTES];
     enum rc rc;
@@ -343,14 +341,18 @@ static enum rc check_recovery_code(const struct factor_keys *keys, struct store 
     rc = store_find_recovery_code(store, account_id, digest);
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_REFUSED : rc;
-    store_spend_recovery_code(unit, account_id, digest, now);
-    add_event(unit, account_id, STR("a recovery code was used"), now);
+    store_spend_recovery_code(unit, account_id, digest, note->now);
+    add_event(unit, account_id, note);
     return RC_OK;
 }
 
 enum rc factor_check(const struct factor_keys *keys, struct store *store, int64_t account_id,
-                     struct str code, int64_t now, struct store_unit *unit)
+                     struct str code, const unsigned char *address, int64_t now,
+                     struct store_unit *unit)
 {
+    const struct act_note note = { .detail = STR("a recovery code was used"),
+                                   .address = address,
+                                   .now = now };
     char bytes[CODE_BYTES_MAX];
     struct str text;
     enum rc rc = RC_REFUSED;
@@ -363,7 +365,7 @@ enum rc factor_check(const struct factor_keys *keys, struct store *store, int64_
     } else {
         text = strip(code, true, bytes);
         if (text.len == RECOVERY_LETTER_COUNT)
-            rc = check_recovery_code(keys, store, account_id, text, now, unit);
+            rc = check_recovery_code(keys, store, account_id, text, &note, unit);
     }
     explicit_bzero(bytes, sizeof(bytes));
     return rc;
@@ -486,6 +488,7 @@ static enum rc confirm_secret(const struct factor_keys *keys, struct store *stor
                              .created_at = now,
                              .last_used_at = now };
     const struct act_note note = { .detail = STR("an app was set up by its owner"),
+                                   .address = confirmation->address,
                                    .notice = confirmation->notice,
                                    .now = now };
     bool is_there = false;
@@ -524,6 +527,7 @@ enum rc factor_remove(struct store *store, const struct factor_removal *removal,
     const struct act_note note = { .detail = removal->detail.len > 0
                                                  ? removal->detail
                                                  : STR("a second factor was removed by its owner"),
+                                   .address = removal->address,
                                    .notice = removal->notice,
                                    .now = now };
     UNINITIALIZED struct store_unit unit;
@@ -537,12 +541,15 @@ enum rc factor_remove(struct store *store, const struct factor_removal *removal,
 }
 
 enum rc factor_rename(struct store *store, int64_t account_id, int64_t factor_id, struct str name,
-                      int64_t now)
+                      const unsigned char *address, int64_t now)
 {
+    const struct act_note note = { .detail = STR("a second factor was renamed by its owner"),
+                                   .address = address,
+                                   .now = now };
     UNINITIALIZED struct store_unit unit;
 
     store_unit_init(&unit);
     store_rename_factor(&unit, factor_id, account_id, name);
-    add_event(&unit, account_id, STR("a second factor was renamed by its owner"), now);
+    add_event(&unit, account_id, &note);
     return store_commit(store, &unit);
 }

@@ -88,7 +88,8 @@ struct factor_confirmation {
     struct str enrolment;
     struct str name;
     struct str code;
-    const struct mail *notice; /* as of struct act_note */
+    const unsigned char *address; /* as of struct act_note, and so are those below */
+    const struct mail *notice;
 };
 
 /*
@@ -103,9 +104,10 @@ enum rc factor_confirm_totp(const struct factor_keys *keys, struct store *store,
 struct factor_removal {
     int64_t account_id;
     int64_t factor_id;
-    int64_t session_id;        /* the one browser session that goes on; 0: none */
-    const struct mail *notice; /* as of struct act_note */
-    struct str detail;         /* the event's; empty: by its owner */
+    int64_t session_id; /* the one browser session that goes on; 0: none */
+    const unsigned char *address;
+    const struct mail *notice;
+    struct str detail; /* the event's; empty: by its owner */
 };
 
 /* Removes one of several factors, and ends the account's browser sessions but one (SE-06).
@@ -116,7 +118,7 @@ enum rc factor_remove(struct store *store, const struct factor_removal *removal,
 
 /* RC_NOT_FOUND when it is not this account's. */
 enum rc factor_rename(struct store *store, int64_t account_id, int64_t factor_id, struct str name,
-                      int64_t now) MUST_CHECK;
+                      const unsigned char *address, int64_t now) MUST_CHECK;
 
 /*
  * Replaces an account's recovery codes.
@@ -143,7 +145,8 @@ enum rc factor_remove_all(struct store *store, int64_t account_id,
  * RC_CORRUPT a secret cannot be unsealed
  */
 enum rc factor_check(const struct factor_keys *keys, struct store *store, int64_t account_id,
-                     struct str code, int64_t now, struct store_unit *unit) MUST_CHECK;
+                     struct str code, const unsigned char *address, int64_t now,
+                     struct store_unit *unit) MUST_CHECK;
 
 /* The name under which wrong codes are counted (account/throttle.h): account names hold no colon,
  * so it is no account's. In the arena. */

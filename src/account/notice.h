@@ -8,14 +8,30 @@
 #ifndef JETON_ACCOUNT_NOTICE_H
 #define JETON_ACCOUNT_NOTICE_H
 
+#include <string.h>
+
 #include "store/store.h"
 
 /* What an act leaves behind. */
 struct act_note {
-    struct str detail;         /* the audit event's: who did it, in a few words */
-    const struct mail *notice; /* that tells of it; NULL: nobody is told */
+    struct str detail;            /* the audit event's: who did it, in a few words */
+    const unsigned char *address; /* 16 bytes, as struct http_address; NULL: none */
+    const struct mail *notice;    /* that tells of it; NULL: nobody is told */
     int64_t now;
 };
+
+/* The audit event of it. */
+static inline struct event note_event(const struct act_note *note, enum event_kind kind,
+                                      int64_t account_id)
+{
+    struct event event = {
+        .at = note->now, .kind = kind, .account_id = account_id, .detail = note->detail
+    };
+
+    if (note->address != NULL)
+        memcpy(event.address, note->address, sizeof(event.address));
+    return event;
+}
 
 /* One step, or none for NULL: nobody is told. */
 static inline void notice_add(const struct mail *notice, struct store_unit *unit)

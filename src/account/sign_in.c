@@ -223,7 +223,7 @@ static enum rc check_code(const struct attempt *attempt, struct store_unit *unit
         return begun;
     if (begun == RC_OK)
         rc = factor_check(&door->factor_keys, door->store, account->id, *sign_in->code,
-                          sign_in->now, unit);
+                          sign_in->address, sign_in->now, unit);
     if (rc_is_fault(rc)) {
         forsake(door, &try, sign_in->now);
         return rc;

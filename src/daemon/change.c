@@ -26,10 +26,11 @@ enum rc change_note(struct command_context *context, const struct account *accou
     const struct letter_change change = {
         .news = news, .username = account->name, .recipient = account->email, .factor = factor
     };
+    const struct admin admin = change_admin(context);
     struct letter_head head;
     enum rc rc = RC_OK;
 
-    *out_note = (struct act_note){ .detail = change_detail(context, act), .now = clock_now_s() };
+    *out_note = admin_note(&admin, act);
     if (context->letters == NULL || account->email_verified_at == 0)
         return RC_OK;
     head = *context->letters;

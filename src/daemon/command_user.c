@@ -96,6 +96,8 @@ static int run_add(struct command_context *context, const struct options *option
         .is_admin = options_has(options, "admin"),
         .created_at = clock_now_s(),
     };
+    const struct admin admin = change_admin(context);
+    const struct act_note note = admin_note(&admin, "added");
     bool wants_invitation = options_has(options, "invite");
     int64_t id;
     enum rc rc;
@@ -109,8 +111,8 @@ static int run_add(struct command_context *context, const struct options *option
         return command_refuse(context, "--email: %.*s", STR_ARGS(buffer_str(&error)));
     if (wants_invitation)
         return invite(context, &draft);
-    rc = account_create(context->store, &draft, context->input, context->checker->cost,
-                        change_detail(context, "added"), &id, &error);
+    rc = account_create(context->store, &draft, context->input, context->checker->cost, &note, &id,
+                        &error);
     if (rc == RC_EXISTS)
         return command_refuse(context, "an account '%s' exists already; choose another name",
                               options->arguments[0]);

@@ -145,12 +145,13 @@ static enum rc create(struct page_call *page, const struct secret *password,
 {
     const struct oauth *oauth = page->call->oauth.oauth;
     const struct admin admin = page_admin(page);
+    const struct act_note note = admin_note(&admin, "added");
     const struct account draft = draft_of(values, admin.now);
     char bytes[256];
     struct buffer why = buffer_over(bytes, sizeof(bytes));
     int64_t id;
-    enum rc rc = account_create(oauth->store, &draft, password, oauth->door->cost,
-                                admin_detail(&admin, "added"), &id, &why);
+    enum rc rc =
+        account_create(oauth->store, &draft, password, oauth->door->cost, &note, &id, &why);
 
     if (rc == RC_EXISTS || rc == RC_INVALID)
         return refuse_name(page, rc, values);

@@ -34,12 +34,11 @@ enum rc admin_act_reset_factors(struct web_call *call, const struct admin *admin
                                 const struct browser *browser, int64_t account_id,
                                 const struct mail *notice)
 {
-    const struct act_note note = { .detail = admin_detail(admin, "second factors removed"),
-                                   .now = admin->now,
-                                   .notice = notice };
+    struct act_note note = admin_note(admin, "second factors removed");
     /* First, while it is known which there are: their clients are told, their grants end. */
     enum rc rc = admin_act_end_sessions(call, admin, browser, account_id);
 
+    note.notice = notice;
     return rc == RC_OK ? factor_remove_all(call->oauth.oauth->store, account_id, &note) : rc;
 }
 

@@ -124,8 +124,9 @@ static enum rc create_with(struct api_admin *api, struct account *draft,
     const struct oauth *oauth = api->call->oauth.oauth;
     char bytes[256];
     struct buffer why = buffer_over(bytes, sizeof(bytes));
-    enum rc rc = account_create(api->store, draft, password, oauth->door->cost,
-                                admin_detail(&api->admin, "added"), &draft->id, &why);
+    const struct act_note note = admin_note(&api->admin, "added");
+    enum rc rc =
+        account_create(api->store, draft, password, oauth->door->cost, &note, &draft->id, &why);
 
     if (rc == RC_OK)
         rc = admin_forgive_name(api->store, oauth->door->throttle, draft->name, api->admin.now);
@@ -235,8 +236,7 @@ static enum rc change_password(struct api_admin *api, const struct account *acco
 {
     const struct grants_filter filter = { .account_id = account->id };
     __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
-    struct act_note note = { .detail = admin_detail(&api->admin, "password changed"),
-                             .now = api->admin.now };
+    struct act_note note = admin_note(&api->admin, "password changed");
     char bytes[256];
     struct buffer why = buffer_over(bytes, sizeof(bytes));
     enum rc rc = api_tell(api, account, NEWS_PASSWORD, STR(""), &letter);

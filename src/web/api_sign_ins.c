@@ -249,8 +249,7 @@ static enum rc enrol(struct api_admin *api, const struct account *account, struc
                      struct str name)
 {
     const struct browser browser = browser_of(api);
-    struct act_note note = { .detail = admin_detail(&api->admin, "authenticator enrolled"),
-                             .now = api->admin.now };
+    struct act_note note = admin_note(&api->admin, "authenticator enrolled");
     __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
     struct buffer uri =
         buffer_over(arena_alloc(&api->arena, FACTOR_URI_BYTES_MAX), FACTOR_URI_BYTES_MAX);
@@ -330,6 +329,7 @@ static enum rc remove_one(struct api_admin *api, const struct account *account,
     const struct browser browser = browser_of(api);
     struct factor_removal removal = { .account_id = account->id,
                                       .factor_id = factor->id,
+                                      .address = api->admin.address,
                                       .detail =
                                           admin_detail(&api->admin, "a second factor removed") };
     __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
@@ -406,8 +406,7 @@ static enum rc count_codes(struct api_admin *api)
 static enum rc make_codes(struct api_admin *api)
 {
     enum { BYTES = RECOVERY_CODE_COUNT * (RECOVERY_CODE_TEXT_BYTES + 2) };
-    struct act_note note = { .detail = admin_detail(&api->admin, "recovery codes made"),
-                             .now = api->admin.now };
+    struct act_note note = admin_note(&api->admin, "recovery codes made");
     __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
     struct buffer codes = buffer_over(arena_alloc(&api->arena, BYTES), BYTES);
     struct account account;

@@ -155,6 +155,7 @@ static enum rc confirm_enrolment(struct page_call *page)
                                                 .session_id = page->session.id,
                                                 .enrolment = values.enrolment,
                                                 .name = values.name,
+                                                .address = page_browser(page).address,
                                                 .code = page_field(page, STR("code")) };
     __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
     enum rc rc;
@@ -243,7 +244,8 @@ enum rc factor_rename_page(struct page_call *page)
         page_add_error(page, "factor-name", values.name_error);
         return show_rename(page, 400, &values);
     }
-    rc = factor_rename(oauth->oauth->store, page->account.id, factor.id, values.name, oauth->now);
+    rc = factor_rename(oauth->oauth->store, page->account.id, factor.id, values.name,
+                       page_browser(page).address, oauth->now);
     if (rc != RC_OK)
         return answer_missing(page, rc);
     page_redirect_notice(
@@ -321,6 +323,7 @@ static enum rc do_remove(struct page_call *page, const struct factor *factor, bo
     struct oauth_call *oauth = &page->call->oauth;
     struct factor_removal removal = { .account_id = page->account.id,
                                       .factor_id = factor->id,
+                                      .address = page_browser(page).address,
                                       .session_id = page->session.id };
     __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
     enum rc rc = page_tell(page, &page->account, NEWS_FACTOR_REMOVED, factor->name, &letter);
@@ -371,6 +374,7 @@ static enum rc make_codes(struct page_call *page, struct buffer *out_lines)
 {
     const struct oauth *oauth = page->call->oauth.oauth;
     struct act_note note = { .detail = STR("recovery codes, by their owner"),
+                             .address = page_browser(page).address,
                              .now = page->call->oauth.now };
     __attribute__((cleanup(letter_deinit))) struct letter letter = { 0 };
     enum rc rc = page_tell(page, &page->account, NEWS_RECOVERY_CODES, STR(""), &letter);

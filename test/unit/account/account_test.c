@@ -123,6 +123,7 @@ static void test_create(void **state)
 {
     struct fixture *fixture = *state;
     struct account draft = { .name = STR("ADA"), .created_at = NOON };
+    const struct act_note added = { .detail = STR("added"), .now = NOON };
     struct secret password = secret_of("right");
     struct secret empty = { 0 };
     struct account found;
@@ -133,15 +134,15 @@ static void test_create(void **state)
     assert_true(str_starts_with(found.password_hash, STR("$argon2id$")));
     assert_int_equal(last_event(fixture).kind, EVENT_ACCOUNT_CHANGED);
     assert_int_equal(last_event(fixture).account_id, id);
-    assert_int_equal(account_create(fixture->store, &draft, &password, CHEAP, STR("added"), &other,
+    assert_int_equal(account_create(fixture->store, &draft, &password, CHEAP, &added, &other,
                                     &fixture->error_text),
                      RC_EXISTS);
     draft.name = STR("bob");
-    assert_int_equal(account_create(fixture->store, &draft, &empty, CHEAP, STR("added"), &other,
-                                    &fixture->error_text),
-                     RC_INVALID);
+    assert_int_equal(
+        account_create(fixture->store, &draft, &empty, CHEAP, &added, &other, &fixture->error_text),
+        RC_INVALID);
     draft.name = STR("b:b");
-    assert_int_equal(account_create(fixture->store, &draft, &password, CHEAP, STR("added"), &other,
+    assert_int_equal(account_create(fixture->store, &draft, &password, CHEAP, &added, &other,
                                     &fixture->error_text),
                      RC_INVALID);
     assert_int_equal(other, -1);

@@ -13,8 +13,8 @@ static enum rc check_code(struct fixture *fixture, int64_t account_id, const cha
     enum rc rc;
 
     store_unit_init(&unit);
-    rc = factor_check(&fixture->door.factor_keys, fixture->store, account_id, str_of(code), now,
-                      &unit);
+    rc = factor_check(&fixture->door.factor_keys, fixture->store, account_id, str_of(code), NULL,
+                      now, &unit);
     return rc == RC_OK ? store_commit(fixture->store, &unit) : rc;
 }
 
@@ -204,10 +204,10 @@ static void test_unit_that_is_not_committed_uses_nothing(void **state)
     store_unit_init(&first);
     store_unit_init(&second);
     assert_int_equal(factor_check(&fixture->door.factor_keys, fixture->store, id, str_of(code.text),
-                                  NOON, &first),
+                                  NULL, NOON, &first),
                      RC_OK);
     assert_int_equal(factor_check(&fixture->door.factor_keys, fixture->store, id, str_of(code.text),
-                                  NOON, &second),
+                                  NULL, NOON, &second),
                      RC_OK);
     assert_int_equal(first.step_count, 1);
     assert_int_equal(store_commit(fixture->store, &second), RC_OK);

@@ -187,12 +187,13 @@ static inline int64_t make_account_of_cost(struct fixture *fixture, const char *
                                            struct password_cost cost)
 {
     struct account draft = { .name = str_of(name), .is_admin = is_admin, .created_at = NOON };
+    const struct act_note note = { .detail = STR("added"), .now = NOON };
     struct secret secret = secret_of(password);
     int64_t id = 0;
 
-    assert_int_equal(account_create(fixture->store, &draft, &secret, cost, STR("added"), &id,
-                                    &fixture->error_text),
-                     RC_OK);
+    assert_int_equal(
+        account_create(fixture->store, &draft, &secret, cost, &note, &id, &fixture->error_text),
+        RC_OK);
     assert_true(id > 0);
     return id;
 }
