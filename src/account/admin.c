@@ -182,35 +182,18 @@ enum rc admin_create_account(struct store *store, struct throttle_book *throttle
 
 /* ---- configuration files --------------------------------------------------------------------- */
 
-static void add_owner_event(const struct admin *admin, enum managed_kind kind, int64_t noun_id,
-                            const char *act, struct store_unit *unit)
+enum rc admin_disown(struct store *store, const struct admin *admin, enum managed_kind kind,
+                     int64_t noun_id)
 {
     static const enum event_kind events[MANAGED_KIND_COUNT] = { EVENT_ACCOUNT_CHANGED,
                                                                 EVENT_SERVICE_CHANGED,
                                                                 EVENT_CLIENT_CHANGED };
     struct event event = { .kind = events[kind] };
+    UNINITIALIZED struct store_unit unit;
 
     *(kind == MANAGED_ACCOUNT ? &event.account_id : &event.client_id) = noun_id;
-    admin_add_event(admin, event, act, unit);
-}
-
-enum rc admin_own(struct store *store, const struct admin *admin, enum managed_kind kind,
-                  int64_t noun_id)
-{
-    UNINITIALIZED struct store_unit unit;
-
     store_unit_init(&unit);
-    add_owner_event(admin, kind, noun_id, "taken", &unit);
-    return store_commit(store, &unit);
-}
-
-enum rc admin_disown(struct store *store, const struct admin *admin, enum managed_kind kind,
-                     int64_t noun_id)
-{
-    UNINITIALIZED struct store_unit unit;
-
-    store_unit_init(&unit);
-    add_owner_event(admin, kind, noun_id, "released", &unit);
+    admin_add_event(admin, event, "released", &unit);
     store_delete_managed(&unit, kind, noun_id);
     return store_commit(store, &unit);
 }

@@ -91,9 +91,7 @@ enum rc admin_create_account(struct store *store, struct throttle_book *throttle
                              const struct admin *admin, const struct account *draft,
                              const struct admin_factors *factors, int64_t *out_id) MUST_CHECK;
 
-/* Takes a noun for the file that admin speaks for (MANAGED_…), or ends that it is anybody's. */
-enum rc admin_own(struct store *store, const struct admin *admin, enum managed_kind kind,
-                  int64_t noun_id) MUST_CHECK;
+/* Ends that a noun is a file's (MANAGED_…). */
 enum rc admin_disown(struct store *store, const struct admin *admin, enum managed_kind kind,
                      int64_t noun_id) MUST_CHECK;
 

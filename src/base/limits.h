@@ -41,7 +41,7 @@ enum {
 
     /* Lanes: requests that wait for a thread before the next one is told 503. */
     LANE_WORK_BUDGET_MS = 250,   /* what has waited longer is told 503 */
-    LANE_REFUSAL_MS = 750,       /* from the turn of what is refused to its answer */
+    LANE_REFUSAL_MS = 750,       /* from then to the answer, unless it has waited as long already */
     LANE_WORK_THREAD_COUNT = 32, /* they wait for commits, so more than cores: batches of 32 */
     LANE_HASH_BUDGET_MS = 500,   /* what has waited longer for a hash is told 503 */
     LANE_HASH_QUEUE_MAX = 256,   /* far more than that lets through on any machine */

@@ -40,15 +40,6 @@ enum rc change_note(struct command_context *context, const struct account *accou
     return rc;
 }
 
-void change_event(struct command_context *context, struct store_unit *unit, enum event_kind kind,
-                  int64_t account_id, int64_t client_id, const char *act)
-{
-    const struct admin admin = change_admin(context);
-    const struct event event = { .kind = kind, .account_id = account_id, .client_id = client_id };
-
-    admin_add_event(&admin, event, act, unit);
-}
-
 int change_answer(struct command_context *context, enum rc rc)
 {
     if (rc == RC_OK)

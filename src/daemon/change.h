@@ -27,10 +27,6 @@ enum rc change_note(struct command_context *context, const struct account *accou
                     enum letter_news news, struct str factor, struct letter *out_letter,
                     struct act_note *out_note) MUST_CHECK;
 
-/* Adds an audit event of now. A service's id stands where a client's does. */
-void change_event(struct command_context *context, struct store_unit *unit, enum event_kind kind,
-                  int64_t account_id, int64_t client_id, const char *act);
-
 /* The account of that name, in the context's arena. An exit status; the line has been written. */
 int change_find_account(struct command_context *context, const char *name,
                         struct account *out_account);

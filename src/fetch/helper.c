@@ -293,11 +293,6 @@ void helper_send_mail(struct helper *helper, const struct helper_mail *mail, int
         stop(helper);
 }
 
-int helper_pid(const struct helper *helper)
-{
-    return helper->pid;
-}
-
 void helper_close(struct helper *helper)
 {
     if (helper == NULL)

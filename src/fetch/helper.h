@@ -74,7 +74,4 @@ void helper_fetch(struct helper *helper, struct str url, const struct str *form,
 
 enum { HELPER_STOP_MS = 5 * 1000 };
 
-/* The process that serves now; 0: none. For the log and for tests. */
-int helper_pid(const struct helper *helper);
-
 #endif

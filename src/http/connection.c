@@ -373,6 +373,12 @@ static void go_on(struct http_loop *loop, struct connection *connection)
         receive(loop, connection);
 }
 
+/* Many who are refused come back at once all the same: not so soon that it takes others' time. */
+static bool has_waited(const struct http_loop *loop, const struct exchange *exchange)
+{
+    return loop->now_ns - exchange->public.arrived_ns >= (int64_t)LANE_REFUSAL_MS * 1000000;
+}
+
 void connection_complete(struct http_loop *loop, struct exchange *exchange)
 {
     struct connection *connection = &loop->connections[exchange->connection_index];
@@ -390,8 +396,7 @@ void connection_complete(struct http_loop *loop, struct exchange *exchange)
     }
     ASSERT(connection->state == CONNECTION_ON_LANE);
     connection->exchange = exchange;
-    if (is_refused) {
-        /* Many come back at once all the same: not so soon that it takes the time of others. */
+    if (is_refused && !has_waited(loop, exchange)) {
         timer_start(&loop->timers, &connection->timer, TIMER_REFUSAL, loop->now_ms);
     } else {
         answer(loop, connection);

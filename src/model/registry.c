@@ -179,14 +179,3 @@ char token_kind_letter(enum token_kind kind)
 {
     return token_kind_letters[kind];
 }
-
-enum rc token_kind_parse(char letter, enum token_kind *out_kind)
-{
-    for (size_t i = 0; i < TOKEN_KIND_COUNT; i++) {
-        if (token_kind_letters[i] == letter) {
-            *out_kind = (enum token_kind)i;
-            return RC_OK;
-        }
-    }
-    return RC_NOT_FOUND;
-}

@@ -161,6 +161,5 @@ struct str event_kind_format(enum event_kind kind);
 struct str token_kind_format(enum token_kind kind);
 
 char token_kind_letter(enum token_kind kind);
-enum rc token_kind_parse(char letter, enum token_kind *out_kind) MUST_CHECK;
 
 #endif

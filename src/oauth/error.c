@@ -3,10 +3,9 @@
 static const struct {
     struct str wire;
     int status;
-    struct str source;
 } error_table[OAUTH_ERROR_COUNT] = {
 #define OAUTH_ERROR(name, wire, status, source)                                                    \
-    [OAUTH_##name] = { { wire, sizeof(wire) - 1 }, status, { source, sizeof(source) - 1 } },
+    [OAUTH_##name] = { { wire, sizeof(wire) - 1 }, status },
 #include "oauth/error.def"
 #undef OAUTH_ERROR
 };
@@ -19,9 +18,4 @@ struct str oauth_error_wire(enum oauth_error error)
 int oauth_error_status(enum oauth_error error)
 {
     return error_table[error].status;
-}
-
-struct str oauth_error_source(enum oauth_error error)
-{
-    return error_table[error].source;
 }

@@ -19,7 +19,6 @@ enum oauth_error {
 
 struct str oauth_error_wire(enum oauth_error error);
 int oauth_error_status(enum oauth_error error);
-struct str oauth_error_source(enum oauth_error error);
 
 /* Which rule said no, where a dialect has words of its own for it. */
 enum refusal_reason {

@@ -249,6 +249,7 @@ enum rc grant_authorization_code_answer(struct oauth_call *call,
                                             .client = client,
                                             .has_refresh = (client->grant_types &
                                                             1u << GRANT_TYPE_REFRESH_TOKEN) != 0,
+                                            .keeps_refresh = refresh_is_kept(call, request, client),
                                             .has_own_grant = true };
     rc = store_next_id(call->oauth->store, SEQUENCE_NOUN, &redemption->plan.grant_id);
     if (rc == RC_OK)

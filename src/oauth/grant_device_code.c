@@ -192,6 +192,7 @@ enum rc grant_device_code_answer(struct oauth_call *call, const struct token_req
     poll->plan = (struct issue_plan){ .grant_type = GRANT_TYPE_DEVICE_CODE,
                                       .client = client,
                                       .has_refresh = has_refresh,
+                                      .keeps_refresh = refresh_is_kept(call, request, client),
                                       .has_own_grant = true };
     digest_sha256(secret_expose(request->code_value), digest);
     rc = store_find_device_request(call->oauth->store, digest, call->arena, &poll->device);

@@ -61,6 +61,7 @@ enum rc grant_password_answer(struct oauth_call *call, const struct token_reques
     plan.account = &account;
     plan.has_refresh =
         is_authenticated && (client->grant_types & 1u << GRANT_TYPE_REFRESH_TOKEN) != 0;
+    plan.keeps_refresh = refresh_is_kept(call, request, client);
     rc = token_issue(call, &plan, &unit, &answer);
     if (rc == RC_OK)
         profile->format(&answer, out_json);

@@ -236,7 +236,7 @@ static enum rc check_record(struct oauth_call *call, const struct client *client
     if (record->row.expires_at <= call->now)
         return refuse_token(call, REASON_REFRESH_EXPIRED, "expired");
     /* The client's lifetimes may have been shortened since. */
-    if (refresh_expiry(client, record->grant->created_at, call->now) <= call->now)
+    if (refresh_expiry(client, true, record->grant->created_at, call->now) <= call->now)
         return refuse_token(call, REASON_REFRESH_EXPIRED, "its family has lived long enough");
     return RC_OK;
 }
@@ -289,14 +289,6 @@ static enum rc find_authorization(struct oauth_call *call, const struct token_re
 }
 
 /* ---- the refresh token is kept --------------------------------------------------------------- */
-
-/* FAPI 2.0 Security Profile 5.3.2.1: no rotation, and its clients are confidential. */
-static bool is_kept(const struct oauth_call *call, const struct token_request *request,
-                    const struct client *client)
-{
-    return request->profile->keeps_refresh ||
-           (client->type == CLIENT_CONFIDENTIAL && call->is_fapi);
-}
 
 static enum rc issue_kept(struct oauth_call *call, struct issue_plan *plan,
                           const struct token_record *record, struct token_answer *out_answer)
@@ -457,7 +449,7 @@ static enum rc rotate(struct oauth_call *call, const struct token_request *reque
                       const struct client *client, const struct token_record *record,
                       struct rotation *rotation, struct buffer *out_json)
 {
-    int64_t expires_at = refresh_expiry(client, record->grant->created_at, call->now);
+    int64_t expires_at = refresh_expiry(client, false, record->grant->created_at, call->now);
     enum rc rc = token_draft_refresh(call->oauth->tokens, record->grant, expires_at, call->now,
                                      call->arena, &rotation->refresh);
 
@@ -509,8 +501,9 @@ static enum rc answer_record(struct oauth_call *call, const struct token_request
         return rc;
     if (record->row.is_spent)
         return answer_again(call, request, client, record, out_json);
-    return is_kept(call, request, client) ? answer_kept(call, request, client, record, out_json)
-                                          : answer_rotated(call, request, client, record, out_json);
+    return refresh_is_kept(call, request, client)
+               ? answer_kept(call, request, client, record, out_json)
+               : answer_rotated(call, request, client, record, out_json);
 }
 
 enum rc grant_refresh_token_answer(struct oauth_call *call, const struct token_request *request,

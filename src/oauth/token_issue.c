@@ -6,12 +6,20 @@
 #include "store/authorized.h"
 #include "store/shared.h"
 
-int64_t refresh_expiry(const struct client *client, int64_t family_created_at, int64_t now)
+bool refresh_is_kept(const struct oauth_call *call, const struct token_request *request,
+                     const struct client *client)
+{
+    return request->profile->keeps_refresh ||
+           (client->type == CLIENT_CONFIDENTIAL && call->is_fapi);
+}
+
+int64_t refresh_expiry(const struct client *client, bool is_kept, int64_t family_created_at,
+                       int64_t now)
 {
     int64_t idle_end = now + client->refresh_idle_lifetime_s;
     int64_t absolute_end = family_created_at + client->refresh_lifetime_s;
 
-    return idle_end < absolute_end ? idle_end : absolute_end;
+    return is_kept || absolute_end < idle_end ? absolute_end : idle_end;
 }
 
 enum rc token_issue_draft_access(struct oauth_call *call, struct live_grant *grant,
@@ -263,9 +271,10 @@ static enum rc draft_tokens(struct oauth_call *call, struct issue *issue)
         rc = token_issue_id_token(call, plan, issue->access.value, &issue->id_token);
     if (rc != RC_OK || !plan->has_refresh)
         return rc;
-    return token_draft_refresh(call->oauth->tokens, family,
-                               refresh_expiry(plan->client, call->now, call->now), call->now,
-                               call->arena, &issue->refresh);
+    return token_draft_refresh(
+        call->oauth->tokens, family,
+        refresh_expiry(plan->client, plan->keeps_refresh, call->now, call->now), call->now,
+        call->arena, &issue->refresh);
 }
 
 /* Of the grants that a person gives at a page. */

@@ -84,6 +84,7 @@ struct issue_plan {
     const struct account *account; /* as it was authenticated; NULL: the client itself */
     struct permission permission;
     bool has_refresh;
+    bool keeps_refresh;                        /* which refresh_is_kept */
     struct binding binding;                    /* of the access token                       */
     const struct authorization *authorization; /* what a person allowed; NULL: none         */
     bool inserts_authorization;                /* it is not in the store yet                */
@@ -139,8 +140,15 @@ enum rc token_issue_draft_access(struct oauth_call *call, struct live_grant *gra
                                  struct token_shape shape,
                                  struct token_draft *out_draft) MUST_CHECK;
 
-/* Absolute and idle life of a refresh token that is issued now (ASVS 10.4.8). */
-int64_t refresh_expiry(const struct client *client, int64_t family_created_at, int64_t now);
+/* Whether the client's refresh tokens are used again and again, and not rotated.
+ * FAPI 2.0 Security Profile 5.3.2.1 */
+bool refresh_is_kept(const struct oauth_call *call, const struct token_request *request,
+                     const struct client *client);
+
+/* Absolute and idle life of a refresh token that is issued now (ASVS 10.4.8). One that is kept has
+ * the absolute one alone: no successor tells of its use. */
+int64_t refresh_expiry(const struct client *client, bool is_kept, int64_t family_created_at,
+                       int64_t now);
 
 enum rc grant_password_answer(struct oauth_call *call, const struct token_request *request,
                               const struct client *client, bool is_authenticated,

@@ -295,6 +295,23 @@ def test_a_known_address_is_one_accounts(jeton):
     assert jeton.cli("apply", "f.yaml").out == "= 1 unchanged\n"
 
 
+def test_what_an_account_may_do_is_taken_back_and_given_again(jeton):
+    def state(name):
+        row = json.loads(jeton.cli("user", "show", name, "--json").out)
+        return row["admin"], row["disabled"]
+
+    boss = "  - name: boss\n    password: { env: ALICE_PASSWORD }\n"
+    admin, plain = boss + "    admin: true\n", boss + "    admin: false\n"
+    jeton.cli("apply", write(jeton, "accounts:\n" + admin))
+    done = jeton.cli("apply", write(jeton, "accounts:\n" + plain), status=1)
+    assert "this is the last administrator who may sign in" in done.err, done
+    deputy = "  - name: deputy\n    admin: true\n    password: { env: ALICE_PASSWORD }\n"
+    jeton.cli("apply", write(jeton, "accounts:\n" + deputy + plain + "    disabled: true\n"))
+    assert state("boss") == (False, True) and state("deputy") == (True, False)
+    jeton.cli("apply", write(jeton, "accounts:\n" + admin + "    disabled: false\n" + deputy))
+    assert state("boss") == (True, False)
+
+
 def test_two_hundred_clients_at_once(new_server):
     server = new_server(seeded=False, start=False)
     rows = "".join(f"  - id: client-{number}\n    public: true\n    grant: [password]\n"

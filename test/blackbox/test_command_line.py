@@ -391,7 +391,7 @@ def test_whoever_is_not_the_owner_of_the_folder_is_told_to_be():
                                   timeout=60, check=False, **nobody)
         except PermissionError:
             pytest.skip("the program is in a folder that is closed to others")
-    assert done.returncode == 1 and done.stderr.count("\n") == 1, done
+    assert done.returncode == 1 and done.stderr.count("jeton: ") == 1, done
     assert "run this as the user whose data folder it is" in done.stderr, done
 
 

