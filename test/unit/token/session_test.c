@@ -108,6 +108,45 @@ static void test_narrowed_grant_has_its_parents_session(void **state)
     assert_refused(fixture, &bound, bound.presented, 40 * MINUTE_S + IDLE_S, TOKEN_SESSION_IDLE);
 }
 
+/* A token of a part of the grant, as an exchange gives one. */
+static struct bound begin_part(struct room_fixture *fixture, const struct bound *whole)
+{
+    struct grant_book *grants = token_room_grants(fixture->room);
+    struct token_shape shape = { .format = TOKEN_JWE, .session_id = STR(SESSION_ID) };
+    struct grant like = { .client_id = fixture->client_id, .parent_id = whole->grant_id };
+    struct grant_tie tie = { .session = NULL };
+    struct bound part = *whole;
+    struct live_grant *grant;
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    assert_int_equal(grant_draft_family(grants, &like, &tie, part.begun_at, &unit, &grant), RC_OK);
+    assert_int_equal(token_draft_access(fixture->room, grant, shape, part.begun_at, &fixture->arena,
+                                        &part.draft),
+                     RC_OK);
+    store_insert_token(&unit, &part.draft.row);
+    assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
+    token_enter(fixture->room, &part.draft, part.begun_at);
+    part.grant_id = grant->id;
+    part.presented.value = part.draft.value;
+    grant_put(grants, grant);
+    return part;
+}
+
+static void test_part_of_a_grant_has_its_session(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct bound whole = begin_standard(fixture);
+    struct bound part = begin_part(fixture, &whole);
+
+    restart(fixture); /* it is read from the store as well */
+    assert_int_equal(use_at(fixture, &part, 10 * MINUTE_S), RC_OK);
+    assert_int_equal(saved_active_at(fixture, &whole), 10 * MINUTE_S);
+    assert_int_equal(use_at(fixture, &whole, 12 * MINUTE_S), RC_OK);
+    assert_refused(fixture, &part, part.presented, 12 * MINUTE_S + IDLE_S, TOKEN_SESSION_IDLE);
+    assert_int_equal(use_at(fixture, &part, 11 * MINUTE_S + IDLE_S), RC_OK);
+}
+
 static void test_grant_without_its_session_has_ended(void **state)
 {
     struct room_fixture *fixture = *state;
@@ -349,6 +388,7 @@ int main(void)
         SESSION_TEST(test_session_proves_no_wrong_value),
         SESSION_TEST(test_token_without_a_session_ignores_one),
         SESSION_TEST(test_narrowed_grant_has_its_parents_session),
+        SESSION_TEST(test_part_of_a_grant_has_its_session),
         SESSION_TEST(test_grant_without_its_session_has_ended),
         SESSION_TEST(test_address_off),
         SESSION_TEST(test_address_prefix_of_ipv6),
