@@ -180,8 +180,10 @@ static enum rc load_event_back(const struct row *row, struct arena *arena, void 
 enum rc store_find_event_back(struct store *store, int64_t before_id, size_t count,
                               struct event *out_event)
 {
-    const struct query query =
-        page_query(STATEMENT_FIND_EVENT_BACK, load_event_back, before_id, count);
+    const struct query query = { STATEMENT_FIND_EVENT_BACK,
+                                 load_event_back,
+                                 2,
+                                 { int_param(before_id), int_param((int64_t)count) } };
 
     return rows_find(store, &query, NULL, out_event);
 }
