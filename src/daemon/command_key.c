@@ -73,6 +73,10 @@ static int rotate(struct command_context *context, enum signing_alg alg, bool is
     enum rc rc;
 
     rc = key_rotate(context->store, context->master_key, alg, now, signs_from, KEY_OVERLAP_S, kid);
+    if (rc == RC_TOO_LARGE)
+        return command_refuse(context,
+                              "there are as many keys as there may be; some leave once the "
+                              "tokens that they signed have ended: see jeton key list");
     if (rc != RC_OK)
         return command_fault(context, rc);
     sink_time_format(signs_from, at);

@@ -75,7 +75,7 @@ static enum rc find_longest_lifetime(struct store *store, enum signing_alg alg, 
 
 /* Adds the retirement of the current keys of an algorithm to the unit. */
 static enum rc retire_current(struct store *store, enum signing_alg alg, int64_t retires_at,
-                              struct arena *arena, struct store_unit *unit)
+                              size_t count_max, struct arena *arena, struct store_unit *unit)
 {
     struct key *keys = arena_alloc(arena, KEY_COUNT_MAX * sizeof(*keys));
     size_t count;
@@ -83,7 +83,7 @@ static enum rc retire_current(struct store *store, enum signing_alg alg, int64_t
 
     if (rc != RC_OK)
         return rc;
-    if (count == KEY_COUNT_MAX)
+    if (count >= count_max)
         return RC_TOO_LARGE;
     for (size_t i = 0; i < count; i++) {
         if (keys[i].alg != alg || keys[i].retires_at != 0)
@@ -117,6 +117,8 @@ static enum rc commit_new_key(struct store *store, struct key *key, const struct
 {
     struct event event = { .at = key->created_at, .kind = EVENT_KEY_CHANGED };
     int64_t overlap_s = making->overlap_s;
+    /* A server makes the first key of an algorithm, and the next in time: for that is room left. */
+    size_t count_max = making->newest_at != NULL ? KEY_COUNT_MAX : KEY_KEPT_COUNT_MAX;
     struct store_unit unit;
     enum rc rc = draft_key(signer, master_key, arena, key);
 
@@ -131,7 +133,7 @@ static enum rc commit_new_key(struct store *store, struct key *key, const struct
         store_insert_next_key(&unit, key, *making->newest_at);
     else
         store_insert_key(&unit, key);
-    rc = retire_current(store, key->alg, key->signs_from + overlap_s, arena, &unit);
+    rc = retire_current(store, key->alg, key->signs_from + overlap_s, count_max, arena, &unit);
     if (rc != RC_OK)
         return rc;
     event.detail = describe(key, making->actor, arena);

@@ -12,8 +12,7 @@
 enum {
     JWKS_BYTES_MAX = KEY_COUNT_MAX * 1024,
     LEAVING_AHEAD_S = 60, /* a key that is to be kept is so before it has left the JWKS */
-    KEEP_S = 86400,
-    KEPT_COUNT_MAX = KEY_COUNT_MAX - 8 /* leaves room for those that are to come */
+    KEEP_S = 86400
 };
 
 struct ring_key {
@@ -488,7 +487,7 @@ static size_t list_leaving(struct key_ring *ring, int64_t now,
     size_t count = 0;
 
     pthread_rwlock_rdlock(&ring->lock);
-    *out_has_room = ring->key_count < KEPT_COUNT_MAX;
+    *out_has_room = ring->key_count < KEY_KEPT_COUNT_MAX;
     for (size_t i = 0; i < ring->key_count; i++) {
         const struct ring_key *key = ring->keys[i];
 

@@ -24,12 +24,13 @@ enum {
     KEY_ROTATE_AFTER_S = 90 * 86400, /* age at which the next one is made                    */
     KEY_OVERLAP_S = 86400,           /* least time that an old key outlives its last signing */
     KEY_COUNT_MAX = 64,
+    KEY_KEPT_COUNT_MAX = KEY_COUNT_MAX - 8, /* leaves room for those that have to come */
     KEY_ID_BYTES = 43
 };
 
 /* Makes a key that signs from signs_from on, and lets the current ones of its algorithm retire
  * overlap_s after that, or later where a service's JWTs live longer (KY-02). Works with and without
- * a running server. */
+ * a running server. RC_TOO_LARGE: there are KEY_KEPT_COUNT_MAX keys already. */
 enum rc key_rotate(struct store *store, const unsigned char master_key[static SEAL_KEY_BYTES],
                    enum signing_alg alg, int64_t now, int64_t signs_from, int64_t overlap_s,
                    char out_kid[static KEY_ID_BYTES + 1]) MUST_CHECK;

@@ -315,6 +315,18 @@ def test_ky_02_rotation_under_load(new_server):
     assert server.is_active(tokens[0], JWTS)
 
 
+def test_ky_02_nobody_rotates_so_often_that_no_server_starts(new_server):
+    server = new_server()
+    for _ in range(64):
+        done = server.cli("key", "rotate", status=None)
+        if done.status != 0:
+            break
+    assert done.status == 1 and "there are as many keys as there may be" in done.err, done
+    server.restart()
+    assert len(server.get(JWKS).json["keys"]) >= 40
+    assert server.introspect(server.client_token(C1, "jread")["access_token"], JWTS).json["active"]
+
+
 def test_ky_03_key_strength(jeton):
     """FAPI2 5.4: RSA of 3072 bits when new; curves of the registered algorithms only."""
     import base64

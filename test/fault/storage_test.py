@@ -208,16 +208,25 @@ def test_figure_8_nothing_is_written_behind_a_failed_fsync(faulty):
     server.client_token(CC)
 
 
+STORE_CASES = 40  # of one store: it takes 56 keys at most
+
+
+def check_it_serves(server):
+    server.start()
+    server.client_token(CC)
+    server.stop()
+
+
 @pytest.mark.parametrize("words", [["key", "rotate", "--alg", "ES256"],
                                    ["client", "add", "new-{}", "--public", "--grant",
                                     "authorization_code", "--redirect-uri",
                                     "https://rp.example/cb"]], ids=["rotate", "add"])
 def test_figure_8_commands(faulty, words):
     server, injector = faulty()
-    env = {**sanitizer_environment(), **injector.environment()}
 
     def run(number):
         command = [server.binary, *(word.format(number) for word in words), *server.place()]
+        env = {**sanitizer_environment(), **injector.environment()}
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60,
                               check=False)
 
@@ -225,6 +234,9 @@ def test_figure_8_commands(faulty, words):
     assert run(0).returncode == 0
     count = injector.counted
     for at, (number, error, is_sticky) in enumerate(cases(count, 30)):
+        if at % STORE_CASES == STORE_CASES - 1:
+            check_it_serves(server)
+            server, injector = faulty()
         injector.arm(kinds_of(error), number, error, is_sticky)
         done = run(at + 1)
         assert done.returncode >= 0, (number, error, is_sticky, done)
@@ -233,8 +245,7 @@ def test_figure_8_commands(faulty, words):
         if words[0] == "client":
             listed = server.cli("client", "list").out
             assert f"new-{at + 1}" in listed or done.returncode != 0, (number, error, is_sticky)
-    server.start()
-    server.client_token(CC)
+    check_it_serves(server)
 
 
 # ---- a disk that is full ------------------------------------------------------------------------
