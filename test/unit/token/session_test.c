@@ -108,13 +108,14 @@ static void test_narrowed_grant_has_its_parents_session(void **state)
     assert_refused(fixture, &bound, bound.presented, 40 * MINUTE_S + IDLE_S, TOKEN_SESSION_IDLE);
 }
 
-/* A token of a part of the grant, as an exchange gives one. */
-static struct bound begin_part(struct room_fixture *fixture, const struct bound *whole)
+/* A token of a part of the grant, as an exchange gives one; session: its own, or NULL. */
+static struct bound begin_part(struct room_fixture *fixture, const struct bound *whole,
+                               const struct session *session)
 {
     struct grant_book *grants = token_room_grants(fixture->room);
     struct token_shape shape = { .format = TOKEN_JWE, .session_id = STR(SESSION_ID) };
     struct grant like = { .client_id = fixture->client_id, .parent_id = whole->grant_id };
-    struct grant_tie tie = { .session = NULL };
+    struct grant_tie tie = { .session = session };
     struct bound part = *whole;
     struct live_grant *grant;
     struct store_unit unit;
@@ -137,7 +138,7 @@ static void test_part_of_a_grant_has_its_session(void **state)
 {
     struct room_fixture *fixture = *state;
     struct bound whole = begin_standard(fixture);
-    struct bound part = begin_part(fixture, &whole);
+    struct bound part = begin_part(fixture, &whole, NULL);
 
     restart(fixture); /* it is read from the store as well */
     assert_int_equal(use_at(fixture, &part, 10 * MINUTE_S), RC_OK);
@@ -145,6 +146,18 @@ static void test_part_of_a_grant_has_its_session(void **state)
     assert_int_equal(use_at(fixture, &whole, 12 * MINUTE_S), RC_OK);
     assert_refused(fixture, &part, part.presented, 12 * MINUTE_S + IDLE_S, TOKEN_SESSION_IDLE);
     assert_int_equal(use_at(fixture, &part, 11 * MINUTE_S + IDLE_S), RC_OK);
+}
+
+static void test_part_of_a_grant_may_have_another_session(void **state)
+{
+    struct room_fixture *fixture = *state;
+    struct session session = session_like(EXACT_BITS, IDLE_S);
+    struct bound whole = begin_standard(fixture);
+    struct bound part = begin_part(fixture, &whole, &session);
+
+    assert_int_equal(use_at(fixture, &part, 10 * MINUTE_S), RC_OK);
+    assert_int_equal(saved_active_at(fixture, &part), 10 * MINUTE_S);
+    assert_int_equal(saved_active_at(fixture, &whole), 0);
 }
 
 static void test_grant_without_its_session_has_ended(void **state)
@@ -389,6 +402,7 @@ int main(void)
         SESSION_TEST(test_token_without_a_session_ignores_one),
         SESSION_TEST(test_narrowed_grant_has_its_parents_session),
         SESSION_TEST(test_part_of_a_grant_has_its_session),
+        SESSION_TEST(test_part_of_a_grant_may_have_another_session),
         SESSION_TEST(test_grant_without_its_session_has_ended),
         SESSION_TEST(test_address_off),
         SESSION_TEST(test_address_prefix_of_ipv6),
