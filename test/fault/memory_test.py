@@ -47,6 +47,7 @@ class Scene:
 
     def __init__(self, server, injector):
         self.server, self.injector = server, injector
+        self.wrong_count = 0
         self.good = server.client_token(C1, "read")["access_token"]
         self.jwt = server.client_token(C1, "jread")["access_token"]
         self.dead = server.client_token(C1, "read")["access_token"]
@@ -119,6 +120,13 @@ class Scene:
 
     # -- what must never succeed -----------------------------------------------------------------
 
+    def wrong_secret(self):
+        """Of a client of its own, from an address of its own: nobody is to be held up."""
+        self.wrong_count += 1
+        source = f"127.7.{self.wrong_count // 250}.{self.wrong_count % 250 + 1}"
+        return self.server.token({"grant_type": "client_credentials"}, source=source,
+                                 client=("guessed", "not-the-secret"))
+
     def introspect_dead(self):
         answer = self.server.introspect(self.dead, API)
         assert answer.status != 200 or answer.json == {"active": False}, answer
@@ -152,8 +160,7 @@ SCENARIOS = {
     "introspect_dead": (Scene.introspect_dead, 200, NUMBER_COUNT),
     "forward_auth": (lambda s: s.server.forward_auth(s.good), 200, NUMBER_COUNT),
     "forward_auth_dead": (lambda s: s.server.forward_auth(s.dead), 401, NUMBER_COUNT),
-    "wrong_secret": (lambda s: s.server.token({"grant_type": "client_credentials"},
-                                              client=(CC[0], "not-the-secret")), 401, SLOW_COUNT),
+    "wrong_secret": (Scene.wrong_secret, 401, SLOW_COUNT),
     "revoke": (Scene.revoke, 200, NUMBER_COUNT),
     "par": (Scene.par, 201, NUMBER_COUNT),
     "dpop": (Scene.dpop, 200, NUMBER_COUNT),
@@ -183,6 +190,7 @@ def library(tmp_path_factory):
 def prepare(server):
     add_clients(server)
     add_exchangers(server)
+    server.add_client("guessed", "a secret that nobody guesses", "--grant", "client_credentials")
     server.add_client("tv", "tv-secret-tv-secret-tv-secret", "--grant",
                       "urn:ietf:params:oauth:grant-type:device_code", "--scope", "openid read")
 
