@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Adds up what the parts of `./do test` left in a folder, and says which tests failed.
+"""Adds up what the parts of `./do test` left in a folder, and says which tests failed, and with
+which words.
 
 *.count     one line `N passed, N failed`, from a part that counts for itself
 *.json      Meson's testlog.json; the cmocka tests inside each program are counted
-*.xml       JUnit, from pytest
+*.xml       JUnit, from pytest and from the fuzz targets; with the words of a failure
 
 The last line printed is `N passed, N failed` alone, with `, N skipped` when there are any. The exit
 status is 0 only when something passed and nothing failed.
@@ -20,9 +21,10 @@ class Sum:
     def __init__(self):
         self.passed, self.failed, self.skipped, self.names = 0, 0, 0, []
 
-    def fail(self, name, count=1):
+    def fail(self, name, count=1, why=""):
+        """`why` is shown below the name, as far as it goes."""
         self.failed += count
-        self.names.append(name)
+        self.names.append("\n    ".join([name, *why[:3000].splitlines()]))
 
 
 def count_line(path, total):
@@ -45,11 +47,12 @@ def count_meson(path, total):
         bad = [name for name in started if name not in good | skipped]
         total.passed += sum(1 for name in started if name in good)
         total.skipped += sum(1 for name in started if name in skipped)
+        errors = re.findall(r"^\[  ERROR   \].*$", output, re.M) or output.splitlines()[-12:]
         for name in bad:
-            total.fail(f"{path.stem}: {test['name']}: {name}")
+            total.fail(f"{path.stem}: {test['name']}: {name}", why="\n".join(errors))
         # A program that died, leaked or ran out of time outside of its tests has failed too.
         if test["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") and not bad:
-            total.fail(f"{path.stem}: {test['name']}: {test['result']}")
+            total.fail(f"{path.stem}: {test['name']}: {test['result']}", why="\n".join(errors))
         elif not started:
             if test["result"] == "SKIP":
                 total.skipped += 1
@@ -60,8 +63,9 @@ def count_meson(path, total):
 def count_junit(path, total):
     for case in ElementTree.parse(path).getroot().iter("testcase"):
         name = f"{path.stem}: {case.get('classname', '')}::{case.get('name', '')}"
-        if case.find("failure") is not None or case.find("error") is not None:
-            total.fail(name)
+        broken = [part for part in case if part.tag in ("failure", "error")]
+        if broken:
+            total.fail(name, why=broken[0].get("message", ""))
         elif case.find("skipped") is not None:
             total.skipped += 1
         else:

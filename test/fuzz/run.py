@@ -1,11 +1,11 @@
 """Runs fuzz targets for some seconds each, some beside each other, and says how many runs each had.
 
-    run.py FOLDER SECONDS [--rest SECONDS] [--beside N] [--keep FOLDER] [TARGET…]
+    run.py FOLDER SECONDS [--rest SECONDS] [--beside N] [--keep FOLDER] [--junit FILE] [TARGET…]
 
 FOLDER has the targets as `./do fuzz` builds them. With --rest those that are not in FIRST run for
 so many seconds only. What they find anew is thrown away unless there is a folder to keep it in; an
 input that breaks one is always kept, beside its report. The last line is for the record: how many
-runs each one had, and at its end `N passed, N failed`.
+runs each one had, and at its end `N passed, N failed`; the file of --junit has a test for each.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree as ElementTree
 
 SOURCE = pathlib.Path(__file__).resolve().parent
 TIMEOUT_S = 5  # of one input: a busy machine may hold up a target for a while
@@ -62,8 +63,28 @@ def run(options, target):
     if done.returncode != 0 or not found:
         report = "\n".join(line for line in text.splitlines()
                            if not re.match(r"#\d+\s+\w+\s+cov:|INFO:|\s+NEW_FUNC", line))[-6000:]
+        report = report or f"it ended with status {done.returncode} and said nothing"
         (options.found / f"{target}.log").write_text(report, "utf-8")
     return target, int(found.group(1)) if found else 0, report
+
+
+def in_short(report):
+    """The lines of a report that tell what broke, and with which input."""
+    telling = r"^.*(?:ERROR: |runtime error|broken promise|ALARM|SUMMARY: |Base64: ).*$"
+    lines = re.findall(telling, report, re.M)
+    return "\n".join(line[:2000] for line in lines) or report[-500:]
+
+
+def write_junit(path, reports):
+    suite = ElementTree.Element("testsuite", name="fuzz")
+    for name, report in reports.items():
+        case = ElementTree.SubElement(suite, "testcase", classname="fuzz", name=name)
+        if report:
+            # Control characters have no place in XML.
+            readable = re.sub(r"[^\n\x20-\x7e]", "?", report)
+            failure = ElementTree.SubElement(case, "failure", message=in_short(readable))
+            failure.text = readable
+    ElementTree.ElementTree(suite).write(path, "utf-8")
 
 
 def main():
@@ -74,20 +95,23 @@ def main():
     parser.add_argument("--rest", type=int)
     parser.add_argument("--beside", type=int, default=os.cpu_count())
     parser.add_argument("--keep", type=pathlib.Path)
+    parser.add_argument("--junit", type=pathlib.Path)
     parser.add_argument("--found", type=pathlib.Path, required=True,
                         help="where an input goes that breaks a target")
     parser.add_argument("targets", nargs="*")
     options = parser.parse_intermixed_args()
     options.found.mkdir(parents=True, exist_ok=True)
     names = options.targets or targets_of(options.folder)
-    failed, runs = 0, {}
+    runs, reports = {}, {}
     with concurrent.futures.ThreadPoolExecutor(options.beside) as pool:
         for name, count, report in pool.map(lambda name: run(options, name), names):
-            runs[name] = count
+            runs[name], reports[name] = count, report
             print(f"{name}: {count:,} runs" + (", and broken" if report else ""), flush=True)
             if report:
-                failed += 1
                 print(report, flush=True)
+    if options.junit:
+        write_junit(options.junit, reports)
+    failed = sum(1 for report in reports.values() if report)
     print(f"{sum(runs.values()):,} runs: " +
           ", ".join(f"{name} {count:,}" for name, count in runs.items()) +
           f"; {len(names) - failed} passed, {failed} failed")

@@ -62,6 +62,16 @@ def test_junit(tmp_path):
     assert (status, lines[-1]) == (1, "1 passed, 2 failed, 1 skipped")
 
 
+def test_the_words_of_a_failure_stand_below_its_name(tmp_path):
+    xml = ('<testsuite><testcase classname="c" name="b"><failure message="1 is not 2&#10;at all"/>'
+           "</testcase></testsuite>")
+    output = "[ RUN      ] x\n[  ERROR   ] --- 3 is not 4\n[  FAILED  ] x\n"
+    _, lines = count(tmp_path, {"p.xml": xml, "u.json": meson("FAIL", output)})
+    assert lines == ["failed: p: c::b", "    1 is not 2", "    at all",
+                     "failed: u: room/x_test: x", "    [  ERROR   ] --- 3 is not 4",
+                     "0 passed, 2 failed"]
+
+
 def test_a_part_without_result_has_failed(tmp_path):
     status, lines = count(tmp_path, {"a.count": "Traceback\n", "p.xml": "<broken"})
     assert (status, lines[-1]) == (1, "0 passed, 2 failed")
