@@ -314,7 +314,8 @@ enum rc throttle_end(struct throttle_book *book, struct throttle_try *try, bool 
     if (rc != RC_OK)
         return rc;
     if (!has_succeeded) {
-        store_count_in_window(unit, try->keys[KEY_ADDRESS], THROTTLE_ADDRESS_WINDOW_S, now);
+        store_count_in_window(unit, try->keys[KEY_ADDRESS], INT64_MAX, THROTTLE_ADDRESS_WINDOW_S,
+                              now);
     } else if (!try->is_late) {
         if (try->has_name_failures)
             store_clear_failures(unit, try->keys[KEY_NAME], forgettable_count(book, try));

@@ -183,6 +183,20 @@ enum {
 void throttle_count_registration(struct throttle_book *book, const unsigned char address[static 16],
                                  int64_t now, struct store_unit *unit);
 
+enum {
+    THROTTLE_REQUEST_S = 60,
+    THROTTLE_REQUEST_COUNT_MAX = 1000 /* from one address in that time */
+};
+
+/*
+ * Counts a request that is kept for a while though nobody has proven who asks: a public client's,
+ * for a device or pushed. One step. What an address can have kept is bounded by it; a gateway with
+ * many people behind it does not come near. The commit answers RC_TOO_LARGE to whoever has to wait,
+ * at most THROTTLE_REQUEST_S.
+ */
+void throttle_count_request(struct throttle_book *book, const unsigned char address[static 16],
+                            int64_t now, struct store_unit *unit);
+
 /*
  * Forgets the failures of a name, those from its known addresses included (an administrator's
  * unlock). Adds at most two steps to `unit`.

@@ -50,3 +50,16 @@ void throttle_count_registration(struct throttle_book *book, const unsigned char
     store_count_mail(unit, key, THROTTLE_REGISTRATION_COUNT_MAX, THROTTLE_REGISTRATION_S, now,
                      RC_TOO_LARGE);
 }
+
+/* ---- requests of public clients ---- */
+
+void throttle_count_request(struct throttle_book *book, const unsigned char address[static 16],
+                            int64_t now, struct store_unit *unit)
+{
+    unsigned char folded[16];
+    unsigned char key[DIGEST_BYTES];
+
+    throttle_fold_address(address, folded);
+    hmac_sha256(book->key, STR("throttle request:"), (struct str){ (char *)folded, 16 }, key);
+    store_count_in_window(unit, key, THROTTLE_REQUEST_COUNT_MAX, THROTTLE_REQUEST_S, now);
+}

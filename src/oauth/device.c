@@ -150,7 +150,8 @@ static enum rc try_commit(struct making *making)
     if (rc != RC_OK)
         return rc;
     store_insert_device_request(&making->unit, &making->row);
-    return proof_settle(call, &making->unit, oauth_commit(call, &making->unit));
+    return proof_settle(call, &making->unit,
+                        oauth_commit_request(call, making->client, &making->unit));
 }
 
 static enum rc commit(struct making *making)

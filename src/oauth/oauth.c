@@ -100,6 +100,21 @@ enum rc oauth_commit(struct oauth_call *call, struct store_unit *unit)
                             "client authentication failed", "the assertion came before");
 }
 
+enum rc oauth_commit_request(struct oauth_call *call, const struct client *client,
+                             struct store_unit *unit)
+{
+    enum rc rc;
+
+    if (client->type == CLIENT_PUBLIC)
+        throttle_count_request(call->oauth->door->throttle, call->address, call->now, unit);
+    rc = oauth_commit(call, unit);
+    if (rc != RC_TOO_LARGE)
+        return rc;
+    rc = oauth_refuse(call, OAUTH_TOO_MANY_REQUESTS, "too many requests from this address", NULL);
+    call->refusal.retry_after_s = THROTTLE_REQUEST_S;
+    return rc;
+}
+
 enum rc oauth_record_refusal(struct oauth_call *call, int64_t client_id)
 {
     struct str error = oauth_error_wire(call->refusal.error);

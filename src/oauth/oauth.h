@@ -191,6 +191,15 @@ enum rc oauth_sign_in(struct oauth_call *call, struct str name, const struct sec
 enum rc oauth_refuse_spent_code(struct oauth_call *call) MUST_CHECK;
 
 /*
+ * Commits what a client wants to be kept until a person comes: as oauth_commit, and what a public
+ * client asks for is counted for its address (throttle_count_request), in the same unit.
+ *
+ * Answers: those of oauth_commit · RC_REFUSED temporarily_unavailable: too many from the address
+ */
+enum rc oauth_commit_request(struct oauth_call *call, const struct client *client,
+                             struct store_unit *unit) MUST_CHECK;
+
+/*
  * Commits a unit of a call, and with it what makes the client's assertion good once (RFC 7523 3):
  * in the place of store_commit wherever a client was authenticated. What is left over in the end is
  * committed by client_auth_finish.

@@ -136,7 +136,7 @@ static enum rc commit_push(struct push *push, char out_value[static URI_VALUE_CH
     base64url_encode((struct str){ (const char *)bytes, sizeof(bytes) }, &value);
     digest_sha256(buffer_str(&value), row.digest);
     store_insert_pushed_request(&push->unit, &row);
-    rc = oauth_commit(call, &push->unit);
+    rc = oauth_commit_request(call, &push->reading.request.client->client, &push->unit);
     return rc == RC_SPENT ? proof_refuse_replay(call) : rc;
 }
 

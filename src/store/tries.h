@@ -56,9 +56,10 @@ void store_clear_failures(struct store_unit *unit, const unsigned char key[stati
 void store_put_mark(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
                     int64_t at);
 
-/* Counts what happens within a while: last_failure_at of the key is when the while began. */
+/* Counts what happens within a while: last_failure_at of the key is when the while began.
+ * RC_TOO_LARGE when there were count_max in it. */
 void store_count_in_window(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
-                           int64_t window_s, int64_t at);
+                           int64_t count_max, int64_t window_s, int64_t at);
 
 enum rc store_find_throttle(struct store *store, const unsigned char key[static DIGEST_BYTES],
                             struct throttle *out_throttle) MUST_CHECK;

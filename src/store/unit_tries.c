@@ -66,10 +66,11 @@ void store_put_mark(struct store_unit *unit, const unsigned char key[static DIGE
 }
 
 void store_count_in_window(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
-                           int64_t window_s, int64_t at)
+                           int64_t count_max, int64_t window_s, int64_t at)
 {
-    struct store_step *step = add_for_key(unit, STATEMENT_COUNT_IN_WINDOW, RC_OK, key);
+    struct store_step *step = add_for_key(unit, STATEMENT_COUNT_IN_WINDOW, RC_TOO_LARGE, key);
 
     step_int(step, at);
     step_int(step, window_s);
+    step_int(step, count_max);
 }

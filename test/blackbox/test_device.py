@@ -165,6 +165,25 @@ def test_dv_05_details_are_shown_and_returned(server):
     assert seen["authorization_details"] == details and seen["acr"] == "urn:jeton:acr:1fa"
 
 
+def test_an_address_has_only_so_much_kept_for_public_clients(new_server):
+    """Device codes and pushed requests of clients without a secret count together, by minute."""
+    server = new_server()
+    for client, grant in ((TV, GRANT), (APP, GRANT), (("pushing", None), "authorization_code")):
+        server.add_client(*client, "--grant", grant, "--scope", "read",
+                          "--redirect-uri", "https://app.example/cb")
+    for _ in range(1000):
+        assert ask(server, APP, scope="read").status == 200
+    held_up = ask(server, APP, scope="read")
+    assert held_up.status == 429 and held_up.header("Retry-After") == "60"
+    assert held_up.json["error"] == "temporarily_unavailable"
+    pushed = server.post_form("/oauth2/par", {
+        "client_id": "pushing", "response_type": "code", "scope": "read",
+        "redirect_uri": "https://app.example/cb", "code_challenge": 43 * "A",
+        "code_challenge_method": "S256"})
+    assert pushed.status == 429, pushed
+    assert ask(server, TV, scope="read").status == 200
+
+
 def test_dv_03_denied(server):
     device = codes(server)
     assert at_question(server, device["user_code"]).press("deny").status == 200

@@ -413,6 +413,29 @@ static void dv_02_user_codes_by_person_and_address(void **state)
     assert_int_equal(guess_at(fixture, whose, address_v4(4), now), RC_OK);
 }
 
+static enum rc ask_at(struct fixture *fixture, struct address from, int64_t now)
+{
+    struct store_unit unit;
+
+    store_unit_init(&unit);
+    throttle_count_request(fixture->book, from.bytes, now, &unit);
+    return store_commit(fixture->store, &unit);
+}
+
+/* So many in a minute that begins with the first, not in one after the last. */
+static void test_requests_by_address_and_minute(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t now = clock_now_s();
+
+    for (int i = 0; i < THROTTLE_REQUEST_COUNT_MAX; i++)
+        assert_int_equal(ask_at(fixture, address_v4(1), now + i * 60 / THROTTLE_REQUEST_COUNT_MAX),
+                         RC_OK);
+    assert_int_equal(ask_at(fixture, address_v4(1), now + THROTTLE_REQUEST_S - 1), RC_TOO_LARGE);
+    assert_int_equal(ask_at(fixture, address_v4(2), now + THROTTLE_REQUEST_S - 1), RC_OK);
+    assert_int_equal(ask_at(fixture, address_v4(1), now + THROTTLE_REQUEST_S), RC_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -436,6 +459,7 @@ int main(void)
         WITH_BOTH(test_cancelled_try_counts_as_nothing),
         WITH_STORE(test_many_names),
         WITH_STORE(dv_02_user_codes_by_person_and_address),
+        WITH_STORE(test_requests_by_address_and_minute),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,19 @@ struct person {
     struct authorization_person at_browser;
 };
 
+/* As if public clients had asked for so many things to be kept, from the address of all calls. */
+static inline void count_requests(struct oauth_fixture *fixture, int count)
+{
+    struct store_unit unit;
+
+    while (count > 0) {
+        store_unit_init(&unit);
+        for (int i = 0; i < STORE_UNIT_STEP_COUNT_MAX && count > 0; i++, count--)
+            throttle_count_request(fixture->door.throttle, fixture->address, fixture->now, &unit);
+        assert_int_equal(store_commit(fixture->room->store, &unit), RC_OK);
+    }
+}
+
 static inline struct person *person_new(struct oauth_fixture *fixture, const char *name)
 {
     struct person *person = arena_alloc(&fixture->room->arena, sizeof(*person));

@@ -18,6 +18,8 @@ static struct pushed push(struct oauth_fixture *fixture, const char *client, con
     struct asking *asking;
     struct form form;
 
+    if (strcmp(client, "native") == 0)
+        ask.secret = NULL;
     snprintf(secret, sizeof(secret), "%s-secret", client);
     asking = asking_new(fixture, &ask);
     assert_int_equal(form_parse(str_of(parameters), &fixture->room->arena, &form), RC_OK);
@@ -96,6 +98,20 @@ static void test_pa_01_same_checks(void **state)
         push(fixture, "rp", "redirect_uri=https://rp.example/cb&response_type=code", NULL).error,
         OAUTH_INVALID_REQUEST);
     assert_int_equal(push(fixture, "nobody", PUSHING, NULL).error, OAUTH_INVALID_CLIENT);
+}
+
+/* RFC 9126 2.3: 429, for clients that have not proven who they are. */
+static void test_requests_of_public_clients_are_counted(void **state)
+{
+    struct oauth_fixture *fixture = *state;
+    const char *native = "redirect_uri=http://127.0.0.1/cb&response_type=code" PKCE;
+
+    assert_int_equal(push(fixture, "native", native, NULL).rc, RC_OK);
+    count_requests(fixture, THROTTLE_REQUEST_COUNT_MAX - 1);
+    assert_int_equal(push(fixture, "native", native, NULL).error, OAUTH_TOO_MANY_REQUESTS);
+    assert_int_equal(push(fixture, "rp", PUSHING "&scope=read", NULL).rc, RC_OK);
+    fixture->now += THROTTLE_REQUEST_S;
+    assert_int_equal(push(fixture, "native", native, NULL).rc, RC_OK);
 }
 
 /* PA-02 */
@@ -325,6 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_RPS(test_pa_01_push),
         WITH_RPS(test_pa_01_same_checks),
+        WITH_RPS(test_requests_of_public_clients_are_counted),
         WITH_RPS(test_pa_02_bound_once_and_short),
         WITH_RPS(test_pa_03_no_reference_inside),
         WITH_RPS(test_dp_04_push_binds),

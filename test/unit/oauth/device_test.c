@@ -21,6 +21,12 @@ static int device_set_up(void **state)
                                     .grant_types = DEVICE_GRANTS,
                                     .scope = STR("openid read") },
                    "{\"redirect_uris\":[\"https://tv.example/cb\"]," ES256_ID_TOKENS "}");
+    add_registered(fixture,
+                   (struct client){ .client_id = STR("player"),
+                                    .type = CLIENT_PUBLIC,
+                                    .grant_types = DEVICE_GRANTS,
+                                    .scope = STR("read") },
+                   "{\"redirect_uris\":[\"https://tv.example/cb\"]," ES256_ID_TOKENS "}");
     assert_int_equal(catalog_find_client(fixture->room->catalog, STR("nobody"), true,
                                          &(struct catalog_client *){ NULL }),
                      RC_NOT_FOUND);
@@ -33,13 +39,14 @@ static int device_set_up(void **state)
 struct codes {
     enum rc rc;
     enum oauth_error error;
+    int64_t retry_after_s;
     char device_code[64];
     char user_code[16];
 };
 
-static struct codes ask_codes(struct oauth_fixture *fixture, const char *form_text)
+static struct codes ask_codes_as(struct oauth_fixture *fixture, struct ask ask,
+                                 const char *form_text)
 {
-    struct ask ask = { AS_TV };
     struct asking *asking = asking_new(fixture, &ask);
     struct form form;
     struct json_document *document;
@@ -48,6 +55,7 @@ static struct codes ask_codes(struct oauth_fixture *fixture, const char *form_te
     assert_int_equal(form_parse(str_of(form_text), &asking->arena, &form), RC_OK);
     codes.rc = device_request_answer(&asking->call, &asking->credentials, &form, &asking->json);
     codes.error = asking->call.refusal.error;
+    codes.retry_after_s = asking->call.refusal.retry_after_s;
     if (codes.rc == RC_OK) {
         assert_int_equal(json_parse(buffer_str(&asking->json), &document), RC_OK);
         take_string(json_root(document), STR("device_code"), codes.device_code);
@@ -57,6 +65,11 @@ static struct codes ask_codes(struct oauth_fixture *fixture, const char *form_te
     arena_deinit(&asking->arena);
     free(asking);
     return codes;
+}
+
+static struct codes ask_codes(struct oauth_fixture *fixture, const char *form_text)
+{
+    return ask_codes_as(fixture, (struct ask){ AS_TV }, form_text);
 }
 
 static struct outcome poll(struct oauth_fixture *fixture, const char *device_code)
@@ -142,6 +155,26 @@ static void dv_02_the_tenth_try_has_to_wait(void **state)
     assert_int_equal(answer(fixture, person, codes.user_code, true), RC_OK);
 }
 
+/* Nobody has proven who they are: what an address has kept is bounded, but not for clients that
+ * have a secret. */
+static void test_requests_of_public_clients_are_counted(void **state)
+{
+    struct oauth_fixture *fixture = *state;
+    struct ask as_player = { .client = "player" };
+    struct codes codes = ask_codes_as(fixture, as_player, "scope=read");
+
+    assert_int_equal(codes.rc, RC_OK);
+    count_requests(fixture, THROTTLE_REQUEST_COUNT_MAX - 2);
+    assert_int_equal(ask_codes_as(fixture, as_player, "scope=read").rc, RC_OK);
+    codes = ask_codes_as(fixture, as_player, "scope=read");
+    assert_int_equal(codes.rc, RC_REFUSED);
+    assert_int_equal(codes.error, OAUTH_TOO_MANY_REQUESTS);
+    assert_int_equal(codes.retry_after_s, THROTTLE_REQUEST_S);
+    assert_int_equal(ask_codes(fixture, "scope=read").rc, RC_OK);
+    fixture->now += THROTTLE_REQUEST_S;
+    assert_int_equal(ask_codes_as(fixture, as_player, "scope=read").rc, RC_OK);
+}
+
 static void dv_03_polls(void **state)
 {
     struct oauth_fixture *fixture = *state;
@@ -224,6 +257,7 @@ int main(void)
         cmocka_unit_test(dv_01_codes_are_folded),
         WITH_TV(dv_01_codes_have_no_bias),
         WITH_TV(dv_02_the_tenth_try_has_to_wait),
+        WITH_TV(test_requests_of_public_clients_are_counted),
         WITH_TV(dv_03_polls),
         WITH_TV(dv_03_denied),
         WITH_TV(dv_04_redeemed_once),

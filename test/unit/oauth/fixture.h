@@ -28,7 +28,8 @@ struct oauth_fixture {
     struct secret_checker secrets;
     struct account_door door;
     struct oauth oauth;
-    _Atomic int64_t now; /* what every call takes for the time */
+    _Atomic int64_t now;       /* what every call takes for the time */
+    unsigned char address[16]; /* whence each comes                  */
 };
 
 static inline struct secret secret_of(const char *text)
@@ -181,6 +182,8 @@ static inline int oauth_set_up(void **state)
     assert_int_equal(proof_book_new(fixture_master_key, false, 0, &fixture->proofs), RC_OK);
     open_door(fixture);
     fixture->now = clock_now_s();
+    fixture->address[10] = fixture->address[11] = 0xff; /* 0.0.0.1 */
+    fixture->address[15] = 1;
     assert_int_equal(oauth_prepare(&fixture->oauth), RC_OK);
     add_services(fixture);
     add_clients(fixture);
@@ -299,8 +302,8 @@ static inline struct asking *asking_new(struct oauth_fixture *fixture, const str
                                         .arena = &asking->arena,
                                         .now = fixture->now,
                                         .may_block = !ask->is_barred,
-                                        .may_hash = !ask->is_barred,
-                                        .address = { [10] = 0xff, [11] = 0xff, [15] = 1 } };
+                                        .may_hash = !ask->is_barred };
+    memcpy(asking->call.address, fixture->address, sizeof(fixture->address));
     asking->json = buffer_over(asking->memory, sizeof(asking->memory));
     asking->call.proof = (struct proof_presented){ .method = STR("POST"), .uri = STR(TOKEN_URI) };
     if (ask->proof != NULL) {

@@ -186,15 +186,19 @@ static void test_windows(void **state)
     int64_t now = fixture->now;
 
     for (int i = 0; i < 3; i++)
-        assert_int_equal(COMMIT_ONE(fixture, store_count_in_window, key, 600, now + 299 * i),
+        assert_int_equal(COMMIT_ONE(fixture, store_count_in_window, key, 3, 600, now + 299 * i),
                          RC_OK);
     assert_int_equal(row_of(fixture).failure_count, 3);
     assert_int_equal(row_of(fixture).last_failure_at, now);
-    assert_int_equal(COMMIT_ONE(fixture, store_count_in_window, key, 600, now + 600), RC_OK);
+    /* One more than may be, in the last second of the while. */
+    assert_int_equal(COMMIT_ONE(fixture, store_count_in_window, key, 3, 600, now + 599),
+                     RC_TOO_LARGE);
+    assert_int_equal(row_of(fixture).failure_count, 3);
+    assert_int_equal(COMMIT_ONE(fixture, store_count_in_window, key, 3, 600, now + 600), RC_OK);
     assert_int_equal(row_of(fixture).failure_count, 1);
     assert_int_equal(row_of(fixture).last_failure_at, now + 600);
     /* A clock that went back. */
-    assert_int_equal(COMMIT_ONE(fixture, store_count_in_window, key, 600, now - 1), RC_OK);
+    assert_int_equal(COMMIT_ONE(fixture, store_count_in_window, key, 3, 600, now - 1), RC_OK);
     assert_int_equal(row_of(fixture).failure_count, 1);
     assert_int_equal(row_of(fixture).last_failure_at, now - 1);
 }

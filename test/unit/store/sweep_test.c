@@ -196,8 +196,8 @@ static void test_counts_within_a_while_leave(void **state)
 
     store_unit_init(&unit);
     for (int index = 0; index < 7; index++) {
-        store_count_in_window(&unit, old_key, 600, fixture->now - DAY_S - 700);
-        store_count_in_window(&unit, new_key, 600, fixture->now - DAY_S - 300);
+        store_count_in_window(&unit, old_key, 9, 600, fixture->now - DAY_S - 700);
+        store_count_in_window(&unit, new_key, 9, 600, fixture->now - DAY_S - 300);
     }
     assert_int_equal(store_commit(fixture->store, &unit), RC_OK);
     wait_for_sweep(fixture, 1);
