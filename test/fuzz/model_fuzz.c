@@ -48,8 +48,9 @@ struct model_token {
     int64_t expires_at; /* 0: never */
     int64_t spent_at;   /* 0: not */
     bool is_revoked;
-    bool is_newest; /* KIND_REFRESH: of its family */
-    bool was_ended; /* the server said so: it may never be active again */
+    bool is_newest;   /* KIND_REFRESH: of its family */
+    bool is_stranded; /* KIND_CODE: its browser session ended before it was redeemed */
+    bool was_ended;   /* the server said so: it may never be active again */
 };
 
 struct model_family {
@@ -296,7 +297,7 @@ static void call_redeem(unsigned which)
     if (code == NULL || code->is_revoked || (age_s > CODE_SURE_S && age_s < CODE_OVER_S))
         return;
     outcome = redeem(fixture, (struct redeeming){ .code = code->value });
-    if (code->spent_at == 0 && age_s <= CODE_SURE_S && !model.is_disabled) {
+    if (code->spent_at == 0 && age_s <= CODE_SURE_S && !model.is_disabled && !code->is_stranded) {
         ASSERT(outcome.rc == RC_OK);
         code->spent_at = fixture->now;
         code->family = family_new();
@@ -390,11 +391,15 @@ static void call_restart(void)
     fixture->oauth.root = fixture->oauth.issuer;
 }
 
+/* Ends the browser sessions, and so what was not redeemed of theirs. */
 static void disable(bool is_disabled)
 {
-    if (model.is_disabled != is_disabled)
-        set_disabled(fixture, "alice", is_disabled);
+    if (model.is_disabled == is_disabled)
+        return;
+    set_disabled(fixture, "alice", is_disabled);
     model.is_disabled = is_disabled;
+    for (int i = 0; is_disabled && i < model.token_count; i++)
+        model.tokens[i].is_stranded |= model.tokens[i].spent_at == 0;
 }
 
 static void call(enum call what, unsigned which)
