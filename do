@@ -481,10 +481,10 @@ test_threads() {
 
 # Each target for half a minute or ten seconds, as many beside each other as there are processors.
 test_fuzz() {
-    status=0
-    compile_fuzz || status=1
-    note build_fuzz "$status"
-    [ "$status" -eq 0 ] || return 0
+    fuzz_status=0
+    compile_fuzz || fuzz_status=1
+    note build_fuzz "$fuzz_status"
+    [ "$fuzz_status" -eq 0 ] || return 0
     $python test/fuzz/run.py build/fuzz/test/fuzz 30 --rest 10 --found build/found \
         --junit "$results/fuzz.xml" >&2 || true
     [ -f "$results/fuzz.xml" ] || note fuzz_came_to_no_result 1

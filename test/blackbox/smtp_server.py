@@ -111,6 +111,10 @@ class SmtpServer:
         wait_until(lambda: len(self.mails) >= count, timeout_s, f"{count} mails")
         return self.mails
 
+    def to(self, address):
+        """What came for one address; mails of others may come late."""
+        return [mail for mail in list(self.mails) if mail[1] == [address]]
+
     def message(self, index=-1):
         return email.message_from_bytes(self.mails[index][2], policy=email.policy.default)
 

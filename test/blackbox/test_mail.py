@@ -212,7 +212,7 @@ def test_5yz_is_given_up(new_server, smtp, reply):
     queue(server)
     line = wait_until(lambda: logged(server, "mail_given_up"), 20, "a mail given up")[0]
     assert line["code"] == reply[1][:3] and line["mail_id"] > 0
-    assert "ada" not in server.log()
+    assert ADA not in server.log()
     assert queued(server) == []
     queue(server, "bob@example.org")
     smtp.wait()
