@@ -778,7 +778,11 @@ do_install() {
     as_root install -D -m 644 packaging/completion/_jeton "$target/share/zsh/site-functions/_jeton"
     as_root install -D -m 644 packaging/completion/jeton.fish \
         "$target/share/fish/vendor_completions.d/jeton.fish"
-    as_root install -D -m 644 LICENSE "$target/share/doc/jeton/LICENSE"
+    # Names of ours, without a blank.
+    for page in LICENSE README.md CHANGELOG.md SECURITY.md \
+        $(find docs -type f ! -path 'docs/man/parts/*' ! -path 'docs/screenshots/*'); do
+        as_root install -D -m 644 "$page" "$target/share/doc/jeton/$page"
+    done
 }
 
 # ---- manual ---------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
 /*
- * base/limits.h: every limit, with its unit and the reason for its size.
+ * base/limits.h: the limits that several rooms share, with unit and the reason for their size.
  *
- * Nothing that comes from outside is unbounded. A limit that an operator may want to change has a
- * setting of the same name in the configuration, and stands here as its default or its ceiling.
+ * Nothing that comes from outside is unbounded; what only one room bounds stands in its header.
  */
 #ifndef JETON_BASE_LIMITS_H
 #define JETON_BASE_LIMITS_H

@@ -305,5 +305,6 @@ void command_help(const struct command *command_or_null, struct sink *out)
                    "  version                       says which version this is\n"
                    "  help                          shows this\n\n"
                    "'jeton COMMAND --help' shows the options of a command.\n"
-                   "Exit status: 0 done, 1 refused, 2 wrong usage.\n");
+                   "Exit status: 0 done, 1 refused, 2 wrong usage;\n"
+                   "3 of plan --detailed-exitcode: there is something to change.\n");
 }

@@ -79,7 +79,7 @@ def test_api_owners_and_programs_follow_their_guides(desk):
     path = re.search(r"127\.0\.0\.1:8080(/forward-auth\S*);", owners.read_text()).group(1)
     bearer = [("Authorization", "Bearer " + token)]
     answer = desk.server.get(path, bearer + [("X-Original-Method", "GET"),
-                                             ("X-Original-URI", "/api/x")])
+                                             ("X-Original-URL", "http://api.example.com/api/x")])
     assert answer.status == 200 and answer.header("X-Auth-Client") == "robot", answer
     assert desk.server.get(path).header("WWW-Authenticate").startswith("Bearer")
 

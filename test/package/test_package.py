@@ -20,6 +20,7 @@ import postgres
 from debian_root import missing_tools
 from harness import basic, form_encode, wait_until
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = os.environ.get("JETON_PACKAGES")
 SECRET = "a-secret-of-this-test-alone"
 
@@ -161,6 +162,20 @@ def register_client(root):
                               " --grant client_credentials --scope read --secret-stdin")
 
 
+def documents_are_there(root):
+    """Those that manual pages name, and what the documents link to among each other."""
+    own = root.path / "usr/share/doc/jeton"
+    named = {name for page in (ROOT / "docs/man").glob("*.[0-9]")
+             for name in re.findall(r"(?m)^\.Pa (/usr/share/doc/jeton/\S+)", page.read_text())}
+    assert named and all((root.path / name[1:]).is_file() for name in named), named
+    links = [(page, link) for page in (own / "docs").rglob("*.md")
+             for link in re.findall(r"\]\((?!https?:)([a-z0-9.][^)# ]*)", page.read_text())]
+    broken = [(page.name, link) for page, link in links if "screenshots" not in link
+              and (page.parent / link).resolve().is_relative_to((own / "docs").resolve())
+              and not (page.parent / link).exists()]
+    assert len(links) > 100 and not broken, broken
+
+
 def test_install_start_upgrade_purge(root, tmp_path):
     before = root.files()
     root.run("apt-get", "update")
@@ -169,6 +184,7 @@ def test_install_start_upgrade_purge(root, tmp_path):
     root.install(previous)
     assert "jeton 0" in root.run("jeton", "version")
     assert mode_of(root.path / "usr/bin/jeton") == 0o755
+    documents_are_there(root)
     settings = root.path / "etc/jeton/jeton.yaml"
     settings.write_text(settings.read_text() + "brand-name: Of this house\n")
     unit = Unit(root)
