@@ -10,6 +10,7 @@ import stores
 from harness import ALICE, API, BOB, C1, P1, free_port, uauth_form
 from link_people import FROM, NEW, add_person, can_sign_in, choose, reset_link
 from smtp_server import SmtpServer
+from test_sign_in import at_code
 from threedm_calls import BOTH_GRANTS, WEB, ask, enrol, password_form, totp
 
 FREE_COUNT = 5
@@ -239,6 +240,22 @@ def test_throttling_locks_nobody(still_time):
     assert not is_disabled(server, "bob")
     stand_at(1)
     assert server.token(uauth_form(BOB)).status == 200
+
+
+def test_pw_05_wrong_codes_hold_up_codes_and_pw_10_no_passwords(still_time):
+    """After a few wrong codes the right one is refused too, in the same words."""
+    server, stand_at = still_time
+    secret = enrol(server, BOB)
+    right = totp(secret, stand_at(0))
+    server.start()
+    person = at_code(server, BOB)
+    for code in ["000000"] * (FREE_COUNT + 1) + [right]:
+        person.fill("code", code).press("sign-in")
+        assert person.status == 403 and "not right, or was used" in person.text
+    assert at_code(server, BOB).has("code"), "the password is not held up"
+    stand_at(1)
+    person.fill("code", right).press("sign-in")
+    assert person.has("sign-out"), person.answer
 
 
 @pytest.mark.parametrize("mode", ["throttle", "timed", "disable"])

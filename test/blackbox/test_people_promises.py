@@ -55,18 +55,6 @@ def test_pw_10_one_code_in_many_browsers_at_once(shared):
     assert sum(person.has("sign-out") for person in done) == 1
 
 
-def test_pw_10_wrong_codes_and_wrong_passwords_are_counted_apart(shared):
-    user, _ = add_person(shared)
-    secret = enrol(shared, user)
-    person = at_code(shared, user)
-    for _ in range(8):
-        person.fill("code", "000000").press("sign-in")
-    wait_step()
-    held = person.fill("code", totp(secret)).press("sign-in")
-    assert held.status == 403 and not held.has("sign-out"), "the code is held up"
-    assert can_sign_in(shared, *user), "the password is not"
-
-
 # -- passwords ------------------------------------------------------------------------------------
 
 
