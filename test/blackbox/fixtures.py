@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 import pytest
 
@@ -82,6 +83,25 @@ def faked_time(new_server, plain_binary, tmp_path):
         "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"})
     server.always, server.args = server.args, []
     return server, set_time
+
+
+@pytest.fixture
+def stopped_clock(faked_time, tmp_path):
+    """A server that is not started yet, and a function that sets its clock: it stands there."""
+    server, _ = faked_time
+    server.stop()
+    noon = (int(time.time()) // 30 + 4) * 30
+
+    def stand_at(offset_s):
+        """The moment, in seconds since the epoch."""
+        text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(noon + offset_s))
+        beside = tmp_path / "clock.new"
+        beside.write_text(text + "\n")
+        beside.replace(tmp_path / "clock")
+        return noon + offset_s
+
+    stand_at(0)
+    return server, stand_at
 
 
 @pytest.fixture(scope="module")

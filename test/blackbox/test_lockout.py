@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 import pytest
 
@@ -18,20 +17,9 @@ ADMIN = ("chief", "the password of an administrator 7")
 
 
 @pytest.fixture
-def still_time(faked_time, tmp_path):
-    """A server that is not started yet, and a function that sets its clock: it stands there."""
-    server, _ = faked_time
-    server.stop()
-    noon = (int(time.time()) // 30 + 4) * 30
-
-    def stand_at(offset_s):
-        """The moment, in seconds since the epoch."""
-        text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(noon + offset_s))
-        beside = tmp_path / "clock.new"
-        beside.write_text(text + "\n")
-        beside.replace(tmp_path / "clock")
-        return noon + offset_s
-
+def still_time(stopped_clock):
+    """The same, with an administrator and a client of 3DM's kind."""
+    server, stand_at = stopped_clock
     stand_at(-60)
     server.add_user(*ADMIN, "--admin")
     server.add_client(*WEB, *BOTH_GRANTS, "--scope", "read write")
