@@ -4,11 +4,14 @@ Each connection has at most one request under way. step() waits a little and giv
 the connection, and the status and body of its answer, or None and None when the other end closed.
 """
 
+import collections
 import re
 import selectors
 import socket
 
 LENGTH = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
+TOO_BUSY = 503  # nothing was done
+ASKED_AGAIN_MAX = 1000
 
 
 class Line:
@@ -75,15 +78,17 @@ class Wire:
         return came
 
     def ask_all(self, requests):
-        """Sends each request once, over all connections, and gives back the answers in order."""
+        """Sends each request, over all connections, and gives back the answers in order. What the
+        server was too busy for is sent again."""
         answers = [None] * len(requests)
-        todo = iter(range(len(requests)))
+        todo = collections.deque(range(len(requests)))
+        asked_again_count = 0
         idle = list(self.lines)
         under_way = 0
         while True:
             for line in idle:
-                index = next(todo, None)
-                if index is not None:
+                if todo:
+                    index = todo.popleft()
                     self.send(line, requests[index], index)
                     under_way += 1
             if under_way == 0:
@@ -94,6 +99,9 @@ class Wire:
                 answers[line.note] = (status, body)
                 idle.append(line)
                 under_way -= 1
+                if status == TOO_BUSY and asked_again_count < ASKED_AGAIN_MAX:
+                    asked_again_count += 1
+                    todo.append(line.note)
 
     def close_line(self, line):
         self.selector.unregister(line.socket)
