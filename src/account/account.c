@@ -1,7 +1,5 @@
 #include "account/account.h"
 
-#include "account/link.h"
-
 enum { TAKEN_ARENA_BYTES = 8 * 1024 }; /* a row of an account */
 
 /* ---- names and passwords ---- */
@@ -141,7 +139,7 @@ enum rc account_change_password(struct store *store, int64_t account_id,
         return rc;
     store_unit_init(&unit);
     store_set_password_hash(&unit, account_id, str_of(hash));
-    link_end_for_password(account_id, &unit);
+    store_delete_all_links(&unit, account_id);
     add_event(&unit, account_id, note);
     notice_add(note->notice, &unit);
     return store_commit(store, &unit);

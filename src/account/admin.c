@@ -1,7 +1,6 @@
 #include "account/admin.h"
 
 #include "account/factor.h"
-#include "account/link.h"
 #include "account/notice.h"
 
 struct str admin_detail(const struct admin *admin, const char *act)
@@ -50,6 +49,14 @@ static void forgive(struct throttle_book *throttle, const struct admin *admin,
     throttle_unlock(throttle, factor_throttle_name(admin->arena, account->id), admin->now, unit);
 }
 
+/* An address that somebody asked for before is not confirmed any more, also when the account is
+ * enabled again. */
+static void add_disabled(int64_t account_id, struct store_unit *unit)
+{
+    store_disable_account(unit, account_id);
+    store_delete_links(unit, account_id, LINK_VERIFY);
+}
+
 enum rc admin_disable(struct store *store, const struct admin *admin, int64_t account_id,
                       const struct account *expected)
 {
@@ -58,7 +65,7 @@ enum rc admin_disable(struct store *store, const struct admin *admin, int64_t ac
     store_unit_init(&unit);
     if (expected != NULL)
         store_expect_account(&unit, expected);
-    store_disable_account(&unit, account_id);
+    add_disabled(account_id, &unit);
     add_change(admin, account_id, "disabled", &unit);
     return store_commit(store, &unit);
 }
@@ -93,8 +100,7 @@ static void change_email(const struct admin *admin, const struct account *accoun
 {
     if (change->email.len > 0)
         store_verify_email(unit, account->id, change->email, admin->now);
-    store_delete_links(unit, account->id, LINK_VERIFY);
-    link_end_for_password(account->id, unit);
+    store_delete_all_links(unit, account->id);
     notice_add(change->notice, unit);
 }
 
@@ -137,7 +143,7 @@ enum rc admin_set_account(struct store *store, struct throttle_book *throttle,
     if (before->password_hash.len == 0 && after->password_hash.len > 0)
         store_update_password_hash(&unit, before->id, STR(""), after->password_hash);
     if (after->is_disabled && !before->is_disabled)
-        store_disable_account(&unit, before->id);
+        add_disabled(before->id, &unit);
     if (before->is_disabled && !after->is_disabled) {
         store_enable_account(&unit, before->id);
         forgive(throttle, admin, before, &unit);

@@ -32,8 +32,7 @@ enum rc email_remove(struct store *store, const struct browser *browser,
     store_unit_init(&unit);
     store_update_profile(&unit, account->id, full_name, STR(""));
     browser_add_event(browser, EVENT_ACCOUNT_CHANGED, account->id, by_owner, &unit);
-    store_delete_links(&unit, account->id, LINK_VERIFY);
-    link_end_for_password(account->id, &unit);
+    store_delete_all_links(&unit, account->id);
     notice_add(notice, &unit);
     return store_commit(store, &unit);
 }
@@ -46,7 +45,7 @@ enum rc email_confirm(struct store *store, const struct browser *browser, const 
     store_unit_init(&unit);
     store_spend_link(&unit, link, browser->now);
     store_verify_email(&unit, link->account_id, link->email, browser->now);
-    link_end_for_password(link->account_id, &unit); /* they went to the old one */
+    store_delete_all_links(&unit, link->account_id); /* they went to the old one */
     browser_add_event(browser, EVENT_ACCOUNT_CHANGED, link->account_id,
                       STR("address, by a link in a mail"), &unit);
     for (size_t i = 0; i < EMAIL_NOTICE_COUNT; i++)

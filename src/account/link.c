@@ -48,12 +48,6 @@ void link_add(const struct link *link, struct store_unit *unit)
     store_insert_link(unit, link);
 }
 
-void link_end_for_password(int64_t account_id, struct store_unit *unit)
-{
-    store_delete_links(unit, account_id, LINK_RESET);
-    store_delete_links(unit, account_id, LINK_INVITATION);
-}
-
 enum rc link_find(struct store *store, const struct secret *value, int64_t now, struct arena *arena,
                   struct link *out_link)
 {

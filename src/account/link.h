@@ -36,10 +36,6 @@ enum rc link_draft(struct store *store, struct link *link, bool is_for_one, int6
 /* Adds a drafted link: two steps. The older ones of its account and purpose end. */
 void link_add(const struct link *link, struct store_unit *unit);
 
-/* The account's password is another now, or its address: what set a password before does so no
- * more (PW-09). Two steps. */
-void link_end_for_password(int64_t account_id, struct store_unit *unit);
-
 /* The link of a value; RC_NOT_FOUND when there is none, or none any more.  Faults: the store's */
 enum rc link_find(struct store *store, const struct secret *value, int64_t now, struct arena *arena,
                   struct link *out_link) MUST_CHECK;

@@ -1,6 +1,5 @@
 #include "account/profile.h"
 
-#include "account/link.h"
 #include "account/notice.h"
 
 enum {
@@ -60,7 +59,7 @@ static enum rc commit_change(const struct account_door *door, const struct brows
     enum rc rc;
 
     store_update_password_hash(unit, account->id, account->password_hash, new_hash);
-    link_end_for_password(account->id, unit);
+    store_delete_all_links(unit, account->id);
     notice_add(change->notice, unit);
     rc = browser_session_begin(door->store, &begin, unit, result->value, &session);
     if (rc != RC_OK)

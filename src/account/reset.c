@@ -98,9 +98,7 @@ static enum rc add_steps(const struct account_door *door, const struct browser *
         return rc;
     store_spend_link(unit, reset->link, browser->now);
     store_set_password_hash(unit, account->id, str_of(hash)); /* and ends sessions: SE-06 */
-    /* At most two were good, one of each kind, and one is used up. */
-    store_delete_links(unit, account->id,
-                       reset->link->purpose == LINK_RESET ? LINK_INVITATION : LINK_RESET);
+    store_delete_all_links(unit, account->id);
     browser_add_event(browser, EVENT_ACCOUNT_CHANGED, account->id,
                       reset->link->purpose == LINK_INVITATION
                           ? STR("password, by an invitation")

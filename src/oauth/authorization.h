@@ -53,6 +53,8 @@ struct authorization_request {
     struct str state;
     bool is_openid; /* scope has "openid" */
     struct permission permission;
+    struct str consent_scope; /* what the person is to allow: permission's, and the scope words of
+                                 what claims names beside it */
     struct str challenge;
     struct str nonce;
     unsigned prompt;
@@ -62,7 +64,7 @@ struct authorization_request {
     struct str login_hint;
     struct str hinted_subject; /* of a sound id_token_hint */
     struct str ui_locales;
-    struct str claims;      /* JSON, checked */
+    struct str claims;      /* JSON, checked: what of it we have, and the client may be told */
     struct str details;     /* JSON array, checked */
     struct binding binding; /* dpop_jkt, or of the pushed request's proof */
     int64_t pushed_id;      /* 0: not pushed */

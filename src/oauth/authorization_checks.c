@@ -123,6 +123,7 @@ static enum rc check_scope(struct authorization_reading *reading)
     rc = scope_permit_demand(reading->call, client_of(reading), &demand, &request->permission);
     if (rc != RC_OK)
         return rc;
+    request->consent_scope = request->permission.scope;
     request->is_openid = str_has_word(request->permission.scope, STR("openid"));
     /* OpenID Connect Core 3.1.2.1: there it must be sent. */
     if (request->is_openid && !request->has_redirect_uri)
@@ -227,6 +228,7 @@ static enum rc check_acr_values(struct authorization_reading *reading)
     return RC_OK;
 }
 
+/* After scope, to which it adds. */
 static enum rc check_claims(struct authorization_reading *reading)
 {
     const struct str *claims = find(reading, "claims");
@@ -286,7 +288,7 @@ static const struct {
     { "prompt", check_prompt, "OpenID Connect Core 3.1.2.1; Prompt Create 4" },
     { "max_age", check_max_age, "OpenID Connect Core 3.1.2.1" },
     { "acr_values", check_acr_values, "OpenID Connect Core 3.1.2.1; RFC 9470 4" },
-    { "claims", check_claims, "OpenID Connect Core 5.5" },
+    { "claims", check_claims, "OpenID Connect Core 5.5; AZ-18" },
     { "login_hint and ui_locales", check_hints, "OpenID Connect Core 3.1.2.1" },
     { "id_token_hint", check_id_token_hint, "OpenID Connect Core 3.1.2.1" },
 };

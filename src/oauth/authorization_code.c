@@ -129,7 +129,7 @@ static enum rc issue_code(struct oauth_call *call, const struct authorization_re
     store_insert_authorization(&unit, &authorization);
     store_insert_code(&unit, &code);
     if (was_asked)
-        rc = consent_remember(call, client, person->account->id, request->permission.scope,
+        rc = consent_remember(call, client, person->account->id, request->consent_scope,
                               request->details, &unit);
     if (rc != RC_OK)
         return rc;

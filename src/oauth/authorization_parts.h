@@ -62,7 +62,9 @@ enum rc pushed_request_open(struct oauth_call *call, const struct client *client
 
 /*
  * Judges the parameter claims: an object of objects (OpenID Connect Core 5.5), and takes from it
- * what the request has a place for: acr, and sub of the ID token.
+ * what the request has a place for: acr, and sub of the ID token. Of a person a client is told only
+ * what belongs to a scope word that it is registered for; such a word is added to what the person
+ * is asked to allow. Anything else is left out, as of what we do not know (5.5.1).
  *
  * Answers: RC_OK · RC_REFUSED invalid_request
  */

@@ -143,7 +143,7 @@ static enum rc settle_consent(struct oauth_call *call, const struct authorizatio
 
     if (!asks(request, PROMPT_CONSENT))
         rc = consent_is_given(call, &request->client->client, person->account->id,
-                              request->permission.scope, request->details, &is_given);
+                              request->consent_scope, request->details, &is_given);
     if (rc != RC_OK || is_given)
         return rc;
     return step_or(call, request, OAUTH_CONSENT_REQUIRED, STEP_CONSENT, out_step);

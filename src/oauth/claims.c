@@ -80,6 +80,11 @@ void claims_format(const struct account *account, struct str scope, struct str c
 
 /* ---- the parameter claims -------------------------------------------------------------------- */
 
+enum {
+    CLAIMS_WORDS_BYTES_MAX = 16, /* " profile email" */
+    CLAIMS_KEPT_BYTES_MAX = 256  /* each of ours at both places */
+};
+
 static enum rc refuse(struct oauth_call *call)
 {
     return oauth_refuse(call, OAUTH_INVALID_REQUEST, "the parameter claims is malformed", NULL);
@@ -145,6 +150,47 @@ static void read_acr(struct oauth_call *call, const struct json_value *acr,
     request->is_acr_essential = is_essential;
 }
 
+/* What a place asks for that may be told, by name; its scope words join those to be allowed. */
+static void keep_place(const struct json_value *asked, struct str scope, struct buffer *words,
+                       struct json_out *json)
+{
+    json_begin_object(json);
+    for (size_t i = 0; i < sizeof(account_claims) / sizeof(account_claims[0]); i++) {
+        const struct account_claim *claim = &account_claims[i];
+
+        if (json_find(asked, claim->name) == NULL || !str_has_word(scope, claim->scope))
+            continue;
+        json_name(json, claim->name);
+        json_raw(json, STR("null"));
+        if (str_has_word(buffer_str(words), claim->scope))
+            continue;
+        buffer_append_byte(words, ' ');
+        buffer_append_str(words, claim->scope);
+    }
+    json_end_object(json);
+}
+
+static void keep_claims(struct oauth_call *call, const struct json_value *root,
+                        struct authorization_request *request)
+{
+    const struct str registered = request->client->client.scope;
+    size_t words_bytes_max = request->consent_scope.len + CLAIMS_WORDS_BYTES_MAX;
+    struct buffer words = buffer_over(arena_alloc(call->arena, words_bytes_max), words_bytes_max);
+    struct buffer kept =
+        buffer_over(arena_alloc(call->arena, CLAIMS_KEPT_BYTES_MAX), CLAIMS_KEPT_BYTES_MAX);
+    struct json_out json = json_out_over(&kept);
+
+    buffer_append_str(&words, request->consent_scope);
+    json_begin_object(&json);
+    json_name(&json, STR("userinfo"));
+    keep_place(json_find(root, STR("userinfo")), registered, &words, &json);
+    json_name(&json, STR("id_token"));
+    keep_place(json_find(root, STR("id_token")), registered, &words, &json);
+    json_end_object(&json);
+    request->claims = buffer_str(&kept);
+    request->consent_scope = buffer_str(&words);
+}
+
 static enum rc read_members(struct oauth_call *call, const struct json_value *root,
                             struct authorization_request *request)
 {
@@ -159,7 +205,7 @@ static enum rc read_members(struct oauth_call *call, const struct json_value *ro
     if (json_get_string(json_find(json_find(id_token, STR("sub")), STR("value")), &subject) ==
         RC_OK)
         request->hinted_subject = arena_copy(call->arena, subject);
-    request->claims = json_format(root, call->arena);
+    keep_claims(call, root, request);
     return RC_OK;
 }
 

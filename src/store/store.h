@@ -318,6 +318,10 @@ void store_spend_link(struct store_unit *unit, const struct link *link, int64_t 
 /* Those of an account, not 0, for one purpose. */
 void store_delete_links(struct store_unit *unit, int64_t account_id, enum link_purpose purpose);
 
+/* All of an account, not 0: its password is another now, or its address, so that whatever was
+ * mailed before, to whomever, is good for nothing (PW-09, SE-06). */
+void store_delete_all_links(struct store_unit *unit, int64_t account_id);
+
 /* Counts one of at most count_max in a while: answer_if_over when there were as many, and the last
  * was less than window_s ago. One conditional insert decides. */
 void store_count_mail(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],

@@ -100,6 +100,11 @@ void store_delete_links(struct store_unit *unit, int64_t account_id, enum link_p
     step_int(step, purpose);
 }
 
+void store_delete_all_links(struct store_unit *unit, int64_t account_id)
+{
+    step_int(unit_add(unit, STATEMENT_DELETE_ALL_LINKS, RC_OK), account_id);
+}
+
 void store_count_mail(struct store_unit *unit, const unsigned char key[static DIGEST_BYTES],
                       int64_t count_max, int64_t window_s, int64_t at, enum rc answer_if_over)
 {

@@ -26,12 +26,12 @@ static enum rc show_consent(struct page_call *page, const struct authorize_visit
         .client_id = client->client_id,
         .host = host_of(request->redirect_uri),
         .is_unsure = consent_is_unsure(client),
-        .request = visit->query,
+        .request = visit->asked_query,
         .username = page->account.name,
         .next = page_next(arena_format(page->call->exchange->arena, "/oauth2/authorize?%.*s",
                                        STR_ARGS(visit->query))),
     };
-    enum rc rc = consent_lists_make(page, &request->metadata, request->permission.scope,
+    enum rc rc = consent_lists_make(page, &request->metadata, request->consent_scope,
                                     request->details, &lists);
 
     if (rc != RC_OK)
@@ -78,7 +78,9 @@ static enum rc go_on(struct page_call *page, struct authorize_visit *visit,
     if (asked.len == 1) { /* AZ-19: it would not come back */
         struct authorize_visit here = { .request.client = NULL };
         enum rc rc = oauth_refuse(&page->call->oauth, OAUTH_INVALID_REQUEST,
-                                  "the request is too long: push it (RFC 9126)", NULL);
+                                  "the request is too long, or has a character that is to be "
+                                  "percent-encoded: push it (RFC 9126)",
+                                  NULL);
 
         authorize_refuse(page, &here, false);
         return rc == RC_REFUSED ? RC_OK : rc;

@@ -17,7 +17,8 @@ endpoint_handler pushed_request_endpoint;
 
 /* A browser's request for authorization, read and judged. */
 struct authorize_visit {
-    struct str query; /* as the client sent it */
+    struct str query;       /* as the client sent it */
+    struct str asked_query; /* with what it has gained on the way (authorize_path_asked) */
     struct form parameters;
     struct authorization_request request;
     struct authorization_person person;

@@ -11,6 +11,8 @@
  * request for a fresh sign-in (RFC 9101) is not to be talked out of it by the address.
  */
 #define ASKED_NAME "&jeton_asked="
+#define AUTHORIZE_PATH                                                                             \
+    "/oauth2/authorize?" /* what follows takes up the request, also after consent */
 enum { ASKED_MAC_BYTES = 16, ASKED_MAC_CHARS = 22, ASKED_BYTES_MAX = 80 };
 
 static void asked_mac(const struct page_call *page, struct str what, int64_t at, int64_t session_id,
@@ -37,9 +39,9 @@ struct str authorize_path_asked(struct page_call *page, const struct authorize_v
 
     asked_mac(page, visit->query, now, 0, whole);
     asked_mac(page, STR(""), now, session_id_of(page), session);
-    return arena_format(page->call->exchange->arena, "%.*s?%.*s" ASKED_NAME "%lld.%.*s.%.*s",
-                        STR_ARGS(page->call->endpoint->path), STR_ARGS(visit->query),
-                        (long long)now, ASKED_MAC_CHARS, whole, ASKED_MAC_CHARS, session);
+    return arena_format(page->call->exchange->arena, "%s%.*s" ASKED_NAME "%lld.%.*s.%.*s",
+                        AUTHORIZE_PATH, STR_ARGS(visit->query), (long long)now, ASKED_MAC_CHARS,
+                        whole, ASKED_MAC_CHARS, session);
 }
 
 /* Where our own parameter begins; the query's length when it has none. */
@@ -80,6 +82,7 @@ enum rc authorize_open(struct page_call *page, struct str query, struct authoriz
     enum rc rc;
 
     out_visit->query = (struct str){ query.at, own };
+    out_visit->asked_query = query;
     out_visit->person = (struct authorization_person){ .account = NULL };
     out_visit->request = (struct authorization_request){ .client = NULL };
     *out_can_redirect = false;
@@ -99,7 +102,7 @@ enum rc authorize_open(struct page_call *page, struct str query, struct authoriz
 
 enum rc authorize_allow_forms(struct page_call *page, struct str next)
 {
-    static const struct str path = { "/oauth2/authorize?", 18 };
+    static const struct str path = { AUTHORIZE_PATH, sizeof(AUTHORIZE_PATH) - 1 };
     struct authorize_visit *visit;
     bool can_redirect = false;
     enum rc rc;

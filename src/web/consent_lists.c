@@ -29,7 +29,7 @@ static enum rc list_scopes(struct page_call *page, struct str scope, struct cons
     struct oauth_call *oauth = &page->call->oauth;
     struct str word;
 
-    while (lists->scope_count < SCOPE_WORD_COUNT_MAX && str_next_word(&scope, &word)) {
+    while (lists->scope_count < CONSENT_SCOPE_COUNT_MAX && str_next_word(&scope, &word)) {
         struct consent_scope *row = &lists->scopes[lists->scope_count++];
         enum rc rc;
 

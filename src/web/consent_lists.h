@@ -9,7 +9,10 @@
 #include "oauth/details.h"
 #include "web/page_call.h"
 
-enum { CONSENT_LINK_COUNT_MAX = 3 };
+enum {
+    CONSENT_LINK_COUNT_MAX = 3,
+    CONSENT_SCOPE_COUNT_MAX = SCOPE_WORD_COUNT_MAX + 2 /* profile and email, by claims */
+};
 
 struct consent_scope {
     struct str word;
@@ -18,7 +21,7 @@ struct consent_scope {
 };
 
 struct consent_lists {
-    struct consent_scope scopes[SCOPE_WORD_COUNT_MAX];
+    struct consent_scope scopes[CONSENT_SCOPE_COUNT_MAX];
     size_t scope_count;
     struct detail details[DETAILS_COUNT_MAX]; /* RFC 9396 2 */
     size_t detail_count;
@@ -42,7 +45,7 @@ struct str consent_name_of(const struct client *client);
 #define CONSENT_LISTS_SHOW(page_name, arena, lists, values)                                        \
     do {                                                                                           \
         struct page_##page_name##_scopes *scope_rows =                                             \
-            arena_alloc(arena, SCOPE_WORD_COUNT_MAX * sizeof(*scope_rows));                        \
+            arena_alloc(arena, CONSENT_SCOPE_COUNT_MAX * sizeof(*scope_rows));                     \
         struct page_##page_name##_details *detail_rows =                                           \
             arena_alloc(arena, DETAILS_COUNT_MAX * sizeof(*detail_rows));                          \
         struct page_##page_name##_client_links *link_rows =                                        \

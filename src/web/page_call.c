@@ -112,9 +112,10 @@ void page_open_for_refusal(struct web_call *call, struct page_call *page)
 
 struct str page_next(struct str path)
 {
-    /* RFC 3986 3.3, 3.4: what paths and queries are made of. No '\', no tab, no second slash in
-     * front: browsers would read those as the beginning of another host (SE-09). */
-    static const char others[] = "/?=&%-._~+:@,;!$*";
+    /* RFC 3986 3.3, 3.4: what paths and queries are made of, and what browsers send as it is beside
+     * that. No '\', no tab, no second slash in front: browsers would read those as the beginning of
+     * another host (SE-09). */
+    static const char others[] = "/?=&%-._~+:@,;!$*'()[]{}|^`";
 
     if (path.len == 0 || path.len > PAGE_PATH_BYTES_MAX || path.at[0] != '/' ||
         (path.len > 1 && path.at[1] == '/'))

@@ -218,6 +218,42 @@ def test_oi_02_oi_03_prompt(server):
     assert person.answer.status == 200 and "Location" not in dict(person.answer.headers)
 
 
+@pytest.mark.parametrize("wish", [{"prompt": "login"}, {"prompt": "select_account"},
+                                  {"max_age": "0"}, {"prompt": "login consent"}])
+def test_oi_03_a_fresh_sign_in_comes_before_consent(server, wish):
+    """Each is asked for once, and answered once: of a client, too, that asks its people always."""
+    person = Person(server).sign_in(ALICE)
+    person.open(path_of(request_of("spa", **wish)))
+    assert not person.has("allow") and person.has("password"), person.answer
+    if person.has("sign-in"):
+        person.fill("username", ALICE[0])
+    person.fill("password", ALICE[1]).press("confirm" if person.has("confirm") else "sign-in")
+    assert person.has("allow"), person.answer
+    assert "code" in answer_of(person.press("allow"))
+
+
+def test_se_06_a_session_that_ends_during_consent(server):
+    """The way back leads to the question again."""
+    person = at_consent(Person(server), request_of("spa"), BOB)
+    Person(server).sign_in(BOB).open("/sessions").press("end-others")
+    person.press("allow")
+    print(person.path, person.answer)
+    person.fill("username", BOB[0]).fill("password", BOB[1]).press("sign-in")
+    assert "code" in answer_of(person.press("allow"))
+
+
+@pytest.mark.parametrize("state", ["it's", "a(b)", "[1]", "{a|b}", "x^y`z"])
+def test_az_06_what_browsers_do_not_encode_comes_back(server, state):
+    """RFC 3986 3.4, and what they send beside that: the state is the client's, with a sign-in
+    between."""
+    path = path_of(request_of(state="HERE")).replace("HERE", state)
+    person = Person(server).open(path)
+    person.fill("username", ALICE[0]).fill("password", ALICE[1]).press("sign-in")
+    if person.has("allow"):
+        person.press("allow")
+    assert answer_of(person)["state"] == state
+
+
 def test_az_05_a_class_that_cannot_be_reached(server):
     """Essential, and of a person without a passkey; as a wish it is passed over."""
     for essential, error in (("true", "unmet_authentication_requirements"), ("false", None)):

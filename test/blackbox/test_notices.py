@@ -6,7 +6,8 @@ import re
 import pytest
 
 from harness import wait_until
-from link_people import NEW, OLD, Post, add_person, can_sign_in, choose, mail_settings
+from link_people import (NEW, OLD, Post, add_person, can_sign_in, choose, mail_settings,
+                         reset_link)
 from person import Person
 from smtp_server import SmtpServer
 from test_account_pages import key_of, second_factor
@@ -122,6 +123,43 @@ def test_another_address_is_told_to_the_old_one(shared, smtp, owner):
         assert f"The e-mail address of your account {user[0]} was changed." in told(each)[1]
     person.open("/account").fill("email", "").press("save")
     assert "e-mail address" in told(new)[1], "and when it is taken away"
+
+
+OTHER = "somebody.else@example.com"
+
+
+def change_password(server, smtp, user, email):
+    person = Person(server).sign_in(user).open("/account/password")
+    person.fill("current-password", user[1]).fill("password", NEW)
+    assert "The password is changed." in person.press("save").text
+
+
+def use_reset(server, smtp, user, email):
+    assert choose(server, reset_link(server, smtp, user, email)).status == 200
+
+
+def set_by_command(server, smtp, user, email):
+    server.cli("user", "passwd", user[0], stdin=NEW + "\n")
+
+
+def disable_for_a_while(server, smtp, user, email):
+    server.cli("user", "disable", user[0])
+    server.cli("user", "enable", user[0])
+
+
+@pytest.mark.parametrize("recover", [change_password, use_reset, set_by_command,
+                                     disable_for_a_while])
+def test_se_06_an_address_that_was_asked_for_before_is_not_confirmed(shared, smtp, recover):
+    """Somebody who once knew the password asked for it: the account would be theirs."""
+    user, email = add_person(shared)
+    other = Post(smtp, OTHER)
+    Person(shared).sign_in(user).open("/account").fill("email", OTHER).press("save")
+    path, _ = other.next_link(shared)
+    assert Person(shared).open(path).has("confirm"), "it was good"
+    recover(shared, smtp, user, email)
+    assert Person(shared).open(path).status == 410
+    user = (user[0], NEW if can_sign_in(shared, user[0], NEW) else OLD)
+    assert Person(shared).sign_in(user).open("/account").value_of("email") == email
 
 
 def test_an_address_that_nobody_verified_is_told_nothing(new_server, smtp):

@@ -71,6 +71,28 @@ def test_oi_04_claims_that_were_named(server, rp, alice):
     assert claims["name"] == "Alice Example" and "email" not in claims
 
 
+def test_oi_04_claims_that_are_named_are_asked_about_too(server):
+    """A person sees what a client is to learn, and no way of asking gets it more than scope would:
+    neither what it is not registered for, nor what nobody allowed."""
+    everything = {"name": None, "preferred_username": None, "email": {"essential": True},
+                  "email_verified": None}
+    named = json.dumps({"userinfo": everything, "id_token": everything})
+    party = RelyingParty(server, "named", scope="openid email")
+    person = Person(server)
+    first = party.tokens(person, scope="openid")
+    assert set(server.get(PATH, bearer(first["access_token"])).json) == {"sub"}
+    assert "error=consent_required" in person.open(
+        party.path(claims=named, prompt="none")).answer.header("Location")
+    person.open(party.path(claims=named))
+    assert "know that it is you see your e-mail address" == person.text_of("scopes")
+    got = party.tokens(person, scope="openid", claims=named)
+    told = {"email", "email_verified"}
+    assert set(server.get(PATH, bearer(got["access_token"])).json) == {"sub"} | told
+    assert set(jwt_part(got["id_token"], 1)) & set(everything) == told
+    assert got.get("scope", "openid") == "openid", "it is no scope of the token"
+    assert "code=" in person.open(party.path(claims=named, prompt="none")).answer.header("Location")
+
+
 def test_oi_08_pairwise_subjects_differ_by_sector_and_are_stable(server):
     """OpenID Connect Core 8.1: the host of the redirect URIs is the sector."""
     own, other = (RelyingParty(server, name, options=("--pairwise",)) for name in ("pw8", "pw9"))

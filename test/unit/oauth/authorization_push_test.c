@@ -207,7 +207,7 @@ static void add_signing_client(struct oauth_fixture *fixture, const struct holde
                                     .secret_hash = hash_of(fixture, "signing-secret", false),
                                     .grant_types = CODE_GRANTS,
                                     .policy = policy,
-                                    .scope = STR("openid read write") },
+                                    .scope = STR("openid profile read write") },
                    json);
     assert_int_equal(catalog_find_client(fixture->room->catalog, STR("nobody"), true,
                                          &(struct catalog_client *){ NULL }),
@@ -247,7 +247,9 @@ static void test_pa_05_parameters_outside_are_ignored(void **state)
     assert_int_equal(visit->rc, RC_OK);
     assert_true(str_equal(visit->request.state, STR("inside")));
     assert_true(str_equal(visit->request.permission.scope, STR("read")));
-    assert_true(str_equal(visit->request.claims, STR("{\"id_token\":{\"name\":null}}")));
+    assert_true(
+        str_equal(visit->request.claims, STR("{\"userinfo\":{},\"id_token\":{\"name\":null}}")));
+    assert_true(str_equal(visit->request.consent_scope, STR("read profile")));
     assert_int_equal(visit->request.nonce.len, 0);
     assert_int_equal(visit->request.max_age_s, 5);
     visit_end(visit);
