@@ -17,7 +17,8 @@ enum {
 
     /* HTTP: an answer. The largest is a metadata document or a page of a list. */
     HTTP_ANSWER_BYTES_MAX = 256 * 1024,
-    HTTP_ANSWER_HEADER_BYTES_MAX = 4 * 1024,
+    /* A redirect's Location may be as long as a target, or as a client's URI with a long state. */
+    HTTP_ANSWER_HEADER_BYTES_MAX = 16 * 1024,
 
     /* HTTP: what a request's typed forms and its answer's parts may take; pages are touched only
      * when they are used. */

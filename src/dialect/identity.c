@@ -3,7 +3,7 @@
 #include "codec/uri.h"
 
 enum {
-    LIST_BYTES_MAX = HTTP_ANSWER_HEADER_BYTES_MAX / 4, /* a longer scope or audience is left out */
+    LIST_BYTES_MAX = 1024,        /* a longer scope or audience is left out: proxies take 4 KiB */
     OTHER_HEADERS_BYTES_MAX = 512 /* the names, the expiry, and what every answer has */
 };
 

@@ -91,6 +91,17 @@ static bool has_all(const struct json_value *array, struct str uris)
     return true;
 }
 
+/* A code for a foreign redirect URI reaches nobody who asked for it. Where none is needed, that a
+ * host is one's sector has to be shown. */
+static enum rc check_host(const struct client *client, struct metadata_problem *problem)
+{
+    if ((client->policy & CLIENT_IS_PAIRWISE) == 0 || client->redirect_uris.len == 0 ||
+        (client->grant_types & 1u << GRANT_TYPE_DEVICE_CODE) == 0)
+        return RC_OK;
+    return refuse(problem, STR("subject_type"),
+                  "pairwise subjects for the device grant need a sector_identifier_uri");
+}
+
 /* OpenID Connect Registration 1.0 5: whoever names a sector has to be in its document; else one
  * would learn the subjects that another sector's clients know. */
 static enum rc check_sector(struct oauth_call *call, const struct client *client,
@@ -102,7 +113,9 @@ static enum rc check_sector(struct oauth_call *call, const struct client *client
     bool is_member = false;
     enum rc rc = client_metadata_read(client, arena, &metadata);
 
-    if (rc != RC_OK || metadata.sector_identifier_uri.len == 0)
+    if (rc == RC_OK && metadata.sector_identifier_uri.len == 0)
+        return check_host(client, problem);
+    if (rc != RC_OK)
         return rc;
     rc = fetcher_get(call->oauth->fetcher, metadata.sector_identifier_uri, SECTOR_AGE_S_MAX,
                      call->now, arena, &body);

@@ -228,7 +228,7 @@ enum rc device_request_answer(struct oauth_call *call, const struct client_crede
                                            .interval_s = DEVICE_INTERVAL_S,
                                            .expires_at = call->now + DEVICE_LIFETIME_S };
     rc = answer_client(making, out_json);
-    if (rc == RC_REFUSED && client->client.type != CLIENT_PUBLIC)
+    if (rc == RC_REFUSED && client->client.type == CLIENT_CONFIDENTIAL)
         rc = oauth_record_refusal(call, client->client.id);
     explicit_bzero(making->device_code, sizeof(making->device_code));
     catalog_client_put(client);

@@ -105,7 +105,7 @@ enum rc oauth_commit_request(struct oauth_call *call, const struct client *clien
 {
     enum rc rc;
 
-    if (client->type == CLIENT_PUBLIC)
+    if (client->type != CLIENT_CONFIDENTIAL) /* an empty secret is anybody's, too */
         throttle_count_request(call->oauth->door->throttle, call->address, call->now, unit);
     rc = oauth_commit(call, unit);
     if (rc != RC_TOO_LARGE)

@@ -183,7 +183,7 @@ enum rc pushed_request_answer(struct oauth_call *call, const struct client_crede
     };
     store_unit_init(&push->unit);
     rc = push_request(push, out_json);
-    if (rc == RC_REFUSED && client->client.type != CLIENT_PUBLIC)
+    if (rc == RC_REFUSED && client->client.type == CLIENT_CONFIDENTIAL)
         rc = oauth_record_refusal(call, client->client.id);
     catalog_client_put(client);
     return client_auth_finish(call, rc);

@@ -206,13 +206,31 @@ static void end(struct registering *one)
 /* ---- registering ----------------------------------------------------------------------------- */
 
 /* The word is an administrator's to give: to a client when it was made, or as their own token. */
-static enum rc check_giver(struct oauth_call *call, int64_t account_id)
+static enum rc check_client(struct oauth_call *call, int64_t client_id)
+{
+    struct catalog_client *client;
+    enum rc rc =
+        catalog_find_client_by_id(call->oauth->catalog, client_id, call->may_block, &client);
+    bool may_give;
+
+    if (rc != RC_OK)
+        return rc;
+    may_give = str_has_word(client->client.scope, STR(ADMISSION_WORD));
+    catalog_client_put(client);
+    return may_give ? RC_OK
+                    : oauth_refuse(call, OAUTH_INSUFFICIENT_SCOPE,
+                                   "the client may let no clients register any more",
+                                   "initial access token of a client that lost the scope");
+}
+
+/* Whose token it is has to be allowed to give it today. */
+static enum rc check_giver(struct oauth_call *call, int64_t account_id, int64_t client_id)
 {
     struct account account;
     enum rc rc;
 
     if (account_id == 0)
-        return RC_OK;
+        return check_client(call, client_id);
     rc = store_find_account(call->oauth->store, account_id, call->arena, &account);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
@@ -231,7 +249,7 @@ static enum rc check_initial(struct oauth_call *call, const struct registration_
     struct bearer_demand demand = { .scope = STR(ADMISSION_WORD),
                                     .scheme_is_dpop = token->is_dpop };
     struct token_view view;
-    int64_t account_id;
+    int64_t account_id, client_id;
     bool is_ours;
     enum rc rc;
 
@@ -244,10 +262,11 @@ static enum rc check_initial(struct oauth_call *call, const struct registration_
         return rc;
     is_ours = view.live.grant->audience.len == 0;
     account_id = view.live.grant->account_id;
+    client_id = view.live.grant->client_id;
     token_view_put(call->oauth->tokens, &view);
     if (!is_ours)
         return oauth_refuse(call, OAUTH_INVALID_TOKEN, "the token is not for this endpoint", NULL);
-    return check_giver(call, account_id);
+    return check_giver(call, account_id, client_id);
 }
 
 /* Without a token anybody may register, but not as often as they like. */

@@ -98,7 +98,7 @@ enum rc token_request_answer(struct oauth_call *call, const struct token_request
         return rc;
     call->log_client_id = arena_copy(call->arena, client->client.client_id);
     rc = answer_grant(call, request, type, &client->client, is_authenticated, out_json);
-    if (rc == RC_REFUSED && is_authenticated && client->client.type != CLIENT_PUBLIC)
+    if (rc == RC_REFUSED && is_authenticated && client->client.type == CLIENT_CONFIDENTIAL)
         rc = oauth_record_refusal(call, client->client.id);
     catalog_client_put(client);
     return client_auth_finish(call, rc);

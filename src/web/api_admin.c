@@ -34,8 +34,9 @@ static enum rc take_account(struct api_admin *api, int64_t account_id)
     return RC_OK;
 }
 
-/* Registered by an operator: one that registered itself was given no such scope by anybody. */
-static enum rc take_client(struct api_admin *api, int64_t client_id)
+/* Registered by an operator: one that registered itself was given no such scope by anybody. What it
+ * is registered for today counts, not what its token once got: it could give itself the rest. */
+static enum rc take_client(struct api_admin *api, int64_t client_id, bool writes)
 {
     struct web_call *call = api->call;
     struct client client;
@@ -46,8 +47,10 @@ static enum rc take_client(struct api_admin *api, int64_t client_id)
         return refuse_token(call, "the token is not active");
     if (rc != RC_OK)
         return rc;
-    is_good =
-        !client.is_disabled && (client.policy & (CLIENT_IS_REGISTERED | CLIENT_IS_DOCUMENT)) == 0;
+    is_good = !client.is_disabled &&
+              (client.policy & (CLIENT_IS_REGISTERED | CLIENT_IS_DOCUMENT)) == 0 &&
+              (str_has_word(client.scope, STR(SCOPE_ADMIN_WORD)) ||
+               (!writes && str_has_word(client.scope, STR(SCOPE_ADMIN_READ_WORD))));
     api->client_id = client_id;
     call->oauth.log_client_id = arena_copy(call->oauth.arena, client.client_id);
     api->admin.by =
@@ -87,7 +90,7 @@ static enum rc find_caller(struct api_admin *api, bool writes)
         return oauth_refuse(&call->oauth, OAUTH_INSUFFICIENT_SCOPE,
                             "the token does not have the scope", NULL);
     call->has_oauth = true;
-    return account_id != 0 ? take_account(api, account_id) : take_client(api, client_id);
+    return account_id != 0 ? take_account(api, account_id) : take_client(api, client_id, writes);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */

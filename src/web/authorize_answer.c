@@ -9,6 +9,9 @@ enum {
     PARAMETER_COUNT_MAX = 8
 };
 
+_Static_assert((int)LOCATION_BYTES_MAX + 2048 <= (int)HTTP_ANSWER_HEADER_BYTES_MAX,
+               "it fits beside the other headers of a page");
+
 static void redirect_to_client(struct page_call *page, const struct authorization_request *request,
                                const struct authorize_parameter *parameters, size_t count)
 {

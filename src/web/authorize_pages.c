@@ -57,11 +57,44 @@ static enum rc allow(struct page_call *page, struct authorize_visit *visit, bool
 
 /* ---- the way there --------------------------------------------------------------------------- */
 
+enum { OTHER_PATHS_BYTES_MAX = 64 }; /* those that one is led to from there are a bit longer */
+
+/* AZ-19: what would not come back. */
+static enum rc refuse_long(struct page_call *page)
+{
+    struct authorize_visit here = { .request.client = NULL };
+    enum rc rc = oauth_refuse(&page->call->oauth, OAUTH_INVALID_REQUEST,
+                              "the request is too long, or has a character that is to be "
+                              "percent-encoded: push it (RFC 9126)",
+                              NULL);
+
+    authorize_refuse(page, &here, false);
+    return rc == RC_REFUSED ? RC_OK : rc;
+}
+
+/* A page where one signs in, and the way back, which is encoded there once more. */
+static enum rc send_away(struct page_call *page, struct authorize_visit *visit, struct str path,
+                         bool is_other)
+{
+    struct str asked = page_next(authorize_path_asked(page, visit));
+
+    if (asked.len == 1)
+        return refuse_long(page);
+    path = page_path_with_next(page, path, asked);
+    if (is_other)
+        path = arena_format(page->call->exchange->arena, "%.*s&other=1", STR_ARGS(path));
+    if (is_other && visit->request.login_hint.len > 0)
+        path = page_path_with_hint(page, path, visit->request.login_hint);
+    if (path.len > HTTP_TARGET_BYTES_MAX - OTHER_PATHS_BYTES_MAX)
+        return refuse_long(page);
+    page_redirect(page, path);
+    return RC_OK;
+}
+
 static enum rc go_on(struct page_call *page, struct authorize_visit *visit,
                      enum authorization_step step)
 {
-    struct str asked = page_next(authorize_path_asked(page, visit));
-    struct str path = STR("/sign-in/again");
+    bool creates = (visit->request.prompt & PROMPT_CREATE) != 0;
 
     switch (step) {
     case STEP_NONE:
@@ -69,29 +102,12 @@ static enum rc go_on(struct page_call *page, struct authorize_visit *visit,
     case STEP_CONSENT:
         return show_consent(page, visit);
     case STEP_SIGN_IN:
-        path = (visit->request.prompt & PROMPT_CREATE) != 0 ? STR("/register") : STR("/sign-in");
-        break;
+        return send_away(page, visit, creates ? STR("/register") : STR("/sign-in"), true);
     case STEP_SIGN_IN_AGAIN:
     case STEP_STEP_UP:
         break;
     }
-    if (asked.len == 1) { /* AZ-19: it would not come back */
-        struct authorize_visit here = { .request.client = NULL };
-        enum rc rc = oauth_refuse(&page->call->oauth, OAUTH_INVALID_REQUEST,
-                                  "the request is too long, or has a character that is to be "
-                                  "percent-encoded: push it (RFC 9126)",
-                                  NULL);
-
-        authorize_refuse(page, &here, false);
-        return rc == RC_REFUSED ? RC_OK : rc;
-    }
-    path = page_path_with_next(page, path, asked);
-    if (step == STEP_SIGN_IN)
-        path = arena_format(page->call->exchange->arena, "%.*s&other=1", STR_ARGS(path));
-    if (step == STEP_SIGN_IN && visit->request.login_hint.len > 0)
-        path = page_path_with_hint(page, path, visit->request.login_hint);
-    page_redirect(page, path);
-    return RC_OK;
+    return send_away(page, visit, STR("/sign-in/again"), false);
 }
 
 /* A refusal is answered, whoever gets it. */

@@ -4,6 +4,9 @@
 #include "oauth/proof.h"
 #include "web/resource_endpoint.h"
 
+/* Of one header: proxies take 4 KiB of them all. */
+enum { CHALLENGE_BYTES_MAX = 4 * 1024 };
+
 static bool is_of_proof(enum oauth_error error)
 {
     return error == OAUTH_INVALID_PROOF || error == OAUTH_USE_NONCE;
@@ -81,7 +84,7 @@ static void add_resource(const struct web_call *call, struct buffer *value)
 
 static void add_bearer(struct web_call *call, struct str scope)
 {
-    char memory[HTTP_ANSWER_HEADER_BYTES_MAX];
+    char memory[CHALLENGE_BYTES_MAX];
     struct buffer value = buffer_over(memory, sizeof(memory));
 
     BUFFER_APPEND_LITERAL(&value, "Bearer realm=\"jeton\"");
@@ -94,7 +97,7 @@ static void add_bearer(struct web_call *call, struct str scope)
 /* RFC 9449 7.1: algs says what a proof may be signed with. */
 static void add_dpop(struct web_call *call, bool names_error, struct str scope)
 {
-    char memory[HTTP_ANSWER_HEADER_BYTES_MAX];
+    char memory[CHALLENGE_BYTES_MAX];
     struct buffer value = buffer_over(memory, sizeof(memory));
 
     BUFFER_APPEND_LITERAL(&value, "DPoP realm=\"jeton\", algs=\"" PROOF_ALGS "\"");

@@ -66,33 +66,36 @@ static struct str find_once(const struct http_request *request, struct str name)
     return header != NULL && http_count_headers(request, name) == 1 ? header->value : STR("");
 }
 
-static struct str find_either(const struct http_request *request, struct str name, struct str other)
+static bool has_any(const struct http_request *request, struct str name, struct str other)
 {
-    struct str value = find_once(request, name);
-
-    return value.len > 0 ? value : find_once(request, other);
+    return http_find_header(request, name) != NULL || http_find_header(request, other) != NULL;
 }
 
 /*
  * A proof is for the request that the proxy asks about (RFC 9449 4.3), so the proxy has to say
  * which one that is: by X-Forwarded-Method, -Proto, -Host and -Uri (Traefik, Caddy), or by
  * X-Original-Method and X-Original-URL (nginx). Without these, or from whoever is not trusted, no
- * proof fits.
+ * proof fits; nor where both ways are taken at once, as a proxy sets one of them and lets a
+ * client's own headers of the other one through.
  */
 static void take_original(struct web_call *call)
 {
     const struct http_request *request = &call->exchange->request;
     struct proof_presented *proof = &call->oauth.proof;
+    bool is_forwarded = has_any(request, STR("x-forwarded-method"), STR("x-forwarded-uri"));
+    bool is_original = has_any(request, STR("x-original-method"), STR("x-original-uri")) ||
+                       http_find_header(request, STR("x-original-url")) != NULL;
     struct str url, proto, host, target;
 
     proof->uri = STR("");
-    if (proof->proof_count == 0 || !request->is_from_trusted_proxy)
+    if (proof->proof_count == 0 || !request->is_from_trusted_proxy || is_forwarded == is_original)
         return;
-    proof->method = find_either(request, STR("x-forwarded-method"), STR("x-original-method"));
+    proof->method =
+        find_once(request, is_forwarded ? STR("x-forwarded-method") : STR("x-original-method"));
     url = find_once(request, STR("x-original-url"));
     proto = find_once(request, STR("x-forwarded-proto"));
     host = find_once(request, STR("x-forwarded-host"));
-    target = find_either(request, STR("x-forwarded-uri"), STR("x-original-uri"));
+    target = find_once(request, is_forwarded ? STR("x-forwarded-uri") : STR("x-original-uri"));
     if (url.len > 0)
         proof->uri = url;
     else if (proto.len > 0 && host.len > 0 && target.len > 0 && target.at[0] == '/')

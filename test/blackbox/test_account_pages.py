@@ -548,6 +548,7 @@ def test_se_06_a_new_password_may_end_applications_too(new_server, ticked):
     if ticked:
         pairs["end_applications"] = "yes"
     assert person.has("end-applications")
+    assert "checked" in person.page.attributes["end-applications"], "RT-10: unless one says so"
     answer = once(person, "POST", "/account/password", pairs)
     assert answer.status == 303
     server.secrets.add(answer.header("Set-Cookie").split(";")[0].partition("=")[2])

@@ -282,3 +282,18 @@ accounts: [{ name: owned-account }]
     assert pages_of(robot, "/accounts?q=owned-account")[0]["managed_by"] == "house"
     assert pages_of(robot, "/accounts?q=" + ALICE[0])[0]["managed_by"] is None
     assert good(robot("GET", "/clients/" + C1[0]))["managed_by"] is None
+
+
+# -- clients that administer ---------------------------------------------------------------------
+
+def test_rt_10_a_client_that_lost_the_scope_is_out_at_once(jeton):
+    """Else it would give it back to itself."""
+    keeper = ("keeper", "the secret of a client that administers 3")
+    jeton.add_client(*keeper, "--grant", "client_credentials", "--scope", " ".join(WORDS))
+    caller = Caller(jeton, jeton.client_token(keeper, WORDS[0])["access_token"])
+    good(caller("PATCH", "/clients/keeper", {"name": "Keeper"}))
+    jeton.cli("client", "set", "keeper", "--scope", WORDS[1])
+    good(caller("GET", "/accounts"))
+    problem(caller("PATCH", "/clients/keeper", {"scopes": list(WORDS)}), 401, "invalid_token")
+    jeton.cli("client", "set", "keeper", "--scope", "read")
+    problem(caller("GET", "/accounts"), 401, "invalid_token")

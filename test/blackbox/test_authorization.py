@@ -254,6 +254,20 @@ def test_az_06_what_browsers_do_not_encode_comes_back(server, state):
     assert answer_of(person)["state"] == state
 
 
+@pytest.mark.parametrize("state", ["x" * 1024, "/" * 1024, "%" * 1024])
+def test_az_19_a_long_state_comes_back(server, state):
+    """It is encoded once more on its way through the sign-in."""
+    assert allow(Person(server), request_of(state=state))["state"] == state
+
+
+@pytest.mark.parametrize("count", range(1000, 6000, 500))
+def test_az_19_what_would_not_come_back_is_told_to_be_pushed(server, count):
+    for filler in ("x" * count, "/" * (count // 3)):
+        person = Person(server).open(path_of(request_of(unknown=filler)))
+        assert person.has("sign-in") or (person.status == 400 and "push it" in person.text), count
+        assert person.has("sign-in") or count > 2000
+
+
 def test_az_05_a_class_that_cannot_be_reached(server):
     """Essential, and of a person without a passkey; as a wish it is passed over."""
     for essential, error in (("true", "unmet_authentication_requirements"), ("false", None)):

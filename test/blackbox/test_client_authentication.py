@@ -279,6 +279,26 @@ def test_ca_13_empty_secret_client_matches_only_the_empty_secret(jeton):
     assert (answer.status, answer.error) == (401, "invalid_client"), answer
 
 
+def test_ca_13_refusals_of_an_empty_secret_are_for_the_log_alone(new_server):
+    """Anybody has it, and nobody fills the trail."""
+    server = new_server()
+    server.cli("client", "add", "anybody", "--no-secret", "--grant", "password")
+    keeper = ("keeper", "the secret of a client that keeps it 1")
+    server.add_client(*keeper, "--grant", "password")
+
+    def count_denied():
+        return sum(json.loads(line)["event"] == "denied"
+                   for line in server.cli("audit", "export").out.splitlines())
+
+    for _ in range(3):
+        assert server.token({"grant_type": "client_credentials", "client_id": "anybody"}
+                            ).error == "unauthorized_client"
+    assert count_denied() == 0
+    assert server.token({"grant_type": "client_credentials"}, client=keeper
+                        ).error == "unauthorized_client"
+    assert count_denied() == 1
+
+
 # -- private_key_jwt ---------------------------------------------------------------------------
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

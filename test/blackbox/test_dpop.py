@@ -437,6 +437,19 @@ def test_dp_01_forward_auth_is_for_the_request_asked_about(holder, headers):
         assert 'error="invalid_dpop_proof"' in challenges(answer)[0]
 
 
+@pytest.mark.parametrize("headers, own", [
+    (TRAEFIK, NGINX[:1]), (TRAEFIK, NGINX[1:]), (TRAEFIK, [("X-Original-URI", "/things/7")]),
+    (NGINX, TRAEFIK[:1]), (NGINX, TRAEFIK[3:])])
+def test_dp_01_a_client_has_no_say_in_what_is_asked_about(holder, headers, own):
+    """A proxy sets the headers of one way, and may let a client's own of the other through."""
+    token = holder.client_token(C1, "read")
+    assert asked_by_proxy(holder, token, headers).status == 200
+    assert asked_by_proxy(holder, token, headers + own).status == 401
+    other = [(name, value.replace("PUT", "DELETE").replace("things/7", "things/8"))
+             for name, value in headers]
+    assert asked_by_proxy(holder, token, other + own).status == 401
+
+
 def test_dp_01_forward_auth_without_a_trusted_word_is_refused(holder):
     token = holder.client_token(C1, "read")
     assert asked_by_proxy(holder, token, source="127.0.0.3").status == 401

@@ -445,6 +445,10 @@ def test_an_initial_access_token_lets_in(guarded):
     assert register(guarded, GOOD, foreign).status in (401, 403)
     guarded.revoke(token, gate)
     refused(register(guarded, GOOD, token), "invalid_token", 401)
+    token = guarded.client_token(gate, "jeton:register")["access_token"]
+    guarded.cli("client", "set", "gate", "--scope", "other")
+    refused(register(guarded, GOOD, token), "insufficient_scope", 403)
+    guarded.cli("client", "set", "gate", "--scope", "jeton:register other")
 
 
 @pytest.mark.parametrize("token", [None, "nonsense"])
@@ -484,6 +488,20 @@ def test_a_sector_has_to_list_the_client(new_server, tmp_path):
                                    "sector_identifier_uri": https.url(path)})
         assert answer.status == status, (path, answer)
     https.close()
+
+
+def test_oi_08_a_foreign_host_is_no_sector(server):
+    """Where no code goes there, anybody could name it, and know its clients' people."""
+    device = "urn:ietf:params:oauth:grant-type:device_code"
+    pairwise = {**GOOD, "subject_type": "pairwise"}
+    both = {"grant_types": ["authorization_code", device]}
+    refused(register(server, {**pairwise, **both}), "invalid_client_metadata")
+    assert registered(server, **both)["subject_type"] == "public"
+    body = registered(server, **pairwise)
+    refused(manage(server, body, "PUT", {**pairwise, **both, "client_id": body["client_id"]}),
+            "invalid_client_metadata")
+    alone = {"grant_types": [device], "response_types": [], "redirect_uris": []}
+    assert registered(server, **{**pairwise, **alone})["subject_type"] == "pairwise"
 
 
 def test_the_longest_that_is_taken(server):
