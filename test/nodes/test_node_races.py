@@ -139,15 +139,17 @@ def has_token(reply):
 
 def test_cp_06_one_code_one_answer(town, lines, alice, note_figure):
     """The second one ends what the first gave (CP-05), maybe before the first was answered."""
-    before = town.database.run("SELECT coalesce(max(id), 0) FROM granted")[0]
+    counts = ("SELECT count(*), count(DISTINCT authorization_id) FROM granted"
+              " WHERE authorization_id <> 0")
+    before = int(town.database.run(counts)[0].split("|")[0])
 
     def requests():
         return [redeem(town, codes(town, lines, alice, 1)[0])]  # a code lives for a minute
 
-    run_races(lines, [requests] * OBJECT_COUNT, has_token, note_figure, "authorization code")
-    grants = town.database.run("SELECT count(*), count(DISTINCT authorization_id) FROM granted"
-                               f" WHERE authorization_id <> 0 AND id > {before}")
-    assert grants == [f"{OBJECT_COUNT}|{OBJECT_COUNT}"]
+    winners = run_races(lines, [requests] * OBJECT_COUNT, has_token, note_figure,
+                        "authorization code")
+    made, of_codes = map(int, town.database.run(counts)[0].split("|"))
+    assert made == of_codes and len(winners) <= made - before <= OBJECT_COUNT
 
 
 def test_rt_03_one_refresh_token_one_successor(town, lines, alice, note_figure):
