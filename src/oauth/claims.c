@@ -164,7 +164,8 @@ static void keep_place(const struct json_value *asked, struct str scope, struct 
         json_raw(json, STR("null"));
         if (str_has_word(buffer_str(words), claim->scope))
             continue;
-        buffer_append_byte(words, ' ');
+        if (words->len > 0)
+            buffer_append_byte(words, ' ');
         buffer_append_str(words, claim->scope);
     }
     json_end_object(json);

@@ -11,8 +11,10 @@
  * request for a fresh sign-in (RFC 9101) is not to be talked out of it by the address.
  */
 #define ASKED_NAME "&jeton_asked="
-#define AUTHORIZE_PATH                                                                             \
-    "/oauth2/authorize?" /* what follows takes up the request, also after consent */
+
+/* Where a request is taken up again, also from the question for consent. */
+#define AUTHORIZE_PATH "/oauth2/authorize?"
+
 enum { ASKED_MAC_BYTES = 16, ASKED_MAC_CHARS = 22, ASKED_BYTES_MAX = 80 };
 
 static void asked_mac(const struct page_call *page, struct str what, int64_t at, int64_t session_id,
